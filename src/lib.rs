@@ -1,0 +1,1 @@
+//! Spandrel: one cloud over VMware and KVM.

@@ -1,0 +1,2 @@
+//! The `spandrel` binary.
+fn main() {}
