@@ -186,3 +186,42 @@ pub struct Capability {
     /// Why not, or how it differs.
     pub note: Option<String>,
 }
+
+/// One check of a connection test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Check {
+    /// What was checked: `address`, `reach`, `certificate`, `credentials`, `permission`, `version`.
+    pub name: String,
+    /// Whether it holds; absent when an earlier one failed and it was not tried.
+    pub passed: Option<bool>,
+    /// What was found, or how to mend it.
+    pub message: String,
+}
+
+/// What a connection test found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TestReport {
+    /// The checks in their order.
+    pub checks: Vec<Check>,
+    /// What answered, if all went well.
+    pub identity: Option<SourceIdentity>,
+    /// The certificate's fingerprint, when it is not trusted yet.
+    pub presented_thumbprint: Option<String>,
+}
+
+/// How to reach one endpoint, before it belongs to a provider: what a connection test is made with.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The platform.
+    pub kind: ProviderKind,
+    /// The provider's name.
+    pub provider_name: String,
+    /// The address, or libvirt URI.
+    pub endpoint: String,
+    /// The user that signs in.
+    pub username: Option<String>,
+    /// The user's password.
+    pub password: Option<SecretString>,
+    /// How the certificate is checked.
+    pub trust: Trust,
+}

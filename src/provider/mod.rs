@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::model::provider::{Capability, SourceIdentity, SyncReason, Trust};
+use crate::model::provider::{Capability, SourceIdentity, SyncReason, TestReport, Trust};
 use crate::model::secret::SecretString;
 use crate::model::{Kind, Object, ObjectId, ProviderId, ProviderKind, SourceId, Time};
 
@@ -211,28 +211,6 @@ impl SourceError {
     pub fn new(reason: SyncReason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), presented_thumbprint: None, source: None }
     }
-}
-
-/// One check of a connection test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// What was checked: `address`, `reach`, `certificate`, `credentials`, `permission`, `version`.
-    pub name: &'static str,
-    /// Whether it holds; absent when an earlier one failed and it was not tried.
-    pub passed: Option<bool>,
-    /// What was found, or how to mend it.
-    pub message: String,
-}
-
-/// What a connection test found.
-#[derive(Clone, Debug, Default)]
-pub struct TestReport {
-    /// The checks in their order.
-    pub checks: Vec<Check>,
-    /// What answered, if all went well.
-    pub identity: Option<SourceIdentity>,
-    /// The certificate's fingerprint, when it is not trusted yet.
-    pub presented_thumbprint: Option<String>,
 }
 
 /// Checks an address without connecting, and brings it to the form by which duplicates are found.

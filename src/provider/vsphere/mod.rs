@@ -1,7 +1,7 @@
 //! vsphere: being written.
 
-use super::{SourceContext, SourceError, SourceSpec, TestReport};
-use crate::model::provider::{Capability, SyncReason};
+use super::{SourceContext, SourceError, SourceSpec};
+use crate::model::provider::{Capability, SyncReason, TestReport};
 
 pub(super) fn normalize_endpoint(endpoint: &str) -> Result<String, String> {
     Ok(endpoint.trim().to_owned())
