@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::secret::SecretString;
 use super::{ProviderId, SourceId, TenantId, Time};
 
 words! {
