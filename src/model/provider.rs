@@ -81,6 +81,8 @@ pub struct SyncStatus {
     pub reason: Option<SyncReason>,
     /// Why, for people. Never contains a secret.
     pub message: Option<String>,
+    /// The SHA-256 fingerprint of the certificate that is not trusted: one call trusts it.
+    pub presented_thumbprint: Option<String>,
     /// When the next try to connect is made.
     pub next_try_at: Option<DateTime<Utc>>,
     /// Objects read so far, while loading.
@@ -100,6 +102,7 @@ impl SyncStatus {
             since,
             reason: None,
             message: None,
+            presented_thumbprint: None,
             next_try_at: None,
             loaded: None,
             expected: None,
