@@ -6,5 +6,8 @@
 pub mod app;
 pub mod authz;
 pub mod clock;
+pub mod config;
 pub mod model;
 pub mod provider;
+pub mod sync;
+pub mod telemetry;

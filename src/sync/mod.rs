@@ -1,0 +1,5 @@
+//! sync
+
+mod identity;
+mod merge;
+mod view;
