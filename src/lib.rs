@@ -9,5 +9,6 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod provider;
+pub mod store;
 pub mod sync;
 pub mod telemetry;
