@@ -6,5 +6,6 @@
 pub mod app;
 pub mod authz;
 pub mod clock;
+pub mod inventory;
 pub mod model;
 pub mod provider;
