@@ -142,6 +142,20 @@ impl Inventory {
         unimplemented!("skeleton")
     }
 
+    /// The object itself, as it was last told, for `sync`: whatever its source's state.
+    #[must_use]
+    pub fn stored_object(&self, kind: Kind, id: ObjectId) -> Option<crate::model::Object> {
+        let _ = (kind, id);
+        unimplemented!("skeleton")
+    }
+
+    /// Every object of a kind with its provider, for `sync`.
+    #[must_use]
+    pub fn stored_objects(&self, kind: Kind) -> Vec<(ProviderId, ObjectId, crate::model::Object)> {
+        let _ = kind;
+        unimplemented!("skeleton")
+    }
+
     /// One page of the visible objects that the query asks for.
     ///
     /// # Errors

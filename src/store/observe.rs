@@ -49,6 +49,8 @@ impl ObserveBatch {
 pub struct PutObject {
     /// Its id.
     pub id: ObjectId,
+    /// The source that tells of it: another than the batch's when that one let go of what this one holds too.
+    pub source_id: SourceId,
     /// Its kind.
     pub kind: Kind,
     /// The word of its family.

@@ -64,7 +64,7 @@ impl Journal {
             });
         }
         changes.extend(self.deletions(batch.provider_id, committed.tenant_id, committed.at, &committed.deleted));
-        self.inventory.apply(changes);
+        self.show(&changes);
         Ok(committed)
     }
 
@@ -89,8 +89,24 @@ impl Journal {
 
     fn show_purged(&self, provider: ProviderId, purged: &Purged) -> bool {
         let changes = self.deletions(provider, purged.tenant_id, purged.at, &purged.deleted);
-        self.inventory.apply(changes.collect());
+        self.show(&changes.collect::<Vec<_>>());
         purged.done
+    }
+
+    fn show(&self, changes: &[Change]) {
+        if let Err(error) = self.inventory.apply(changes) {
+            // Impossible while there is one journal; were it so, a restart would mend it.
+            tracing::error!(%error, "committed changes are not shown");
+        }
+    }
+
+    /// Reads from the read model which hosts there are, after a start.
+    pub(super) fn know_hosts(&self) {
+        for (provider, id, object) in self.inventory.stored_objects(Kind::Host) {
+            if let Object::Host(host) = object {
+                self.duplicates.seen(provider, id.into(), host.hardware_uuid.as_deref());
+            }
+        }
     }
 
     fn deletions<'a>(

@@ -27,6 +27,9 @@ const NOTICE_GRACE: Duration = Duration::from_secs(10);
 /// Progress is shown at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
+/// `observed_at` is shown anew at most this often.
+const OBSERVED_EVERY: Duration = Duration::from_secs(2);
+
 /// How a source is watched over.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -54,7 +57,10 @@ pub(super) struct Supervisor {
 enum Ended {
     Cancelled,
     /// With an error; `was_live` when it had been read completely.
-    Failed { error: SourceError, was_live: bool },
+    Failed {
+        error: SourceError,
+        was_live: bool,
+    },
     /// The stored state was loaded anew: start again at once.
     Renewed,
 }
@@ -68,6 +74,7 @@ struct Run {
     loaded: u64,
     expected: Option<u64>,
     shown_progress: Instant,
+    shown_observed: Instant,
     heard: Instant,
     suspects: HashMap<(Family, String), Instant>,
 }
@@ -235,7 +242,10 @@ impl Supervisor {
         }
         if let Some(at) = applied.caught_up.filter(|_| run.live && !run.loading) {
             self.board.enter(provider, source, SourceState::Live);
-            self.board.observed(provider, source, at);
+            if run.shown_observed.elapsed() >= OBSERVED_EVERY {
+                run.shown_observed = Instant::now();
+                self.board.observed(provider, source, at);
+            }
         }
     }
 
@@ -267,6 +277,7 @@ impl Run {
             loaded: 0,
             expected: None,
             shown_progress: now,
+            shown_observed: now,
             heard: now,
             suspects: HashMap::new(),
         }

@@ -356,7 +356,16 @@ impl View {
         self.orphans.remove(&member.id);
         if !same {
             let body: Arc<str> = String::from_utf8_lossy(&text).into();
-            effects.puts.push(Put { id: member.id, source_id, family, group_key, key: Some(member.key), body, hash, object });
+            effects.puts.push(Put {
+                id: member.id,
+                source_id,
+                family,
+                group_key,
+                key: Some(member.key),
+                body,
+                hash,
+                object,
+            });
         }
     }
 

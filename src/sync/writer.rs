@@ -165,9 +165,11 @@ impl Writer {
         .map(drop)
     }
 
-    /// An administrator took `removed` away; `ticket` is of a source that stays.
-    pub(super) async fn source_removed(&self, ticket: &Ticket, removed: SourceId) -> Result<(), ApplyError> {
-        self.change(ticket, ticket.source_id, |view, read, effects| {
+    /// An administrator took `removed` away. What others of the provider tell too stays.
+    pub(super) async fn source_removed(&self, removed: SourceId) -> Result<(), ApplyError> {
+        let Some(staying) = self.state.lock().await.sources.first().copied() else { return Ok(()) };
+        let ticket = self.ticket(staying).await?;
+        self.change(&ticket, staying, |view, read, effects| {
             view.source_removed(removed, read, effects);
             Ok((Applied::default(), SourceUpdate::default()))
         })
@@ -196,11 +198,7 @@ impl Writer {
         &self,
         ticket: &Ticket,
         source_id: SourceId,
-        plan: impl FnOnce(
-            &mut View,
-            ReadObject<'_>,
-            &mut Effects,
-        ) -> Result<(Applied, SourceUpdate), ViewError>,
+        plan: impl FnOnce(&mut View, ReadObject<'_>, &mut Effects) -> Result<(Applied, SourceUpdate), ViewError>,
     ) -> Result<Applied, ApplyError> {
         let mut guard = self.state.lock().await;
         let state = &mut *guard;
@@ -210,7 +208,8 @@ impl Writer {
         let Some((view, identities)) = &mut state.loaded else { return Err(ApplyError::Renewed) };
         let inventory = self.journal.inventory();
         let read = move |kind: Kind, id: ObjectId| inventory.stored_object(kind, id);
-        let mut effects = Effects { known_as: self.journal.duplicates().of_provider(self.provider_id), ..Effects::default() };
+        let mut effects =
+            Effects { known_as: self.journal.duplicates().of_provider(self.provider_id), ..Effects::default() };
         let planned = plan(view, &read, &mut effects);
         let (mut applied, update) = match planned {
             Ok(planned) => planned,
