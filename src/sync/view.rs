@@ -270,7 +270,7 @@ impl View {
             self.loads.get(&(source, family)).is_some_and(|l| l.running && l.reason == LoadReason::Comparison);
         let written = effects.puts.len() + effects.deletes.len();
         if self.belongs_elsewhere(index, &group) {
-            self.keep_aside(index, group);
+            self.keep_aside(index, group, read, effects);
         } else {
             self.replace(index, group, read, effects);
         }
@@ -291,7 +291,7 @@ impl View {
     }
 
     /// Holds the objects without writing them.
-    fn keep_aside(&mut self, index: GroupIndex, group: Group) {
+    fn keep_aside(&mut self, index: GroupIndex, group: Group, read: ReadObject<'_>, effects: &mut Effects) {
         for member in &group.members {
             if let Some(known) = self.objects.get_mut(&member.id)
                 && !known.holders.contains(&index)
@@ -299,9 +299,19 @@ impl View {
                 known.holders.push(index);
             }
         }
-        let state = &mut self.groups[index as usize];
-        state.members = group.members.iter().map(|member| member.id).collect();
-        state.shadow = Some(group);
+        let members: Vec<ObjectId> = group.members.iter().map(|member| member.id).collect();
+        self.groups[index as usize].shadow = Some(group);
+        self.set_members(index, members, read, effects);
+    }
+
+    /// Notes the members of a group and lets go of those that it no longer has.
+    fn set_members(&mut self, index: GroupIndex, members: Vec<ObjectId>, read: ReadObject<'_>, effects: &mut Effects) {
+        let before = std::mem::replace(&mut self.groups[index as usize].members, members);
+        for id in before {
+            if !self.groups[index as usize].members.contains(&id) {
+                self.let_go(index, id, read, effects);
+            }
+        }
     }
 
     /// Writes what differs, and lets go of what is no longer in the group.
@@ -310,12 +320,7 @@ impl View {
         for member in group.members {
             self.put(index, member, read, effects);
         }
-        let before = std::mem::replace(&mut self.groups[index as usize].members, members);
-        for id in before {
-            if !self.groups[index as usize].members.contains(&id) {
-                self.let_go(index, id, read, effects);
-            }
-        }
+        self.set_members(index, members, read, effects);
     }
 
     fn put(&mut self, index: GroupIndex, member: Observed, read: ReadObject<'_>, effects: &mut Effects) {
@@ -403,8 +408,12 @@ impl View {
                 self.orphans.insert(id);
             }
             (None, Some(next)) if owned => {
-                if let Some(group) = self.groups[next as usize].shadow.take() {
-                    self.replace(next, group, read, effects);
+                let shadow = &mut self.groups[next as usize].shadow;
+                match shadow.take_if(|group| group.members.first().is_some_and(|root| root.id == id)) {
+                    Some(group) => self.replace(next, group, read, effects),
+                    // The machine itself is still owned here: what only the other's view of it has is not there.
+                    None if shadow.is_some() => self.delete(id, effects),
+                    None => {}
                 }
             }
             (None, Some(_)) => {}
@@ -543,3 +552,7 @@ fn content_hash(text: &[u8]) -> ContentHash {
     hash.copy_from_slice(&blake3::hash(text).as_bytes()[..16]);
     hash
 }
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;
