@@ -35,7 +35,7 @@ exec /sbin/init
 
 # busybox init: each line runs by itself; the console's shell comes back when it is left.
 INITTAB = """::once:/etc/network
-::respawn:/usr/sbin/acpid -d -c /etc/acpi -l /dev/null
+::respawn:/bin/busybox acpid -d -c /etc/acpi -l /dev/null
 ttyS0::respawn:-/bin/sh
 ::ctrlaltdel:/sbin/reboot
 ::shutdown:/bin/true

@@ -129,7 +129,7 @@ class Host:
                 # No user namespaces here: the sweep by folder name has to do what the process namespace does.
                 command = []
                 self.left_out.append("a process namespace (user namespaces are not allowed here)")
-        command += [sys.executable, os.path.join(HERE, "kvm_init.py"), self.folder, self.mode,
+        command += [sys.executable, os.path.join(HERE, "kvm_init.py"), self.folder, self.mode, self.name,
                     labkit.need("libvirtd", PACKAGES["libvirtd"]), labkit.need("virtlogd", PACKAGES["virtlogd"])]
         with open(self.path("log", "init.out"), "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
@@ -155,19 +155,20 @@ class Host:
         for pid, parent, command in labkit.processes():
             if parent == init and command and os.path.basename(command[0]) == "libvirtd":
                 found["libvirtd"] = pid
-            if command and os.path.basename(command[0]).startswith("qemu-system") and self.owns(command):
+            if command and os.path.basename(command[0]).startswith("qemu-system") and "-name" in command \
+                    and self.holds(pid, init, command):
                 found["qemu"][command[command.index("-name") + 1].split(",")[0].removeprefix("guest=")] = pid
         return found
 
-    def owns(self, command):
-        """Whether a QEMU is ours: libvirt puts the domain's UUID on its command line, and ids are of our own space."""
-        return "-uuid" in command and self.knows(command[command.index("-uuid") + 1])
-
-    def knows(self, domain_uuid):
+    def holds(self, pid, init, command):
+        """Whether a QEMU is this host's: it is in its process namespace or, without one, names its folder."""
         try:
-            return domain_uuid in self.virsh("list", "--all", "--uuid").split()
-        except LabError:
+            mine = os.readlink(f"/proc/{init}/ns/pid")
+            if mine != os.readlink("/proc/self/ns/pid"):
+                return os.readlink(f"/proc/{pid}/ns/pid") == mine
+        except OSError:
             return False
+        return any(self.folder + "/" in part for part in command)
 
     def virsh(self, *arguments, timeout_s=60):
         return labkit.run([labkit.need("virsh", PACKAGES["virsh"]), "-q", "-c", self.uri, *arguments], timeout_s)

@@ -3,7 +3,7 @@
 It is process 1 of a process namespace, so that its end is the end of every process in it: QEMU, dnsmasq, libvirtd.
 It never touches the machine: all mounts are made in its own mount namespace, all devices in its own network namespace.
 
-Run by kvm.py only, as `kvm_init.py DIR MODE`, in namespaces that `unshare` made. Modes: `system` (root: own /dev,
+Run by kvm.py only, as `kvm_init.py DIR MODE HOST-NAME LIBVIRTD VIRTLOGD`, in namespaces that `unshare` made. Modes: `system` (root: own /dev,
 /run, /etc/libvirt …) and `session` (not root: an unprivileged libvirtd with its folders by environment).
 SIGUSR1 stops libvirtd (its guests go on), SIGUSR2 starts it again, SIGTERM ends all.
 """
@@ -69,6 +69,8 @@ def private_root(folder):
     _libc.umount2(b"/sys", MNT_DETACH)
     mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64m")
+    # virtlogd and libvirt lock serial devices in /var/lock, which Debian leads here.
+    os.makedirs("/run/lock")
     for part, place in (("run", "/run/libvirt"), ("etc", "/etc/libvirt"), ("lib", "/var/lib/libvirt"),
                         ("log", "/var/log/libvirt"), ("cache", "/var/cache/libvirt")):
         os.makedirs(place, exist_ok=True)
@@ -122,7 +124,7 @@ def reap(daemons):
 
 
 def main():
-    folder, mode, libvirtd_program, virtlogd_program = sys.argv[1:5]
+    folder, mode, host_name, libvirtd_program, virtlogd_program = sys.argv[1:6]
     # As process 1 a signal without a handler does nothing. The handlers only note it; the pipe wakes the loop.
     noted = []
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -132,6 +134,7 @@ def main():
     if mode == "system":
         private_root(folder)
         loopback_up()
+        socket.sethostname(host_name)
     os.chdir("/")
     etc = "/etc/libvirt" if mode == "system" else os.path.join(folder, "etc")
     virtlogd = Daemon(virtlogd_program, os.path.join(etc, "virtlogd.conf"), os.path.join(folder, "log", "virtlogd.out"))
