@@ -58,9 +58,9 @@ PACKAGES = [
     ("lab", "qemu-utils", _program("qemu-img"), "makes the guests' disks"),
     ("lab", "dnsmasq-base", _program("dnsmasq"), "DHCP in the private KVM host's network"),
     ("lab", "iptables", _program("iptables"), "libvirt's NAT network, in a network namespace of its own"),
-    ("lab", "linux-image-cloud-amd64", _found(guest.find_kernel), "the guests' kernel (this machine does not boot it)"),
+    ("lab", "linux-image-cloud-amd64", _found(guest.find_kernel), "the guests' kernel, only read"),
     ("lab", "busybox-static", _found(guest.find_busybox), "the guests' programs"),
-    ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on PostgreSQL too, in a cluster of their own"),
+    ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on PostgreSQL too, in a cluster of theirs"),
 ]
 
 

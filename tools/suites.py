@@ -116,8 +116,8 @@ def _python_syntax():
         except SyntaxError as error:
             return f"{os.path.relpath(path, project.ROOT)}:{error.lineno}: {error.msg}"
         for number, line in enumerate(source.split(b"\n"), 1):
-            if line != line.rstrip() or b"\t" in line or len(line) > 130:
-                return f"{os.path.relpath(path, project.ROOT)}:{number}: a tab, blanks at the end, or over 130 bytes"
+            if line != line.rstrip() or b"\t" in line or len(line.decode(errors="replace")) > 130:
+                return f"{os.path.relpath(path, project.ROOT)}:{number}: a tab, blanks at the end, or over 130 characters"
     return None
 
 
