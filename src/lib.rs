@@ -8,3 +8,4 @@ pub mod authz;
 pub mod clock;
 pub mod model;
 pub mod provider;
+pub mod store;
