@@ -6,6 +6,7 @@
 pub mod app;
 pub mod authz;
 pub mod clock;
+pub mod inventory;
 pub mod model;
 pub mod provider;
 pub mod store;
