@@ -12,8 +12,6 @@ use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{TenantId, Time, TokenId};
 use crate::store::{NewToken, NewUser, TokenKind, TokenRecord, UserRecord};
 
-/// How long a sign-in is valid.
-pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(12);
 /// How long it may take until another node's sign-out is noticed here.
 const CACHED_FOR: TimeDelta = TimeDelta::seconds(5);
 /// How many sessions are remembered at most; more are only looked up again.
@@ -115,7 +113,7 @@ impl App {
         };
         self.attempts().succeeded(username, address, now);
         let (token, hash) = bearer::generate()?;
-        let expires_at = now + SESSION_LIFETIME;
+        let expires_at = now + self.options().session_lifetime;
         let new = NewToken {
             name: "login".to_owned(),
             kind: TokenKind::Session,
