@@ -31,14 +31,14 @@ pub use providers::Quarantined;
 pub use session::{Session, SignedIn};
 pub use sync_control::SyncControl;
 pub use tokens::{DEFAULT_DAYS as TOKEN_DEFAULT_DAYS, MAX_DAYS as TOKEN_MAX_DAYS};
-pub use watch::{Watching, watch_request};
+pub use watch::{WatchAsked, Watching, watch_request};
 
 use self::attempts::Attempts;
 use self::password::Passwords;
 use self::session::SessionCache;
 use crate::clock::Clock;
 use crate::inventory::Inventory;
-pub use crate::inventory::{Event as WatchEvent, WatchRequest, common_fields};
+pub use crate::inventory::{Event as WatchEvent, Watch, common_fields};
 pub use crate::store::TokenRecord;
 use crate::store::{Error as StoreError, Store};
 

@@ -9,11 +9,22 @@ use super::{App, Error, Invalid, Result, Session, Subject};
 use crate::inventory::{Watch, WatchError, WatchRequest};
 use crate::model::{Kind, Revision};
 
+/// What a watcher asks for.
+#[derive(Clone, Debug, Default)]
+pub struct WatchAsked {
+    /// Which objects, from where.
+    pub request: WatchRequest,
+    /// No objects at all: `types=provider`.
+    pub providers_only: bool,
+}
+
 /// A stream of what changes, and the place among the watchers that it takes until it is dropped.
 #[derive(Debug)]
 pub struct Watching {
     /// The stream.
     pub watch: Watch,
+    /// Whether the objects' events are to be left out.
+    pub providers_only: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -25,8 +36,9 @@ const PARAMETERS: [&str; 4] = ["types", "from_revision", "provider_id", "id"];
 ///
 /// # Errors
 /// [`Error::Invalid`] naming the parameter.
-pub fn watch_request(pairs: &Pairs, last_event_id: Option<&str>) -> Result<WatchRequest> {
+pub fn watch_request(pairs: &Pairs, last_event_id: Option<&str>) -> Result<WatchAsked> {
     let mut request = WatchRequest::default();
+    let mut providers_only = false;
     let mut seen = Vec::new();
     for (name, value) in pairs {
         if seen.contains(&name) {
@@ -34,7 +46,10 @@ pub fn watch_request(pairs: &Pairs, last_event_id: Option<&str>) -> Result<Watch
         }
         seen.push(name);
         match name.as_str() {
-            "types" => request.kinds = kinds(value)?,
+            "types" => {
+                request.kinds = kinds(value)?;
+                providers_only = request.kinds.is_empty() && !value.is_empty();
+            }
             "from_revision" => request.from = Some(revision(name, value)?),
             "provider_id" => request.provider_id = Some(value.parse().map_err(|_| not_an_id(name))?),
             "id" => request.id = Some(value.parse().map_err(|_| not_an_id(name))?),
@@ -47,7 +62,7 @@ pub fn watch_request(pairs: &Pairs, last_event_id: Option<&str>) -> Result<Watch
     if let Some(id) = last_event_id.filter(|id| !id.is_empty()) {
         request.from = Some(revision("Last-Event-ID", id)?);
     }
-    Ok(request)
+    Ok(WatchAsked { request, providers_only })
 }
 
 /// Reads the list of kinds. `provider` is accepted, and is told anyway.
@@ -78,16 +93,17 @@ impl App {
     /// # Errors
     /// [`Error::RevisionCompacted`], [`Error::Invalid`] for a revision from the future, [`Error::Unavailable`] while
     /// loading or when there are too many watchers.
-    pub fn watch(&self, session: &Session, request: WatchRequest) -> Result<Watching> {
+    pub fn watch(&self, session: &Session, asked: WatchAsked) -> Result<Watching> {
         let scope = self.reader(session)?;
-        let asked = request.from;
+        let WatchAsked { request, providers_only } = asked;
+        let from = request.from;
         let place = std::sync::Arc::clone(&self.0.watchers).try_acquire_owned().map_err(|_| Error::Unavailable {
             message: "As many watchers as the gateway serves are connected already.",
             retry_after: Duration::from_secs(10),
         })?;
         let watch = self.inventory().watch(scope, request).map_err(|error| match error {
             WatchError::Compacted { oldest } => {
-                Error::RevisionCompacted { asked: asked.unwrap_or_default(), oldest }
+                Error::RevisionCompacted { asked: from.unwrap_or_default(), oldest }
             }
             WatchError::Future { newest } => Invalid::new(
                 Subject::Revision,
@@ -96,7 +112,7 @@ impl App {
             )
             .into(),
         })?;
-        Ok(Watching { watch, _place: place })
+        Ok(Watching { watch, providers_only, _place: place })
     }
 }
 
@@ -111,12 +127,16 @@ mod tests {
 
     #[test]
     fn requests_are_read() {
-        let request = watch_request(&pairs("types=vm,host,provider&from_revision=7"), None).unwrap();
+        let WatchAsked { request, providers_only } =
+            watch_request(&pairs("types=vm,host,provider&from_revision=7"), None).unwrap();
+        assert!(!providers_only);
         assert_eq!(request.kinds, [Kind::Vm, Kind::Host]);
         assert_eq!(request.from, Some(Revision(7)));
         let resumed = watch_request(&pairs("from_revision=7"), Some("9")).unwrap();
-        assert_eq!(resumed.from, Some(Revision(9)), "a browser repeats its first address when it connects again");
-        assert_eq!(watch_request(&[], None).unwrap().from, None);
+        assert_eq!(resumed.request.from, Some(Revision(9)), "a browser repeats its first address when it connects again");
+        assert_eq!(watch_request(&[], None).unwrap().request.from, None);
+        assert!(watch_request(&pairs("types=provider"), None).unwrap().providers_only);
+        assert!(!watch_request(&pairs("types="), None).unwrap().providers_only);
     }
 
     #[test]
