@@ -107,7 +107,7 @@ fn common_schema() -> ObjectBuilder {
         .property("provider_id", formatted(KnownFormat::Uuid, "The provider that it belongs to."))
         .property("source_id", formatted(KnownFormat::Uuid, "The source that tells of it."))
         .property("revision", typed(Type::String, "The revision at which it last changed."))
-        .property("created_at", formatted(KnownFormat::DateTime, "When the gateway first saw it."))
+        .property("first_seen_at", formatted(KnownFormat::DateTime, "When the gateway first saw it."))
         .property("changed_at", formatted(KnownFormat::DateTime, "When it last changed."))
         .property(
             "observed_at",
@@ -124,7 +124,7 @@ fn common_schema() -> ObjectBuilder {
         .required("provider_id")
         .required("source_id")
         .required("revision")
-        .required("created_at")
+        .required("first_seen_at")
         .required("changed_at")
         .required("sync")
 }
