@@ -3,6 +3,7 @@
 //! `docs/ARCHITECTURE.md` is the map. Facts go up: `provider` → `sync` → `store` → `inventory` → `api`. Wishes go down:
 //! `api` → `app` → `store`.
 
+pub mod api;
 pub mod app;
 pub mod authz;
 pub mod clock;
