@@ -24,6 +24,8 @@ mod session;
 mod sse;
 mod table;
 mod terminal;
+#[cfg(test)]
+mod testing;
 mod tree;
 mod watch;
 

@@ -88,8 +88,13 @@ pub(crate) fn collection(kind: Kind) -> String {
 }
 
 /// The word for a kind on the command line: `resource-pool`.
-pub(crate) fn word(kind: Kind) -> String {
-    kind.as_str().replace('_', "-")
+pub(crate) const fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ResourcePool => "resource-pool",
+        Kind::StoragePolicy => "storage-policy",
+        Kind::ContentLibrary => "content-library",
+        kind => kind.as_str(),
+    }
 }
 
 /// The items of an answer that is a list.

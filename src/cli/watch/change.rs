@@ -112,7 +112,7 @@ impl Change {
     pub(super) fn line(&self, directory: &Directory, palette: Palette, unicode: bool, width: usize) -> String {
         let at = self.after.as_ref().and_then(|object| object["changed_at"].as_str()).and_then(|text| text.parse().ok());
         let time = time_of_day(at.unwrap_or_else(now));
-        let kind = self.kind.map_or_else(|| "provider".to_owned(), word);
+        let kind = self.kind.map_or("provider", word);
         format!(
             "{}  {kind:<width$}  {}  {}",
             palette.paint(Tone::Quiet, &time),

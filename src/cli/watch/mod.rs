@@ -73,7 +73,7 @@ fn watched(text: &str) -> Result<Watched, String> {
     }
     let kind = Kind::parse(&text.replace('-', "_")).or_else(|| Kind::from_plural(&text.replace('_', "-")));
     kind.map(Watched::Kind).ok_or_else(|| {
-        let all: Vec<String> = Kind::ALL.iter().map(|kind| word(*kind)).collect();
+        let all: Vec<&str> = Kind::ALL.iter().map(|kind| word(*kind)).collect();
         format!("there are: provider, {}", all.join(", "))
     })
 }
