@@ -6,6 +6,7 @@
 pub mod api;
 pub mod app;
 pub mod authz;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod inventory;
