@@ -119,6 +119,11 @@ impl Error {
         matches!(self, Error::Libvirt { source, .. } if source.is_unsupported())
     }
 
+    /// True if the call was refused for a flag that the driver or the daemon's version does not know.
+    pub(crate) fn refuses_flags(&self) -> bool {
+        self.is_unsupported() || self.libvirt().is_some_and(|error| error.code == virt_sys::VIR_ERR_INVALID_ARG)
+    }
+
     /// libvirt's own error, if there is one.
     pub fn libvirt(&self) -> Option<&LibvirtError> {
         match self {
