@@ -112,3 +112,6 @@ pub enum XmlError {
         what: String,
     },
 }
+
+#[cfg(test)]
+mod tests;
