@@ -1,1 +1,15 @@
-//! Spandrel: one cloud over VMware and KVM.
+//! Spandrel: one multi-tenant cloud over a company's VMware and KVM machines.
+//!
+//! `docs/ARCHITECTURE.md` is the map. Facts go up: `provider` → `sync` → `store` → `inventory` → `api`. Wishes go down:
+//! `api` → `app` → `store`.
+
+pub mod app;
+pub mod authz;
+pub mod clock;
+pub mod config;
+pub mod inventory;
+pub mod model;
+pub mod provider;
+pub mod store;
+pub mod sync;
+pub mod telemetry;

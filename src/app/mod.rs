@@ -1,0 +1,3 @@
+//! The use cases behind every interface: one file per noun.
+
+pub mod sync_control;

@@ -1,0 +1,37 @@
+//! What the use cases ask of the running synchronization.
+//!
+//! `app` stands below `sync` and must not know it (see the import table); the wiring hands in an implementation.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::model::provider::{Capability, Connection, TestReport};
+use crate::model::{ProviderId, ProviderKind};
+
+/// A future that can be kept behind a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The running synchronization, as seen by the use cases.
+pub trait SyncControl: Send + Sync + 'static {
+    /// Checks an address without connecting, and brings it to the form by which duplicates are found.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for the administrator.
+    fn normalize_endpoint(&self, kind: ProviderKind, endpoint: &str) -> Result<String, String>;
+
+    /// What a platform can do.
+    fn capabilities(&self, kind: ProviderKind) -> Vec<Capability>;
+
+    /// Connects once and says what is right and what is wrong. Nothing is kept. Bounded in time.
+    fn test<'a>(&'a self, connection: &'a Connection) -> BoxFuture<'a, TestReport>;
+
+    /// A provider was added, edited, enabled or disabled and the store has it: bring what runs into line. Returns at once.
+    fn provider_changed(&self, id: ProviderId);
+
+    /// Stops a provider whose removal the store has noted, deletes what it brought (each deletion goes through the change
+    /// log) and at last the provider itself. Returns when it is stopped; the deletion goes on and survives a restart.
+    fn provider_remove(&self, id: ProviderId) -> BoxFuture<'_, ()>;
+
+    /// Reads everything of the provider again. `false` when it is not running.
+    fn resync(&self, id: ProviderId) -> bool;
+}

@@ -1,0 +1,138 @@
+//! Identifiers: UUIDv7, one type per noun, made by one generator.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Makes a new UUIDv7. They grow with time, also within one millisecond.
+#[expect(clippy::disallowed_methods, reason = "this is the one generator of ids")]
+fn new_uuid() -> Uuid {
+    Uuid::now_v7()
+}
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(new_uuid())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A tenant: the owner of resources. The built-in tenant is [`TenantId::PLATFORM`].
+    TenantId,
+    /// A user of the gateway.
+    UserId,
+    /// A signed-in session or API token.
+    TokenId,
+    /// A vCenter, an ESXi, or a KVM cluster.
+    ProviderId,
+    /// One synced endpoint of a provider: a vCenter, an ESXi, or one libvirt host.
+    SourceId,
+    /// Any object of the inventory, of whatever kind.
+    ObjectId,
+    /// A zone (a vSphere datacenter; a KVM provider has one).
+    ZoneId,
+    /// A cluster.
+    ClusterId,
+    /// A hypervisor host.
+    HostId,
+    /// A resource pool or vApp.
+    ResourcePoolId,
+    /// A folder.
+    FolderId,
+    /// A datastore, datastore cluster or storage pool.
+    DatastoreId,
+    /// A network, port group or bridge.
+    NetworkId,
+    /// An image or template.
+    ImageId,
+    /// A virtual machine.
+    VmId,
+    /// A virtual disk.
+    VolumeId,
+    /// A virtual network interface.
+    NicId,
+    /// A snapshot of a VM.
+    SnapshotId,
+    /// A tag (with its category).
+    TagId,
+    /// A storage policy.
+    StoragePolicyId,
+    /// A content library.
+    ContentLibraryId,
+}
+
+impl TenantId {
+    /// The built-in tenant that owns everything until it is given to another.
+    pub const PLATFORM: TenantId = TenantId(Uuid::from_u128(1));
+}
+
+/// Conversions between the id of a noun and [`ObjectId`].
+macro_rules! object_ids {
+    ($($name:ident),+ $(,)?) => {$(
+        impl From<$name> for ObjectId {
+            fn from(id: $name) -> Self {
+                ObjectId(id.0)
+            }
+        }
+        impl From<ObjectId> for $name {
+            fn from(id: ObjectId) -> Self {
+                $name(id.0)
+            }
+        }
+    )+};
+}
+
+object_ids!(
+    ZoneId,
+    ClusterId,
+    HostId,
+    ResourcePoolId,
+    FolderId,
+    DatastoreId,
+    NetworkId,
+    ImageId,
+    VmId,
+    VolumeId,
+    NicId,
+    SnapshotId,
+    TagId,
+    StoragePolicyId,
+    ContentLibraryId,
+);
