@@ -12,8 +12,8 @@ use crate::ffi::Connection;
 use crate::lane::{Lane, LaneLimits, LaneStatus};
 use crate::read;
 use crate::record::{
-    AddressSource, DomainRecord, HostRecord, InterfaceAddresses, Listing, NetworkRecord, NodeCpuTime, NodeMemory, NwfilterRecord,
-    PoolRecord, Version,
+    AddressSource, DomainRecord, HostRecord, InterfaceAddresses, Listing, NetworkRecord, NodeCpuTime, NodeMemory,
+    NwfilterRecord, PoolRecord, Version,
 };
 use crate::stats::{DomainStats, StatsGroups};
 use crate::uri::ConnectUri;
@@ -213,7 +213,8 @@ impl Host {
         limit: Duration,
         progress: impl Fn(usize, usize) + Send + 'static,
     ) -> Result<Listing<DomainRecord>> {
-        self.run(LaneKind::Inventory, "read all domains", limit, move |connection| read::domains(connection, &progress)).await
+        self.run(LaneKind::Inventory, "read all domains", limit, move |connection| read::domains(connection, &progress))
+            .await
     }
 
     /// One domain; `None` if it does not exist.
@@ -221,7 +222,8 @@ impl Host {
     /// # Errors
     /// As [`Host::run`].
     pub async fn domain(&self, uuid: Uuid, limit: Duration) -> Result<Option<DomainRecord>> {
-        self.run(LaneKind::Inventory, format!("read domain {uuid}"), limit, move |c| read::domain_by_uuid(c, uuid)).await
+        self.run(LaneKind::Inventory, format!("read domain {uuid}"), limit, move |c| read::domain_by_uuid(c, uuid))
+            .await
     }
 
     /// Every network with its definitions and leases.
@@ -237,7 +239,8 @@ impl Host {
     /// # Errors
     /// As [`Host::run`].
     pub async fn network(&self, uuid: Uuid, limit: Duration) -> Result<Option<NetworkRecord>> {
-        self.run(LaneKind::Inventory, format!("read network {uuid}"), limit, move |c| read::network_by_uuid(c, uuid)).await
+        self.run(LaneKind::Inventory, format!("read network {uuid}"), limit, move |c| read::network_by_uuid(c, uuid))
+            .await
     }
 
     /// Every storage pool with its volumes, as libvirt knows them since their last refresh.
@@ -253,7 +256,8 @@ impl Host {
     /// # Errors
     /// As [`Host::run`].
     pub async fn pool(&self, uuid: Uuid, limit: Duration) -> Result<Option<PoolRecord>> {
-        self.run(LaneKind::Inventory, format!("read storage pool {uuid}"), limit, move |c| read::pool_by_uuid(c, uuid)).await
+        self.run(LaneKind::Inventory, format!("read storage pool {uuid}"), limit, move |c| read::pool_by_uuid(c, uuid))
+            .await
     }
 
     /// Makes libvirt look at a pool's storage again, since volumes changed behind its back have no events. False if the pool does
@@ -262,7 +266,8 @@ impl Host {
     /// # Errors
     /// As [`Host::run`]; unreachable storage.
     pub async fn refresh_pool(&self, uuid: Uuid, limit: Duration) -> Result<bool> {
-        self.run(LaneKind::Command, format!("refresh storage pool {uuid}"), limit, move |c| read::refresh_pool(c, uuid)).await
+        self.run(LaneKind::Command, format!("refresh storage pool {uuid}"), limit, move |c| read::refresh_pool(c, uuid))
+            .await
     }
 
     /// Every packet filter; none on a driver without them.
@@ -304,7 +309,8 @@ impl Host {
     ) -> Result<Option<Vec<InterfaceAddresses>>> {
         // The agent answers when the guest does, if at all: it must not hold up the inventory.
         let lane = if source == AddressSource::Lease { LaneKind::Inventory } else { LaneKind::Statistics };
-        self.run(lane, format!("read the addresses of domain {uuid}"), limit, move |c| read::addresses(c, uuid, source)).await
+        self.run(lane, format!("read the addresses of domain {uuid}"), limit, move |c| read::addresses(c, uuid, source))
+            .await
     }
 
     /// The host's events from now on, at most `capacity` of them waiting. A new subscription ends the one before.
@@ -313,7 +319,8 @@ impl Host {
     /// As [`Host::run`].
     pub async fn events(&self, capacity: usize, limit: Duration) -> Result<EventStream> {
         let (sink, stream) = EventSink::channel(capacity);
-        self.run(LaneKind::Events, "watch the host's events", limit, move |connection| connection.subscribe(&sink)).await?;
+        self.run(LaneKind::Events, "watch the host's events", limit, move |connection| connection.subscribe(&sink))
+            .await?;
         Ok(stream.on_lane(Arc::downgrade(&self.inner.events)))
     }
 }

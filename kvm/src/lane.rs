@@ -22,6 +22,9 @@ use crate::ffi::Connection;
 /// Opens the connection; called on the lane's thread whenever there is none that is alive.
 pub(crate) type Opener = Box<dyn Fn() -> Result<Connection> + Send + Sync>;
 
+/// What a job does on the lane's thread.
+type Work = Box<dyn FnOnce(&mut Session<'_>) + Send>;
+
 /// Limits of a lane.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LaneLimits {
@@ -62,7 +65,7 @@ struct Job {
     number: u64,
     deadline: Instant,
     cancelled: Arc<AtomicBool>,
-    work: Box<dyn FnOnce(&mut Session<'_>) + Send>,
+    work: Work,
 }
 
 #[derive(Clone, Copy)]
@@ -212,7 +215,7 @@ impl Lane {
         limit: Duration,
         deadline: Instant,
         cancelled: Arc<AtomicBool>,
-        work: Box<dyn FnOnce(&mut Session<'_>) + Send>,
+        work: Work,
     ) -> Result<u64> {
         let mut work = Some(work);
         loop {
@@ -236,7 +239,7 @@ impl Lane {
         act: &Act,
         deadline: Instant,
         cancelled: &Arc<AtomicBool>,
-        work: &mut Option<Box<dyn FnOnce(&mut Session<'_>) + Send>>,
+        work: &mut Option<Work>,
     ) -> Result<Option<u64>> {
         let mut state = self.lock();
         if state.closed {

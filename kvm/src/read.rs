@@ -8,9 +8,10 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::ffi::{Connection, Definition, Domain, Network, Pool, Volume};
 use crate::record::{
-    AddressSource, DomainRecord, DomainState, FailedObject, HostRecord, InterfaceAddresses, Listing, NetworkRecord, NwfilterRecord,
-    PoolRecord, PoolState, SnapshotRecord, VolumeRecord,
+    AddressSource, DomainRecord, FailedObject, HostRecord, InterfaceAddresses, Listing, NetworkRecord, NwfilterRecord,
+    PoolRecord, SnapshotRecord, VolumeRecord,
 };
+use crate::state::{DomainState, PoolState};
 use crate::xml::{CapabilitiesXml, SysinfoXml};
 
 /// An answer that a driver may refuse to give: then it is absent. A lost connection stays an error.
@@ -67,7 +68,8 @@ fn no_progress(_done: usize, _total: usize) {}
 pub(crate) fn host(connection: &Connection) -> Result<HostRecord> {
     let capabilities_xml = connection.capabilities_xml()?;
     let sysinfo_xml = optional(connection.sysinfo_xml())?;
-    let from_capabilities = CapabilitiesXml::parse(&capabilities_xml).ok().and_then(|capabilities| capabilities.host_uuid);
+    let from_capabilities =
+        CapabilitiesXml::parse(&capabilities_xml).ok().and_then(|capabilities| capabilities.host_uuid);
     let from_sysinfo = || SysinfoXml::parse(sysinfo_xml.as_deref()?).ok()?.uuid;
     Ok(HostRecord {
         uuid: from_capabilities.or_else(from_sysinfo),
@@ -98,8 +100,7 @@ fn domain(object: &Domain) -> Result<DomainRecord> {
     let (state, reason) = object.state()?;
     let persistent = object.is_persistent()?;
     let xml = object.xml(Definition::Current)?;
-    let xml_inactive =
-        if state.is_active() && persistent { Some(object.xml(Definition::Inactive)?) } else { None };
+    let xml_inactive = if state.is_active() && persistent { Some(object.xml(Definition::Inactive)?) } else { None };
     Ok(DomainRecord {
         uuid: object.uuid()?,
         name,
@@ -120,7 +121,8 @@ fn domain(object: &Domain) -> Result<DomainRecord> {
 fn snapshots(domain: &Domain) -> Result<Vec<SnapshotRecord>> {
     let mut records = Vec::new();
     for snapshot in domain.snapshots()? {
-        let read = || Ok(SnapshotRecord { name: snapshot.name().0, current: snapshot.is_current()?, xml: snapshot.xml()? });
+        let read =
+            || Ok(SnapshotRecord { name: snapshot.name().0, current: snapshot.is_current()?, xml: snapshot.xml()? });
         records.extend(found(read())?);
     }
     Ok(records)
@@ -140,8 +142,7 @@ fn network(object: &Network) -> Result<NetworkRecord> {
     let (name, name_lossy) = object.name();
     let active = object.is_active()?;
     let persistent = object.is_persistent()?;
-    let xml_inactive =
-        if active && persistent { optional(object.xml(Definition::Inactive))? } else { None };
+    let xml_inactive = if active && persistent { optional(object.xml(Definition::Inactive))? } else { None };
     Ok(NetworkRecord {
         uuid: object.uuid()?,
         name,

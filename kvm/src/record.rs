@@ -4,7 +4,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::xml::{CapabilitiesXml, DomainXml, NetworkXml, NwfilterXml, PoolXml, SnapshotXml, SysinfoXml, VolumeXml, XmlError};
+use crate::state::{DomainState, PoolState, StateReason};
+use crate::xml::{
+    CapabilitiesXml, DomainXml, NetworkXml, NwfilterXml, PoolXml, SnapshotXml, SysinfoXml, VolumeXml, XmlError,
+};
 
 /// Objects that were read, and those that could not be.
 #[derive(Debug, Clone)]
@@ -241,41 +244,6 @@ pub struct NodeCpuTime {
     pub iowait_ns: Option<u64>,
 }
 
-/// `virDomainState`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum DomainState {
-    /// libvirt does not know.
-    NoState,
-    /// It runs.
-    Running,
-    /// It waits for a resource (Xen).
-    Blocked,
-    /// Its processors are stopped.
-    Paused,
-    /// The guest is shutting down.
-    ShuttingDown,
-    /// It is off.
-    ShutOff,
-    /// It crashed and is kept for inspection.
-    Crashed,
-    /// The guest put itself to sleep.
-    PmSuspended,
-    /// One that this version of the crate has no word for.
-    Other(i32),
-}
-
-/// Why a domain is in its state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[non_exhaustive]
-pub struct StateReason {
-    /// libvirt's number; its meaning depends on the state.
-    pub code: i32,
-    /// A word for it, as virsh says it.
-    pub name: &'static str,
-}
-
 /// A storage pool's state and sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -288,25 +256,6 @@ pub struct PoolUse {
     pub allocation_bytes: u64,
     /// What is free.
     pub available_bytes: u64,
-}
-
-/// `virStoragePoolState`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum PoolState {
-    /// Stopped.
-    Inactive,
-    /// Its storage is being made.
-    Building,
-    /// It runs.
-    Running,
-    /// It runs with parts missing.
-    Degraded,
-    /// It runs but cannot be reached.
-    Inaccessible,
-    /// One that this version of the crate has no word for.
-    Other(i32),
 }
 
 /// A volume's sizes.
@@ -393,8 +342,9 @@ impl DomainRecord {
     /// [`Error::Xml`] naming the domain.
     pub fn definition_inactive(&self) -> Result<Option<DomainXml>> {
         let parse = |xml: &String| {
-            DomainXml::parse(xml)
-                .map_err(|source| xml_error(format!("domain {} ({}), for its next start", self.name, self.uuid), source))
+            DomainXml::parse(xml).map_err(|source| {
+                xml_error(format!("domain {} ({}), for its next start", self.name, self.uuid), source)
+            })
         };
         self.xml_inactive.as_ref().map(parse).transpose()
     }
@@ -416,7 +366,8 @@ impl NetworkRecord {
     /// # Errors
     /// [`Error::Xml`] naming the network.
     pub fn definition(&self) -> Result<NetworkXml> {
-        NetworkXml::parse(&self.xml).map_err(|source| xml_error(format!("network {} ({})", self.name, self.uuid), source))
+        NetworkXml::parse(&self.xml)
+            .map_err(|source| xml_error(format!("network {} ({})", self.name, self.uuid), source))
     }
 }
 
@@ -426,7 +377,8 @@ impl PoolRecord {
     /// # Errors
     /// [`Error::Xml`] naming the pool.
     pub fn definition(&self) -> Result<PoolXml> {
-        PoolXml::parse(&self.xml).map_err(|source| xml_error(format!("storage pool {} ({})", self.name, self.uuid), source))
+        PoolXml::parse(&self.xml)
+            .map_err(|source| xml_error(format!("storage pool {} ({})", self.name, self.uuid), source))
     }
 }
 
@@ -484,113 +436,12 @@ impl std::fmt::Display for Version {
     }
 }
 
-impl DomainState {
-    pub(crate) fn from_libvirt(state: i32) -> Self {
-        match state {
-            0 => Self::NoState,
-            1 => Self::Running,
-            2 => Self::Blocked,
-            3 => Self::Paused,
-            4 => Self::ShuttingDown,
-            5 => Self::ShutOff,
-            6 => Self::Crashed,
-            7 => Self::PmSuspended,
-            other => Self::Other(other),
-        }
-    }
-
-    /// True if there is a QEMU process (or its like) for it.
-    pub fn is_active(self) -> bool {
-        !matches!(self, Self::NoState | Self::ShutOff | Self::Other(_))
-    }
-}
-
-impl PoolState {
-    pub(crate) fn from_libvirt(state: i32) -> Self {
-        match state {
-            0 => Self::Inactive,
-            1 => Self::Building,
-            2 => Self::Running,
-            3 => Self::Degraded,
-            4 => Self::Inaccessible,
-            other => Self::Other(other),
-        }
-    }
-}
-
-impl StateReason {
-    /// Reasons by state, in the order of libvirt's numbers.
-    pub(crate) fn new(state: DomainState, code: i32) -> Self {
-        let names: &[&'static str] = match state {
-            DomainState::Running => &[
-                "unknown",
-                "booted",
-                "migrated",
-                "restored",
-                "from snapshot",
-                "unpaused",
-                "migration canceled",
-                "save canceled",
-                "event wakeup",
-                "crashed",
-                "post-copy",
-                "post-copy failed",
-            ],
-            DomainState::Paused => &[
-                "unknown",
-                "user",
-                "migrating",
-                "saving",
-                "dumping",
-                "I/O error",
-                "watchdog",
-                "from snapshot",
-                "shutting down",
-                "creating snapshot",
-                "crashed",
-                "starting up",
-                "post-copy",
-                "post-copy failed",
-                "api error",
-            ],
-            DomainState::ShuttingDown => &["unknown", "user"],
-            DomainState::ShutOff => &[
-                "unknown",
-                "shutdown",
-                "destroyed",
-                "crashed",
-                "migrated",
-                "saved",
-                "failed",
-                "from snapshot",
-                "daemon",
-            ],
-            DomainState::Crashed => &["unknown", "panicked"],
-            _ => &["unknown"],
-        };
-        let name = usize::try_from(code).ok().and_then(|index| names.get(index).copied()).unwrap_or("unknown");
-        Self { code, name }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn states_reasons_and_versions_are_libvirts() {
-        let check = |state: i32, code: i32, expected: DomainState, name: &str| {
-            let state = DomainState::from_libvirt(state);
-            assert_eq!((state, StateReason::new(state, code).name), (expected, name));
-        };
-        check(1, 1, DomainState::Running, "booted");
-        check(3, 5, DomainState::Paused, "I/O error");
-        check(3, 1, DomainState::Paused, "user");
-        check(5, 5, DomainState::ShutOff, "saved");
-        check(5, 99, DomainState::ShutOff, "unknown");
-        check(1, -1, DomainState::Running, "unknown");
-        check(6, 1, DomainState::Crashed, "panicked");
-        check(42, 0, DomainState::Other(42), "unknown");
+    fn versions_are_unpacked() {
         assert_eq!(Version::from_libvirt(9_000_000).to_string(), "9.0.0");
         assert_eq!(Version::from_libvirt(7_002_022).to_string(), "7.2.22");
     }

@@ -24,9 +24,8 @@ impl StatsGroups {
     /// Disks.
     pub const BLOCK: Self = Self(sys::VIR_DOMAIN_STATS_BLOCK);
     /// All of the above.
-    pub const ALL: Self = Self(
-        Self::STATE.0 | Self::CPU.0 | Self::BALLOON.0 | Self::VCPU.0 | Self::INTERFACE.0 | Self::BLOCK.0,
-    );
+    pub const ALL: Self =
+        Self(Self::STATE.0 | Self::CPU.0 | Self::BALLOON.0 | Self::VCPU.0 | Self::INTERFACE.0 | Self::BLOCK.0);
 
     /// Both groups.
     #[must_use]
@@ -189,7 +188,8 @@ impl DomainStats {
         // libvirt counts the balloon in KiB.
         let kib = |value: Option<u64>| value.map(|value| value.saturating_mul(1024));
         let small = |value: Option<u64>| value.and_then(|value| u32::try_from(value).ok());
-        let state = number("state.state").and_then(|state| i32::try_from(state).ok()).map(crate::DomainState::from_libvirt);
+        let state =
+            number("state.state").and_then(|state| i32::try_from(state).ok()).map(crate::DomainState::from_libvirt);
         let vcpu_maximum_count = small(number("vcpu.maximum"));
         let counts = [vcpu_maximum_count, small(number("net.count")), small(number("block.count"))];
         let [vcpus, nets, blocks] = counts.map(|count| count.unwrap_or(0).min(ITEMS_MAX));

@@ -290,9 +290,10 @@ fn split_scheme(scheme: &str) -> Result<(Driver, Option<Transport>), UriError> {
 fn resolve_transport(driver: Driver, named: Option<Transport>, has_host: bool) -> Result<Transport, UriError> {
     match (driver, named) {
         (Driver::Test, None) if !has_host => Ok(Transport::InProcess),
-        (Driver::Test, None) => {
-            Err(UriError::Authority { part: "host", reason: "the test driver runs in this process; write test:///default" })
-        }
+        (Driver::Test, None) => Err(UriError::Authority {
+            part: "host",
+            reason: "the test driver runs in this process; write test:///default",
+        }),
         (Driver::Test, Some(_)) => Err(UriError::Transport { transport: "a transport of the test driver".to_owned() }),
         (Driver::Qemu, Some(transport)) => Ok(transport),
         (Driver::Qemu, None) if has_host => Ok(Transport::Tls),
@@ -332,7 +333,10 @@ fn check_authority(transport: Transport, host: bool, user: bool, port: bool) -> 
     match transport {
         Transport::InProcess | Transport::Unix => {
             if host {
-                return Err(UriError::Authority { part: "host", reason: "a local socket has none; write qemu+unix:///…" });
+                return Err(UriError::Authority {
+                    part: "host",
+                    reason: "a local socket has none; write qemu+unix:///…",
+                });
             }
             if user || port {
                 return Err(UriError::Authority { part: "user", reason: "a local socket has neither user nor port" });

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use kvm::{
-    AddressSource, CloseReason, ConnectUri, DomainChange, DomainLifecycle, DomainState, Error, Event, EventStream, Host, HostOptions,
-    KeepAlive, LaneKind, NetworkChange, PoolChange, PoolState, StatsGroups,
+    AddressSource, CloseReason, ConnectUri, DomainChange, DomainLifecycle, DomainState, Error, Event, EventStream,
+    Host, HostOptions, KeepAlive, LaneKind, NetworkChange, PoolChange, PoolState, StatsGroups,
 };
 use lab::{Frozen, LIMIT, Lab, LabHost};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ fn lab() -> &'static Lab {
 }
 
 fn uuid_of(host: &LabHost, guest: usize) -> Uuid {
-    host.guests[guest].1.parse().unwrap()
+    host.guests[guest].1.parse().expect("a UUID")
 }
 
 /// Waits for an event that `wanted` accepts.
@@ -50,12 +50,20 @@ async fn every_object_is_what_virsh_says() {
     let host = at.connect();
     let about = host.describe(LIMIT).await.unwrap();
     assert_eq!(about.uuid.map(|uuid| uuid.to_string()), Some(at.host_uuid.clone()));
-    assert_eq!((about.driver_name.as_str(), about.hostname.clone()), ("QEMU", at.virsh(&["hostname"]).trim().to_owned()));
+    assert_eq!(
+        (about.driver_name.as_str(), about.hostname.clone()),
+        ("QEMU", at.virsh(&["hostname"]).trim().to_owned())
+    );
     assert!(about.hypervisor_version.is_some_and(|version| version.major >= 5));
     let memory = about.memory.as_ref().expect("QEMU hosts know");
     assert!(memory.total_bytes > memory.free_bytes && about.node.cpu_count > 0);
     let capabilities = about.capabilities().unwrap();
-    assert!(capabilities.guests.iter().any(|guest| guest.arch == "x86_64" && guest.os_type == "hvm" && !guest.machines.is_empty()));
+    assert!(
+        capabilities
+            .guests
+            .iter()
+            .any(|guest| guest.arch == "x86_64" && guest.os_type == "hvm" && !guest.machines.is_empty())
+    );
 
     let domains = host.domains(LIMIT).await.unwrap();
     assert!(domains.failed.is_empty(), "{:?}", domains.failed);
@@ -68,7 +76,10 @@ async fn every_object_is_what_virsh_says() {
         if *name == at.guests[0].0 {
             // The other guest is changed by another test meanwhile.
             assert_eq!(at.virsh(&["dumpxml", uuid]).trim(), domain.xml.trim());
-            assert_eq!(at.virsh(&["dumpxml", "--inactive", uuid]).trim(), domain.xml_inactive.as_deref().unwrap().trim());
+            assert_eq!(
+                at.virsh(&["dumpxml", "--inactive", uuid]).trim(),
+                domain.xml_inactive.as_deref().unwrap().trim()
+            );
         }
         assert_eq!(definition.uuid, domain.uuid);
         assert_eq!(definition.interfaces.len(), at.virsh_lines(&["domiflist", name]).len());
@@ -94,7 +105,8 @@ async fn every_object_is_what_virsh_says() {
     assert_eq!(pool.definition().unwrap().kind, "dir");
     let volumes = pool.volumes.as_ref().expect("a running pool has a list");
     let names: BTreeSet<String> = volumes.iter().map(|volume| volume.name.clone()).collect();
-    let overlay = volumes.iter().find(|volume| volume.name == format!("{}.qcow2", at.guests[0].0)).expect("a guest's disk");
+    let overlay =
+        volumes.iter().find(|volume| volume.name == format!("{}.qcow2", at.guests[0].0)).expect("a guest's disk");
     let definition = overlay.definition().unwrap();
     assert_eq!((definition.format.as_deref(), definition.capacity_bytes), (Some("qcow2"), Some(1 << 30)));
     assert!(definition.backing.is_some_and(|backing| backing.path.is_some_and(|path| path.contains("base"))));
@@ -128,16 +140,23 @@ async fn a_change_made_by_virsh_is_told_and_then_read() {
     })
     .await;
     let definition = host.domain(uuid, LIMIT).await.unwrap().unwrap().definition().unwrap();
-    assert!(definition.metadata.iter().any(|entry| entry.namespace.as_deref() == Some("urn:kvmt") && entry.xml.contains("me")));
+    assert!(
+        definition
+            .metadata
+            .iter()
+            .any(|entry| entry.namespace.as_deref() == Some("urn:kvmt") && entry.xml.contains("me"))
+    );
 
     // A device comes and goes; the pool gets a volume that libvirt did not make.
     let network = format!("<network><name>{}x</name></network>", at.network);
     let file = std::path::Path::new(&at.dir).join("kvmt-net.xml");
     std::fs::write(&file, network).unwrap();
     at.virsh(&["net-define", file.to_str().unwrap()]);
-    wait_for(&mut events, "network", |event| matches!(event, Event::Network { change: NetworkChange::Defined, .. })).await;
+    wait_for(&mut events, "network", |event| matches!(event, Event::Network { change: NetworkChange::Defined, .. }))
+        .await;
     at.virsh(&["net-undefine", &format!("{}x", at.network)]);
-    wait_for(&mut events, "network", |event| matches!(event, Event::Network { change: NetworkChange::Undefined, .. })).await;
+    wait_for(&mut events, "network", |event| matches!(event, Event::Network { change: NetworkChange::Undefined, .. }))
+        .await;
 
     std::fs::write(std::path::Path::new(&at.dir).join("lib/images/kvmt-late.img"), vec![0_u8; 4096]).unwrap();
     let pool = host.pools(LIMIT).await.unwrap().items.into_iter().find(|pool| pool.name == at.pool).unwrap();
@@ -155,11 +174,22 @@ async fn leases_addresses_and_statistics_of_a_guest() {
     let started = Instant::now();
     let address = loop {
         let network = host.networks(LIMIT).await.unwrap().items.into_iter().find(|n| n.name == at.network).unwrap();
-        let macs: BTreeSet<String> = host.domain(uuid, LIMIT).await.unwrap().unwrap().definition().unwrap().interfaces
+        let macs: BTreeSet<String> = host
+            .domain(uuid, LIMIT)
+            .await
+            .unwrap()
+            .unwrap()
+            .definition()
+            .unwrap()
+            .interfaces
             .into_iter()
             .filter_map(|interface| interface.mac)
             .collect();
-        let lease = network.leases.unwrap_or_default().into_iter().find(|l| l.mac.as_ref().is_some_and(|mac| macs.contains(mac)));
+        let lease = network
+            .leases
+            .unwrap_or_default()
+            .into_iter()
+            .find(|l| l.mac.as_ref().is_some_and(|mac| macs.contains(mac)));
         if let Some(lease) = lease {
             assert!(lease.expires_unix_seconds.is_some() && !lease.ipv6 && lease.prefix == 24, "{lease:?}");
             break lease.address;
@@ -168,7 +198,10 @@ async fn leases_addresses_and_statistics_of_a_guest() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     };
     let interfaces = host.addresses(uuid, AddressSource::Lease, LIMIT).await.unwrap().expect("a running guest");
-    assert!(interfaces.iter().any(|interface| interface.addresses.iter().any(|a| a.address == address)), "{interfaces:?}");
+    assert!(
+        interfaces.iter().any(|interface| interface.addresses.iter().any(|a| a.address == address)),
+        "{interfaces:?}"
+    );
     // These guests have no agent: nothing, not an error.
     assert_eq!(host.addresses(uuid, AddressSource::Agent, LIMIT).await.unwrap(), None);
 
@@ -187,9 +220,17 @@ async fn odd_domains_are_read() {
     let at = &lab().hosts[0];
     let host = at.connect();
     let prefix = &at.network;
-    let (transient, saved) = (Uuid::from_u128(0x6b76_6d74_0000_4000_8000_0000_0000_00a1), Uuid::from_u128(0x6b76_6d74_0000_4000_8000_0000_0000_00a2));
-    let (first, second) = (domain_xml(&format!("{prefix}-transient"), transient), domain_xml(&format!("{prefix}-säved"), saved));
-    host.run(LaneKind::Command, "start a transient domain", LIMIT, move |c| c.create_transient_domain(&first).map(drop)).await.unwrap();
+    let (transient, saved) = (
+        Uuid::from_u128(0x6b76_6d74_0000_4000_8000_0000_0000_00a1),
+        Uuid::from_u128(0x6b76_6d74_0000_4000_8000_0000_0000_00a2),
+    );
+    let (first, second) =
+        (domain_xml(&format!("{prefix}-transient"), transient), domain_xml(&format!("{prefix}-säved"), saved));
+    host.run(LaneKind::Command, "start a transient domain", LIMIT, move |c| {
+        c.create_transient_domain(&first).map(drop)
+    })
+    .await
+    .unwrap();
     host.run(LaneKind::Command, "save a domain", LIMIT, move |c| {
         let domain = c.define_domain(&second)?;
         domain.start()?;
@@ -226,7 +267,7 @@ fn domain_xml(name: &str, uuid: Uuid) -> String {
 fn impatient(uri: &str) -> Host {
     let mut options = HostOptions::default();
     options.keep_alive = KeepAlive { interval: Duration::from_secs(1), count: 3 };
-    Host::with_options(ConnectUri::parse(uri).unwrap(), None, options)
+    Host::with_options(ConnectUri::parse(uri).expect("a URI that is allowed"), None, options)
 }
 
 #[tokio::test]
@@ -289,7 +330,10 @@ async fn a_hung_host_delays_nobody_and_comes_back() {
     // The daemon ends: the stream says so, calls fail as disconnected, and a new daemon is found again.
     let mut events = host.events(16, LIMIT).await.unwrap();
     lab().command("libvirtd stop 1");
-    wait_for(&mut events, "the end", |event| matches!(event, Event::Disconnected { reason: CloseReason::Eof | CloseReason::Error })).await;
+    wait_for(&mut events, "the end", |event| {
+        matches!(event, Event::Disconnected { reason: CloseReason::Eof | CloseReason::Error })
+    })
+    .await;
     let error = host.domains(LIMIT).await.unwrap_err();
     assert!(error.is_disconnected() && !error.is_not_found(), "{error:?}");
     lab().command("libvirtd start 1");

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use kvm::xml::{Document, DomainXml};
 use kvm::{
-    ConnectUri, Definition, DomainChange, DomainLifecycle, DomainState, Error, Event, Host, LaneKind, PoolState, StatsGroups,
+    ConnectUri, Definition, DomainChange, DomainLifecycle, DomainState, Error, Event, Host, LaneKind, PoolState,
+    StatsGroups,
 };
 use uuid::Uuid;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn host() -> Host {
-    Host::new(ConnectUri::parse("test:///default").unwrap())
+    Host::new(ConnectUri::parse("test:///default").expect("a URI that is allowed"))
 }
 
 fn domain_xml(name: &str, uuid: Uuid) -> String {
@@ -48,7 +49,10 @@ async fn the_host_and_its_objects_are_read() {
     let network = networks.items.iter().find(|network| network.name == "default").expect("the driver's own network");
     assert!(network.active);
     assert_eq!(network.definition().unwrap().bridge.as_deref(), Some("virbr0"));
-    assert_eq!(host.network(network.uuid, LIMIT).await.unwrap().map(|network| network.name), Some("default".to_owned()));
+    assert_eq!(
+        host.network(network.uuid, LIMIT).await.unwrap().map(|network| network.name),
+        Some("default".to_owned())
+    );
 
     let pools = host.pools(LIMIT).await.unwrap();
     let pool = pools.items.iter().find(|pool| pool.name == "default-pool").expect("the driver's own pool");
@@ -115,7 +119,9 @@ async fn a_definition_goes_round_without_losing_anything_and_events_tell() {
 
     let stats = host.domain_stats(StatsGroups::ALL, LIMIT).await;
     // The test driver of some versions has no bulk statistics: then it says so.
-    assert!(stats.as_ref().is_ok_and(|all| all.iter().any(|s| s.uuid == uuid)) || stats.is_err_and(|e| e.is_unsupported()));
+    assert!(
+        stats.as_ref().is_ok_and(|all| all.iter().any(|s| s.uuid == uuid)) || stats.is_err_and(|e| e.is_unsupported())
+    );
 
     host.run(LaneKind::Command, "stop", LIMIT, move |c| c.domain(uuid)?.destroy()).await.unwrap();
     next_of(&mut events, uuid, DomainLifecycle::Stopped).await;
@@ -146,7 +152,10 @@ async fn snapshots_know_their_parents() {
     host.run(LaneKind::Command, "make snapshots", LIMIT, move |c| {
         let domain = c.define_domain(&xml)?;
         domain.create_snapshot("<domainsnapshot><name>one</name></domainsnapshot>", false)?;
-        domain.create_snapshot("<domainsnapshot><name>two</name><description>zwei</description></domainsnapshot>", false)?;
+        domain.create_snapshot(
+            "<domainsnapshot><name>two</name><description>zwei</description></domainsnapshot>",
+            false,
+        )?;
         Ok(())
     })
     .await
@@ -241,7 +250,8 @@ async fn a_full_queue_waits_outside_a_dropped_caller_leaves_and_a_panic_is_an_er
     next.await.unwrap().unwrap();
     assert_eq!(host.lane_status(LaneKind::Command).hanging, 0);
 
-    let error = host.run(LaneKind::Command, "fall", LIMIT, |_| -> kvm::Result<()> { panic!("oops") }).await.unwrap_err();
+    let error =
+        host.run(LaneKind::Command, "fall", LIMIT, |_| -> kvm::Result<()> { panic!("oops") }).await.unwrap_err();
     assert!(matches!(error, Error::Panicked { .. }), "{error:?}");
     host.ping(LaneKind::Command, LIMIT).await.unwrap();
 
@@ -280,7 +290,9 @@ async fn a_second_subscription_ends_the_first_and_closing_ends_all() {
 async fn volumes_are_read_with_their_pool() {
     let host = host();
     let uuid = Uuid::from_u128(0x6b76_6d74_6573_7400_0000_0000_0000_0004);
-    let xml = format!("<pool type='dir'><name>kvmt-pool</name><uuid>{uuid}</uuid><target><path>/kvmt-pool</path></target></pool>");
+    let xml = format!(
+        "<pool type='dir'><name>kvmt-pool</name><uuid>{uuid}</uuid><target><path>/kvmt-pool</path></target></pool>"
+    );
     host.run(LaneKind::Command, "make a pool", LIMIT, move |c| {
         let pool = c.define_pool(&xml)?;
         pool.start()?;

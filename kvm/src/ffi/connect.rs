@@ -9,8 +9,8 @@ use secrecy::ExposeSecret;
 use virt_sys as sys;
 
 use super::events::Registrations;
-use super::{c_string, check, copy_lossy, event_loop, fixed_text, last_error, take_list, take_string};
 use super::{Domain, Network, Nwfilter, Pool};
+use super::{c_string, check, copy_lossy, event_loop, fixed_text, last_error, take_list, take_string};
 use crate::error::{Act, Error, Result};
 use crate::events::EventSink;
 use crate::host::{Credentials, KeepAlive};
@@ -41,7 +41,11 @@ impl Connection {
         event_loop::start()?;
         let name = c_string(&uri.to_string(), ACT)?;
         let context = AuthContext { user: uri.user(), credentials };
-        let mut kinds = [sys::VIR_CRED_AUTHNAME.cast_signed(), sys::VIR_CRED_USERNAME.cast_signed(), sys::VIR_CRED_PASSPHRASE.cast_signed()];
+        let mut kinds = [
+            sys::VIR_CRED_AUTHNAME.cast_signed(),
+            sys::VIR_CRED_USERNAME.cast_signed(),
+            sys::VIR_CRED_PASSPHRASE.cast_signed(),
+        ];
         let mut auth = sys::virConnectAuth {
             credtype: kinds.as_mut_ptr(),
             ncredtype: 3,
@@ -199,7 +203,9 @@ impl Connection {
         let all_nodes: c_int = sys::VIR_NODE_MEMORY_STATS_ALL_CELLS;
         let mut count: c_int = 0;
         // SAFETY: a null array asks for the number of values.
-        check(unsafe { sys::virNodeGetMemoryStats(self.raw, all_nodes, std::ptr::null_mut(), &raw mut count, 0) }, ACT)?;
+        let result =
+            unsafe { sys::virNodeGetMemoryStats(self.raw, all_nodes, std::ptr::null_mut(), &raw mut count, 0) };
+        check(result, ACT)?;
         let room = usize::try_from(count.clamp(0, 64)).unwrap_or(0);
         // SAFETY: numbers and characters; all zero is a valid value.
         let mut values: Vec<sys::virNodeMemoryStats> = (0..room).map(|_| unsafe { std::mem::zeroed() }).collect();
@@ -318,7 +324,9 @@ unsafe extern "C" fn on_credentials(asked: sys::virConnectCredentialPtr, count: 
         // SAFETY: libvirt passes `count` credentials, exclusively for this call.
         let credential = unsafe { &mut *asked.add(index) };
         let answer = match credential.type_.cast_unsigned() {
-            sys::VIR_CRED_AUTHNAME | sys::VIR_CRED_USERNAME => credentials.user.as_deref().or(context.user).unwrap_or_default(),
+            sys::VIR_CRED_AUTHNAME | sys::VIR_CRED_USERNAME => {
+                credentials.user.as_deref().or(context.user).unwrap_or_default()
+            }
             sys::VIR_CRED_PASSPHRASE => credentials.password.expose_secret(),
             _ => return -1,
         };

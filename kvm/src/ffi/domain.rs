@@ -6,11 +6,12 @@ use uuid::Uuid;
 use virt_sys as sys;
 
 use super::{
-    Connection, c_string, check, copy_lossy, copy_optional, handle, last_error, read_uuid, take_handle, take_list, take_string,
-    uuid_string,
+    Connection, c_string, check, copy_lossy, copy_optional, handle, last_error, read_uuid, take_handle, take_list,
+    take_string, uuid_string,
 };
 use crate::error::Result;
-use crate::record::{AddressSource, DomainState, InterfaceAddress, InterfaceAddresses, StateReason};
+use crate::record::{AddressSource, InterfaceAddress, InterfaceAddresses};
+use crate::state::{DomainState, StateReason};
 
 handle! {
     /// A domain on the connection's host. **Every method that reads more than its identity blocks.**
@@ -39,7 +40,9 @@ impl Connection {
     pub fn domain(&self, uuid: Uuid) -> Result<Domain> {
         let text = uuid_string(uuid);
         // SAFETY: the connection is valid, the text is terminated, the result carries a reference.
-        unsafe { take_handle(sys::virDomainLookupByUUIDString(self.raw(), text.as_ptr()), format!("find domain {uuid}")) }
+        unsafe {
+            take_handle(sys::virDomainLookupByUUIDString(self.raw(), text.as_ptr()), format!("find domain {uuid}"))
+        }
     }
 
     /// Defines a domain, or changes the definition of the one with the same UUID. It must be valid by libvirt's schema rules.
@@ -106,7 +109,8 @@ impl Domain {
     pub fn state(&self) -> Result<(DomainState, StateReason)> {
         let (mut state, mut reason): (c_int, c_int) = (0, 0);
         // SAFETY: the domain is valid; the results go to locals.
-        check(unsafe { sys::virDomainGetState(self.raw, &raw mut state, &raw mut reason, 0) }, "read a domain's state")?;
+        let result = unsafe { sys::virDomainGetState(self.raw, &raw mut state, &raw mut reason, 0) };
+        check(result, "read a domain's state")?;
         let state = DomainState::from_libvirt(state);
         Ok((state, StateReason::new(state, reason)))
     }
@@ -137,7 +141,8 @@ impl Domain {
     /// Not found, or a lost connection.
     pub fn is_persistent(&self) -> Result<bool> {
         // SAFETY: the domain is valid.
-        check(unsafe { sys::virDomainIsPersistent(self.raw) }, "read whether a domain is persistent").map(|yes| yes == 1)
+        check(unsafe { sys::virDomainIsPersistent(self.raw) }, "read whether a domain is persistent")
+            .map(|yes| yes == 1)
     }
 
     /// True if its memory was saved and the next start continues from there.
@@ -146,7 +151,8 @@ impl Domain {
     /// Not found, a lost connection, or a driver without it.
     pub fn has_managed_save(&self) -> Result<bool> {
         // SAFETY: the domain is valid.
-        check(unsafe { sys::virDomainHasManagedSaveImage(self.raw, 0) }, "read a domain's managed save").map(|yes| yes == 1)
+        check(unsafe { sys::virDomainHasManagedSaveImage(self.raw, 0) }, "read a domain's managed save")
+            .map(|yes| yes == 1)
     }
 
     /// Every snapshot.
@@ -180,12 +186,15 @@ impl Domain {
             Checkpoint, sys::virDomainCheckpoint, sys::virDomainCheckpointFree
         }
         // SAFETY: the call fills an array of checkpoints with a reference each.
-        let all: Vec<Checkpoint> =
-            unsafe { take_list("list a domain's checkpoints", |array| sys::virDomainListAllCheckpoints(self.raw, array, 0))? };
+        let all: Vec<Checkpoint> = unsafe {
+            take_list("list a domain's checkpoints", |array| sys::virDomainListAllCheckpoints(self.raw, array, 0))?
+        };
         let flags = sys::VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN;
         all.iter()
             // SAFETY: the checkpoint is valid; the string is handed over.
-            .map(|point| unsafe { take_string(sys::virDomainCheckpointGetXMLDesc(point.raw, flags), "read a checkpoint") })
+            .map(|point| unsafe {
+                take_string(sys::virDomainCheckpointGetXMLDesc(point.raw, flags), "read a checkpoint")
+            })
             .collect()
     }
 
@@ -364,7 +373,8 @@ impl Snapshot {
     /// Not found, or a lost connection.
     pub fn is_current(&self) -> Result<bool> {
         // SAFETY: the snapshot is valid.
-        check(unsafe { sys::virDomainSnapshotIsCurrent(self.raw, 0) }, "read whether a snapshot is current").map(|yes| yes == 1)
+        check(unsafe { sys::virDomainSnapshotIsCurrent(self.raw, 0) }, "read whether a snapshot is current")
+            .map(|yes| yes == 1)
     }
 
     /// Deletes it; its children stay.

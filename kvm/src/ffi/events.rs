@@ -25,6 +25,11 @@ pub(super) struct Registrations {
 /// A domain callback without its own arguments, as libvirt registers all of them.
 type DomainCallback = unsafe extern "C" fn(sys::virConnectPtr, sys::virDomainPtr, *mut c_void);
 
+/// The same for networks.
+type NetworkCallback = unsafe extern "C" fn(sys::virConnectPtr, sys::virNetworkPtr, *mut c_void);
+/// The same for storage pools.
+type PoolCallback = unsafe extern "C" fn(sys::virConnectPtr, sys::virStoragePoolPtr, *mut c_void);
+
 impl Registrations {
     /// Registers every event that this crate knows. What a driver or an older daemon does not have is left out; without the domain's
     /// lifecycle it fails.
@@ -32,11 +37,16 @@ impl Registrations {
     /// # Safety
     /// `conn` is a valid connection, and [`Registrations::remove`] is called before it is closed.
     pub(super) unsafe fn register(conn: *mut sys::virConnect, sink: &Arc<EventSink>) -> Result<Self> {
-        let mut all = Self { domain: Vec::new(), network: Vec::new(), pool: Vec::new(), close: false, sink: Arc::clone(sink) };
+        let mut all =
+            Self { domain: Vec::new(), network: Vec::new(), pool: Vec::new(), close: false, sink: Arc::clone(sink) };
         // SAFETY: each callback has the signature that libvirt documents for its event id; the generic type is only libvirt's way
         // of passing any of them. The rest is the caller's promise.
         let result = unsafe {
-            let added = all.add_domain(conn, sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE, transmute::<*const (), DomainCallback>(on_lifecycle as *const ()));
+            let added = all.add_domain(
+                conn,
+                sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                transmute::<*const (), DomainCallback>(on_lifecycle as *const ()),
+            );
             added.map(|()| all.add_optional(conn))
         };
         if let Err(error) = result {
@@ -75,19 +85,36 @@ impl Registrations {
         // registration failed (libvirt does not call the free function then).
         unsafe {
             let pointer = opaque();
-            let callback: sys::virConnectNetworkEventGenericCallback = Some(transmute(on_network as *const ()));
+            let callback = Some(transmute::<*const (), NetworkCallback>(on_network as *const ()));
             let id = sys::VIR_NETWORK_EVENT_ID_LIFECYCLE.cast_signed();
-            let id = sys::virConnectNetworkEventRegisterAny(conn, std::ptr::null_mut(), id, callback, pointer, Some(free_sink));
-            if id < 0 { free_sink(pointer) } else { self.network.push(id) }
+            let id = sys::virConnectNetworkEventRegisterAny(
+                conn,
+                std::ptr::null_mut(),
+                id,
+                callback,
+                pointer,
+                Some(free_sink),
+            );
+            if id < 0 {
+                free_sink(pointer)
+            } else {
+                self.network.push(id)
+            }
             for (kind, callback) in [
                 (sys::VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, on_pool as *const ()),
                 (sys::VIR_STORAGE_POOL_EVENT_ID_REFRESH, on_pool_refresh as *const ()),
             ] {
                 let pointer = opaque();
-                let callback: sys::virConnectStoragePoolEventGenericCallback = Some(transmute(callback));
+                let callback = Some(transmute::<*const (), PoolCallback>(callback));
                 let kind = kind.cast_signed();
-                let id =
-                    sys::virConnectStoragePoolEventRegisterAny(conn, std::ptr::null_mut(), kind, callback, pointer, Some(free_sink));
+                let id = sys::virConnectStoragePoolEventRegisterAny(
+                    conn,
+                    std::ptr::null_mut(),
+                    kind,
+                    callback,
+                    pointer,
+                    Some(free_sink),
+                );
                 if id < 0 { free_sink(pointer) } else { self.pool.push(id) }
             }
             let pointer = opaque();
@@ -101,12 +128,24 @@ impl Registrations {
 
     /// # Safety
     /// As [`Registrations::register`], and `callback` fits `id`.
-    unsafe fn add_domain(&mut self, conn: *mut sys::virConnect, id: sys::virDomainEventID, callback: DomainCallback) -> Result<()> {
+    unsafe fn add_domain(
+        &mut self,
+        conn: *mut sys::virConnect,
+        id: sys::virDomainEventID,
+        callback: DomainCallback,
+    ) -> Result<()> {
         let opaque = Arc::into_raw(Arc::clone(&self.sink)).cast_mut().cast::<c_void>();
         // SAFETY: the opaque pointer carries a reference, given back by `free_sink`, or here if the registration failed.
         unsafe {
             let null = std::ptr::null_mut();
-            let number = sys::virConnectDomainEventRegisterAny(conn, null, id.cast_signed(), Some(callback), opaque, Some(free_sink));
+            let number = sys::virConnectDomainEventRegisterAny(
+                conn,
+                null,
+                id.cast_signed(),
+                Some(callback),
+                opaque,
+                Some(free_sink),
+            );
             if number < 0 {
                 let error = last_error("watch the host's events");
                 free_sink(opaque);
@@ -141,7 +180,8 @@ impl Registrations {
                 let _ = check(sys::virConnectStoragePoolEventDeregisterAny(conn, id), "stop watching storage pools");
             }
             if self.close {
-                let _ = check(sys::virConnectUnregisterCloseCallback(conn, Some(on_close)), "stop watching the connection");
+                let _ =
+                    check(sys::virConnectUnregisterCloseCallback(conn, Some(on_close)), "stop watching the connection");
             }
         }
     }
@@ -234,7 +274,13 @@ domain_callback!(on_tray(alias: *const c_char, reason: c_int) => DomainChange::T
 
 /// # Safety
 /// Called by libvirt's event loop with a valid network and our sink.
-unsafe extern "C" fn on_network(_conn: sys::virConnectPtr, net: sys::virNetworkPtr, event: c_int, _detail: c_int, opaque: *mut c_void) {
+unsafe extern "C" fn on_network(
+    _conn: sys::virConnectPtr,
+    net: sys::virNetworkPtr,
+    event: c_int,
+    _detail: c_int,
+    opaque: *mut c_void,
+) {
     // SAFETY: libvirt's promise; reading UUID and name is local.
     unsafe {
         if net.is_null() || opaque.is_null() {
@@ -255,7 +301,13 @@ unsafe extern "C" fn on_network(_conn: sys::virConnectPtr, net: sys::virNetworkP
 
 /// # Safety
 /// Called by libvirt's event loop with a valid pool and our sink.
-unsafe extern "C" fn on_pool(_conn: sys::virConnectPtr, pool: sys::virStoragePoolPtr, event: c_int, _detail: c_int, opaque: *mut c_void) {
+unsafe extern "C" fn on_pool(
+    _conn: sys::virConnectPtr,
+    pool: sys::virStoragePoolPtr,
+    event: c_int,
+    _detail: c_int,
+    opaque: *mut c_void,
+) {
     let change = match event.cast_unsigned() {
         sys::VIR_STORAGE_POOL_EVENT_DEFINED => PoolChange::Defined,
         sys::VIR_STORAGE_POOL_EVENT_UNDEFINED => PoolChange::Undefined,

@@ -142,7 +142,10 @@ unsafe fn take_handle<T: Handle>(raw: *mut T::Raw, act: impl Into<Act>) -> Resul
 ///
 /// # Safety
 /// `call` stores an array allocated by libvirt, of as many valid pointers as it returns, each with a reference for the caller.
-unsafe fn take_list<T: Handle>(act: impl Into<Act>, call: impl FnOnce(*mut *mut *mut T::Raw) -> c_int) -> Result<Vec<T>> {
+unsafe fn take_list<T: Handle>(
+    act: impl Into<Act>,
+    call: impl FnOnce(*mut *mut *mut T::Raw) -> c_int,
+) -> Result<Vec<T>> {
     let mut array: *mut *mut T::Raw = std::ptr::null_mut();
     let count = check(call(&raw mut array), act)?;
     let mut items = Vec::new();

@@ -30,7 +30,9 @@ impl Connection {
     pub fn network(&self, uuid: Uuid) -> Result<Network> {
         let text = uuid_string(uuid);
         // SAFETY: the connection is valid, the text is terminated, the result carries a reference.
-        unsafe { take_handle(sys::virNetworkLookupByUUIDString(self.raw(), text.as_ptr()), format!("find network {uuid}")) }
+        unsafe {
+            take_handle(sys::virNetworkLookupByUUIDString(self.raw(), text.as_ptr()), format!("find network {uuid}"))
+        }
     }
 
     /// Defines a network, or changes the definition of the one with the same UUID.
@@ -98,7 +100,8 @@ impl Network {
     /// Not found, or a lost connection.
     pub fn is_persistent(&self) -> Result<bool> {
         // SAFETY: the network is valid.
-        check(unsafe { sys::virNetworkIsPersistent(self.raw) }, "read whether a network is persistent").map(|yes| yes == 1)
+        check(unsafe { sys::virNetworkIsPersistent(self.raw) }, "read whether a network is persistent")
+            .map(|yes| yes == 1)
     }
 
     /// True if it comes up with the host.

@@ -6,9 +6,12 @@ use uuid::Uuid;
 use virt_sys as sys;
 
 use super::domain::Definition;
-use super::{Connection, c_string, check, copy_lossy, handle, read_uuid, take_handle, take_list, take_string, uuid_string};
+use super::{
+    Connection, c_string, check, copy_lossy, handle, read_uuid, take_handle, take_list, take_string, uuid_string,
+};
 use crate::error::Result;
-use crate::record::{PoolState, PoolUse, VolumeUse};
+use crate::record::{PoolUse, VolumeUse};
+use crate::state::PoolState;
 
 handle! {
     /// A storage pool on the connection's host. **Every method that reads more than its identity blocks.**
@@ -28,7 +31,12 @@ impl Connection {
     pub fn pool(&self, uuid: Uuid) -> Result<Pool> {
         let text = uuid_string(uuid);
         // SAFETY: the connection is valid, the text is terminated, the result carries a reference.
-        unsafe { take_handle(sys::virStoragePoolLookupByUUIDString(self.raw(), text.as_ptr()), format!("find storage pool {uuid}")) }
+        unsafe {
+            take_handle(
+                sys::virStoragePoolLookupByUUIDString(self.raw(), text.as_ptr()),
+                format!("find storage pool {uuid}"),
+            )
+        }
     }
 
     /// Defines a pool, or changes the definition of the one with the same UUID.
@@ -93,7 +101,8 @@ impl Pool {
     /// Not found, or a lost connection.
     pub fn is_persistent(&self) -> Result<bool> {
         // SAFETY: the pool is valid.
-        check(unsafe { sys::virStoragePoolIsPersistent(self.raw) }, "read whether a storage pool is persistent").map(|yes| yes == 1)
+        check(unsafe { sys::virStoragePoolIsPersistent(self.raw) }, "read whether a storage pool is persistent")
+            .map(|yes| yes == 1)
     }
 
     /// True if it is started with the host.
@@ -122,7 +131,9 @@ impl Pool {
     /// A stopped pool, or a lost connection.
     pub fn volumes(&self) -> Result<Vec<Volume>> {
         // SAFETY: the call fills an array of volumes with a reference each.
-        unsafe { take_list("list a storage pool's volumes", |array| sys::virStoragePoolListAllVolumes(self.raw, array, 0)) }
+        unsafe {
+            take_list("list a storage pool's volumes", |array| sys::virStoragePoolListAllVolumes(self.raw, array, 0))
+        }
     }
 
     /// Makes a volume.
@@ -199,7 +210,8 @@ impl Volume {
         check(unsafe { sys::virStorageVolGetInfo(self.raw, &raw mut info) }, ACT)?;
         let (capacity_bytes, allocation_bytes) = (info.capacity, info.allocation);
         // SAFETY: as above. With this flag the allocation's place holds the physical size.
-        let physical = unsafe { sys::virStorageVolGetInfoFlags(self.raw, &raw mut info, sys::VIR_STORAGE_VOL_GET_PHYSICAL) };
+        let physical =
+            unsafe { sys::virStorageVolGetInfoFlags(self.raw, &raw mut info, sys::VIR_STORAGE_VOL_GET_PHYSICAL) };
         let physical_bytes = (physical == 0).then_some(info.allocation);
         Ok(VolumeUse { capacity_bytes, allocation_bytes, physical_bytes })
     }

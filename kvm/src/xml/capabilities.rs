@@ -83,7 +83,8 @@ impl CapabilitiesXml {
         };
         let host = root.child("host");
         let cpu = root.at("host/cpu");
-        let cells: Vec<&Element> = root.at("host/topology/cells").map(|c| c.children("cell").collect()).unwrap_or_default();
+        let cells: Vec<&Element> =
+            root.at("host/topology/cells").map(|c| c.children("cell").collect()).unwrap_or_default();
         Ok(Self {
             host_uuid: uuid(root, "host/uuid")?,
             arch: root.text_at("host/cpu/arch"),
@@ -94,16 +95,16 @@ impl CapabilitiesXml {
                 .map(|cpu| cpu.children("feature").filter_map(|feature| owned(feature, "name")).collect())
                 .unwrap_or_default(),
             numa_node_count: cells.len(),
-            numa_memory_bytes: cells
-                .iter()
-                .map(|cell| size(cell, "memory", "KiB"))
-                .try_fold(None, |sum: Option<u64>, bytes| {
+            numa_memory_bytes: cells.iter().map(|cell| size(cell, "memory", "KiB")).try_fold(
+                None,
+                |sum: Option<u64>, bytes| {
                     Ok::<_, XmlError>(match (sum, bytes?) {
                         (sum, None) => sum,
                         (None, bytes) => bytes,
                         (Some(sum), Some(bytes)) => sum.checked_add(bytes),
                     })
-                })?,
+                },
+            )?,
             migration_transports: texts("host/migration_features/uri_transports", "uri_transport"),
             migration_live: root.at("host/migration_features/live").is_some(),
             security_models: host

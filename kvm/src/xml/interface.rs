@@ -193,7 +193,8 @@ impl Interface {
 
 impl Vlan {
     pub(super) fn read(element: &Element) -> Result<Self, XmlError> {
-        let mut vlan = Self { trunk: switch(element.attribute("trunk")) == Some(true), tags: Vec::new(), native_tag: None };
+        let mut vlan =
+            Self { trunk: switch(element.attribute("trunk")) == Some(true), tags: Vec::new(), native_tag: None };
         for tag in element.children("tag") {
             let Some(id) = number_attribute(tag, "id")? else { continue };
             vlan.tags.push(id);
@@ -220,7 +221,8 @@ impl VirtualPort {
 fn read_source(element: &Element) -> Result<InterfaceSource, XmlError> {
     let source = element.child("source");
     let text = |name| source.and_then(|source| owned(source, name));
-    let port = |element: Option<&Element>| element.map(|e| number_attribute(e, "port")).transpose().map(Option::flatten);
+    let port =
+        |element: Option<&Element>| element.map(|e| number_attribute(e, "port")).transpose().map(Option::flatten);
     Ok(match element.attribute("type").unwrap_or_default() {
         "network" => InterfaceSource::Network {
             network: text("network").unwrap_or_default(),

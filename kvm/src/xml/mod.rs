@@ -25,8 +25,8 @@ pub use capabilities::{CapabilitiesXml, CpuTopology, GuestArch, SysinfoXml};
 pub use disk::{BackingImage, Disk, DiskSource, NetworkEndpoint, NetworkProtocol};
 pub use document::{Attribute, Document, Element, Node};
 pub use domain::{
-    Channel, Controller, Cpu, DomainXml, Feature, Filesystem, Firmware, Graphics, HostDevice, MemoryDevice, MetadataEntry, Tpm,
-    VideoDevice, Watchdog,
+    Channel, Controller, Cpu, DomainXml, Feature, Filesystem, Firmware, Graphics, HostDevice, MemoryDevice,
+    MetadataEntry, Tpm, VideoDevice, Watchdog,
 };
 pub use interface::{Interface, InterfaceSource, VirtualPort, Vlan};
 pub use network::{DhcpRange, ForwardMode, NetworkIp, NetworkXml, PortGroup, StaticHost};

@@ -151,7 +151,9 @@ impl NetworkXml {
         expect_root(root, "network")?;
         let forward = root.child("forward");
         let mut forward_devices: Vec<String> = forward.and_then(|f| owned(f, "dev")).into_iter().collect();
-        for device in forward.iter().flat_map(|f| f.children("interface").chain(f.children("pf"))).filter_map(|e| owned(e, "dev")) {
+        for device in
+            forward.iter().flat_map(|f| f.children("interface").chain(f.children("pf"))).filter_map(|e| owned(e, "dev"))
+        {
             if !forward_devices.contains(&device) {
                 forward_devices.push(device);
             }

@@ -129,7 +129,9 @@ impl Builder {
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(|error| malformed(at, &error))?;
             let value = quick_xml::escape::unescape(&attribute.value).map_err(|error| match error {
-                quick_xml::escape::EscapeError::UnrecognizedEntity(_, name) => XmlError::Entity { name: shorten(&name) },
+                quick_xml::escape::EscapeError::UnrecognizedEntity(_, name) => {
+                    XmlError::Entity { name: shorten(&name) }
+                }
                 other => malformed(at, &other),
             })?;
             attributes.push(Attribute { name: attribute.key.0.to_owned(), value: value.into_owned() });

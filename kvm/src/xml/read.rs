@@ -32,7 +32,9 @@ pub(super) fn required_uuid(root: &Element, path: &'static str) -> Result<Uuid, 
 
 /// A UUID that may be absent.
 pub(super) fn uuid(root: &Element, path: &str) -> Result<Option<Uuid>, XmlError> {
-    root.text_at(path).map(|text| Uuid::from_str(&text).map_err(|_| value_error(path, &text, "it is not a UUID"))).transpose()
+    root.text_at(path)
+        .map(|text| Uuid::from_str(&text).map_err(|_| value_error(path, &text, "it is not a UUID")))
+        .transpose()
 }
 
 /// A number in an element's text.
@@ -84,5 +86,11 @@ pub(super) fn pci_address(element: &Element) -> Option<String> {
         let text = element.attribute(name)?;
         u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
     };
-    Some(format!("{:04x}:{:02x}:{:02x}.{:x}", part("domain").unwrap_or(0), part("bus")?, part("slot")?, part("function")?))
+    Some(format!(
+        "{:04x}:{:02x}:{:02x}.{:x}",
+        part("domain").unwrap_or(0),
+        part("bus")?,
+        part("slot")?,
+        part("function")?
+    ))
 }

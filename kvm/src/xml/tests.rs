@@ -32,24 +32,35 @@ fn a_running_domain_of_every_section() {
     assert_eq!(domain.memory_max_bytes, Some(16 << 30));
     assert_eq!((domain.vcpu_current_count, domain.vcpu_max_count), (Some(2), Some(8)));
     assert_eq!((domain.vcpu_set.as_deref(), domain.hugepages), (Some("0-3,8"), true));
-    assert_eq!((domain.cpu.mode.as_deref(), domain.cpu.sockets, domain.cpu.cores), (Some("host-passthrough"), Some(1), Some(4)));
+    assert_eq!(
+        (domain.cpu.mode.as_deref(), domain.cpu.sockets, domain.cpu.cores),
+        (Some("host-passthrough"), Some(1), Some(4))
+    );
     assert_eq!((domain.os_arch.as_deref(), domain.os_machine.as_deref()), (Some("x86_64"), Some("pc-q35-9.0")));
     assert!(domain.firmware.efi && domain.firmware.secure);
     assert_eq!(domain.firmware.nvram.as_deref(), Some("/var/lib/libvirt/qemu/nvram/web-01_VARS.fd"));
     assert_eq!(domain.boot_devices, ["hd", "network"]);
     assert_eq!(domain.os_info_id.as_deref(), Some("http://debian.org/debian/12"));
-    let entries: Vec<_> = domain.metadata.iter().map(|entry| (entry.namespace.as_deref().unwrap(), entry.name.as_str())).collect();
+    let entries: Vec<_> =
+        domain.metadata.iter().map(|entry| (entry.namespace.as_deref().unwrap(), entry.name.as_str())).collect();
     assert_eq!(
         entries,
         [("http://libosinfo.org/xmlns/libvirt/domain/1.0", "libosinfo"), ("https://example.org/owner/1", "owner")]
     );
-    let on: Vec<_> = domain.features.iter().filter(|feature| feature.enabled).map(|feature| feature.name.as_str()).collect();
+    let on: Vec<_> =
+        domain.features.iter().filter(|feature| feature.enabled).map(|feature| feature.name.as_str()).collect();
     assert_eq!(on, ["acpi", "apic", "smm"]);
     assert_eq!(domain.disks.len(), 2);
     let disk = &domain.disks[0];
     assert_eq!(disk.source, Some(DiskSource::File { path: "/var/lib/libvirt/images/web-01.qcow2".to_owned() }));
-    assert_eq!((disk.target_dev.as_deref(), disk.target_bus.as_deref(), disk.boot_order), (Some("vda"), Some("virtio"), Some(1)));
-    assert_eq!((disk.cache.as_deref(), disk.io.as_deref(), disk.discard.as_deref()), (Some("none"), Some("native"), Some("unmap")));
+    assert_eq!(
+        (disk.target_dev.as_deref(), disk.target_bus.as_deref(), disk.boot_order),
+        (Some("vda"), Some("virtio"), Some(1))
+    );
+    assert_eq!(
+        (disk.cache.as_deref(), disk.io.as_deref(), disk.discard.as_deref()),
+        (Some("none"), Some("native"), Some("unmap"))
+    );
     assert_eq!((disk.serial.as_deref(), disk.wwn.as_deref()), (Some("WD-1"), Some("5000c50015ea71aa")));
     assert_eq!((disk.readonly, disk.shareable, disk.alias.as_deref()), (false, true, Some("virtio-disk0")));
     let chain: Vec<_> = disk.backing.iter().map(|image| (image.format.as_deref(), image.source.clone())).collect();
@@ -60,11 +71,20 @@ fn a_running_domain_of_every_section() {
             (Some("raw"), Some(DiskSource::Block { path: "/dev/vg0/golden".to_owned() })),
         ]
     );
-    assert_eq!((domain.disks[1].device.as_str(), &domain.disks[1].source, domain.disks[1].readonly), ("cdrom", &None, true));
+    assert_eq!(
+        (domain.disks[1].device.as_str(), &domain.disks[1].source, domain.disks[1].readonly),
+        ("cdrom", &None, true)
+    );
     let nic = &domain.interfaces[0];
-    assert_eq!((nic.mac.as_deref(), nic.model.as_deref(), nic.target_dev.as_deref()), (Some("52:54:00:ab:cd:ef"), Some("virtio"), Some("vnet3")));
+    assert_eq!(
+        (nic.mac.as_deref(), nic.model.as_deref(), nic.target_dev.as_deref()),
+        (Some("52:54:00:ab:cd:ef"), Some("virtio"), Some("vnet3"))
+    );
     assert_eq!((nic.filter.as_deref(), nic.mtu_bytes, nic.link_up), (Some("clean-traffic"), Some(9000), false));
-    assert_eq!(nic.vlan.as_ref().map(|vlan| (vlan.trunk, vlan.tags.clone(), vlan.native_tag)), Some((true, vec![42, 47], Some(42))));
+    assert_eq!(
+        nic.vlan.as_ref().map(|vlan| (vlan.trunk, vlan.tags.clone(), vlan.native_tag)),
+        Some((true, vec![42, 47], Some(42)))
+    );
     assert_eq!((domain.graphics[0].kind.as_str(), domain.graphics[0].port), ("vnc", Some(5901)));
     assert_eq!((domain.graphics[1].port, domain.graphics[1].autoport), (None, true));
     assert_eq!(domain.graphics[0].listen_address.as_deref(), Some("127.0.0.1"));
@@ -74,11 +94,17 @@ fn a_running_domain_of_every_section() {
     assert_eq!(domain.host_devices[0].address.as_deref(), Some("0000:06:02.1"));
     assert_eq!(domain.host_devices[1].vendor_id.as_deref(), Some("0x046d"));
     assert_eq!(domain.host_devices[2].address.as_deref(), Some("c2177883-f1bb-47f0-914d-32a22e3a8804"));
-    assert_eq!((domain.filesystems[0].driver.as_deref(), domain.filesystems[0].target.as_deref()), (Some("virtiofs"), Some("share")));
+    assert_eq!(
+        (domain.filesystems[0].driver.as_deref(), domain.filesystems[0].target.as_deref()),
+        (Some("virtiofs"), Some("share"))
+    );
     assert_eq!(domain.memory_devices[0].size_bytes, Some(1 << 30));
     assert_eq!(domain.tpm.as_ref().and_then(|tpm| tpm.version.as_deref()), Some("2.0"));
     assert_eq!(domain.watchdog.as_ref().and_then(|watchdog| watchdog.action.as_deref()), Some("reset"));
-    assert_eq!((domain.balloon_model.as_deref(), domain.rng, domain.launch_security.as_deref()), (Some("virtio"), true, Some("sev")));
+    assert_eq!(
+        (domain.balloon_model.as_deref(), domain.rng, domain.launch_security.as_deref()),
+        (Some("virtio"), true, Some("sev"))
+    );
 }
 
 #[test]
@@ -100,8 +126,14 @@ fn disk_sources_of_every_kind() {
         "<disk type='nvme'><source type='pci' managed='yes' namespace='1'><address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></source></disk>",
         DiskSource::Nvme { address: Some(text("0000:01:00.0")), namespace: Some(1), managed: Some(true) },
     );
-    check("<disk type='vhostuser'><source type='unix' path='/run/v.sock'/></disk>", DiskSource::VhostUser { path: Some(text("/run/v.sock")) });
-    check("<disk type='vhostvdpa'><source dev='/dev/vhost-vdpa-0'/></disk>", DiskSource::VhostVdpa { device: Some(text("/dev/vhost-vdpa-0")) });
+    check(
+        "<disk type='vhostuser'><source type='unix' path='/run/v.sock'/></disk>",
+        DiskSource::VhostUser { path: Some(text("/run/v.sock")) },
+    );
+    check(
+        "<disk type='vhostvdpa'><source dev='/dev/vhost-vdpa-0'/></disk>",
+        DiskSource::VhostVdpa { device: Some(text("/dev/vhost-vdpa-0")) },
+    );
     check("<disk type='quantum'><source q='1'/></disk>", DiskSource::Other { type_name: text("quantum") });
 
     let check_network = |source: &str, protocol: NetworkProtocol, name: Option<&str>, hosts: &[(&str, Option<u16>)]| {
@@ -124,12 +156,42 @@ fn disk_sources_of_every_kind() {
         Some("iqn.2013-07.com.example:iscsi/2"),
         &[("10.0.0.1", Some(3260))],
     );
-    check_network("<source protocol='nfs' name='/a'><host name='n'/></source>", NetworkProtocol::Nfs, Some("/a"), &[("n", None)]);
-    check_network("<source protocol='nbd' tls='yes'><host name='n' port='10809'/></source>", NetworkProtocol::Nbd, None, &[("n", Some(10809))]);
-    check_network("<source protocol='http' name='i.iso' query='a=1&amp;b=2'><host name='h'/></source>", NetworkProtocol::Http, Some("i.iso"), &[("h", None)]);
-    check_network("<source protocol='https' name='i.iso'><host name='h'/></source>", NetworkProtocol::Https, Some("i.iso"), &[("h", None)]);
-    check_network("<source protocol='ssh' name='i'><host name='h'/></source>", NetworkProtocol::Ssh, Some("i"), &[("h", None)]);
-    check_network("<source protocol='gluster' name='v/i'><host name='g' transport='rdma'/></source>", NetworkProtocol::Gluster, Some("v/i"), &[("g", None)]);
+    check_network(
+        "<source protocol='nfs' name='/a'><host name='n'/></source>",
+        NetworkProtocol::Nfs,
+        Some("/a"),
+        &[("n", None)],
+    );
+    check_network(
+        "<source protocol='nbd' tls='yes'><host name='n' port='10809'/></source>",
+        NetworkProtocol::Nbd,
+        None,
+        &[("n", Some(10809))],
+    );
+    check_network(
+        "<source protocol='http' name='i.iso' query='a=1&amp;b=2'><host name='h'/></source>",
+        NetworkProtocol::Http,
+        Some("i.iso"),
+        &[("h", None)],
+    );
+    check_network(
+        "<source protocol='https' name='i.iso'><host name='h'/></source>",
+        NetworkProtocol::Https,
+        Some("i.iso"),
+        &[("h", None)],
+    );
+    check_network(
+        "<source protocol='ssh' name='i'><host name='h'/></source>",
+        NetworkProtocol::Ssh,
+        Some("i"),
+        &[("h", None)],
+    );
+    check_network(
+        "<source protocol='gluster' name='v/i'><host name='g' transport='rdma'/></source>",
+        NetworkProtocol::Gluster,
+        Some("v/i"),
+        &[("g", None)],
+    );
     check_network("<source protocol='warp'/>", NetworkProtocol::Other("warp".to_owned()), None, &[]);
 }
 
@@ -142,25 +204,59 @@ fn interfaces_of_every_kind() {
     let text = |text: &str| Some(text.to_owned());
     check(
         "<interface type='network'><source network='default' portgroup='eng' portid='1' bridge='virbr0'/></interface>",
-        InterfaceSource::Network { network: "default".to_owned(), portgroup: text("eng"), bridge: text("virbr0"), port_id: text("1") },
+        InterfaceSource::Network {
+            network: "default".to_owned(),
+            portgroup: text("eng"),
+            bridge: text("virbr0"),
+            port_id: text("1"),
+        },
     );
-    check("<interface type='bridge'><source bridge='br0'/></interface>", InterfaceSource::Bridge { bridge: "br0".to_owned() });
-    check("<interface type='direct'><source dev='eth0' mode='vepa'/></interface>", InterfaceSource::Direct { dev: text("eth0"), mode: text("vepa") });
+    check(
+        "<interface type='bridge'><source bridge='br0'/></interface>",
+        InterfaceSource::Bridge { bridge: "br0".to_owned() },
+    );
+    check(
+        "<interface type='direct'><source dev='eth0' mode='vepa'/></interface>",
+        InterfaceSource::Direct { dev: text("eth0"), mode: text("vepa") },
+    );
     check("<interface type='user'/>", InterfaceSource::User { backend: None });
-    check("<interface type='user'><backend type='passt'/></interface>", InterfaceSource::User { backend: text("passt") });
+    check(
+        "<interface type='user'><backend type='passt'/></interface>",
+        InterfaceSource::User { backend: text("passt") },
+    );
     check("<interface type='ethernet'><target dev='tap7'/></interface>", InterfaceSource::Ethernet);
     check(
         "<interface type='hostdev' managed='yes'><source><address type='pci' domain='0x0' bus='0x3' slot='0x10' function='0x2'/></source></interface>",
         InterfaceSource::Hostdev { pci_address: text("0000:03:10.2"), managed: Some(true) },
     );
-    check("<interface type='vhostuser'><source type='unix' path='/s' mode='client'/></interface>", InterfaceSource::VhostUser { path: text("/s"), mode: text("client") });
-    check("<interface type='vdpa'><source dev='/dev/vhost-vdpa-0'/></interface>", InterfaceSource::Vdpa { dev: text("/dev/vhost-vdpa-0") });
-    check("<interface type='mcast'><source address='230.0.0.1' port='5558'/></interface>", InterfaceSource::Mcast { address: text("230.0.0.1"), port: Some(5558) });
-    check("<interface type='server'><source address='192.168.0.1' port='5558'/></interface>", InterfaceSource::Server { address: text("192.168.0.1"), port: Some(5558) });
-    check("<interface type='client'><source address='192.168.0.1' port='5558'/></interface>", InterfaceSource::Client { address: text("192.168.0.1"), port: Some(5558) });
+    check(
+        "<interface type='vhostuser'><source type='unix' path='/s' mode='client'/></interface>",
+        InterfaceSource::VhostUser { path: text("/s"), mode: text("client") },
+    );
+    check(
+        "<interface type='vdpa'><source dev='/dev/vhost-vdpa-0'/></interface>",
+        InterfaceSource::Vdpa { dev: text("/dev/vhost-vdpa-0") },
+    );
+    check(
+        "<interface type='mcast'><source address='230.0.0.1' port='5558'/></interface>",
+        InterfaceSource::Mcast { address: text("230.0.0.1"), port: Some(5558) },
+    );
+    check(
+        "<interface type='server'><source address='192.168.0.1' port='5558'/></interface>",
+        InterfaceSource::Server { address: text("192.168.0.1"), port: Some(5558) },
+    );
+    check(
+        "<interface type='client'><source address='192.168.0.1' port='5558'/></interface>",
+        InterfaceSource::Client { address: text("192.168.0.1"), port: Some(5558) },
+    );
     check(
         "<interface type='udp'><source address='127.0.0.1' port='11115'><local address='127.0.0.1' port='11116'/></source></interface>",
-        InterfaceSource::Udp { address: text("127.0.0.1"), port: Some(11115), local_address: text("127.0.0.1"), local_port: Some(11116) },
+        InterfaceSource::Udp {
+            address: text("127.0.0.1"),
+            port: Some(11115),
+            local_address: text("127.0.0.1"),
+            local_port: Some(11116),
+        },
     );
     check("<interface type='internal'><source name='sw'/></interface>", InterfaceSource::Internal { name: text("sw") });
     check("<interface type='null'/>", InterfaceSource::Null);
@@ -190,14 +286,23 @@ fn networks_of_every_forward_mode() {
         ]
     );
     let default = &networks[0];
-    assert_eq!((default.bridge.as_deref(), default.mac.as_deref(), default.domain.as_deref()), (Some("virbr0"), Some("52:54:00:ff:04:12"), Some("lab.example")));
-    assert_eq!((default.ips[0].address.as_deref(), default.ips[0].prefix, default.ips[0].ipv6), (Some("192.168.122.1"), Some(24), false));
+    assert_eq!(
+        (default.bridge.as_deref(), default.mac.as_deref(), default.domain.as_deref()),
+        (Some("virbr0"), Some("52:54:00:ff:04:12"), Some("lab.example"))
+    );
+    assert_eq!(
+        (default.ips[0].address.as_deref(), default.ips[0].prefix, default.ips[0].ipv6),
+        (Some("192.168.122.1"), Some(24), false)
+    );
     assert_eq!((default.ips[1].prefix, default.ips[1].ipv6), (Some(64), true));
     assert_eq!(default.ips[0].dhcp_ranges[0].start, "192.168.122.2");
     assert_eq!(default.ips[0].static_hosts[0].mac.as_deref(), Some("00:16:3e:77:e2:ed"));
     let ovs = &networks[4];
     assert_eq!(ovs.virtual_port.as_ref().and_then(|port| port.kind.as_deref()), Some("openvswitch"));
-    assert_eq!(ovs.portgroups.iter().map(|group| (group.name.as_str(), group.default)).collect::<Vec<_>>(), [("native", true), ("vlan42", false)]);
+    assert_eq!(
+        ovs.portgroups.iter().map(|group| (group.name.as_str(), group.default)).collect::<Vec<_>>(),
+        [("native", true), ("vlan42", false)]
+    );
     assert_eq!(ovs.portgroups[1].vlan.as_ref().map(|vlan| vlan.tags.clone()), Some(vec![42]));
     assert_eq!(networks[5].forward_devices, ["eth1", "eth2"]);
     assert_eq!(networks[8].forward_pci_addresses, ["0000:04:00.1"]);
@@ -249,15 +354,23 @@ fn volumes_snapshots_checkpoints_filters_capabilities() {
          <backingStore><path>/p/base.img</path><format type='raw'/></backingStore></volume>",
     )
     .unwrap();
-    assert_eq!((volume.capacity_bytes, volume.allocation_bytes, volume.physical_bytes), (Some(10 << 30), Some(2048), Some(196_616)));
+    assert_eq!(
+        (volume.capacity_bytes, volume.allocation_bytes, volume.physical_bytes),
+        (Some(10 << 30), Some(2048), Some(196_616))
+    );
     assert_eq!(volume.backing.as_ref().and_then(|backing| backing.path.as_deref()), Some("/p/base.img"));
 
     let snapshot = SnapshotXml::parse(SNAPSHOT).unwrap();
-    assert_eq!((snapshot.name.as_str(), snapshot.parent.as_deref(), snapshot.state.as_deref()), ("before-upgrade", Some("clean"), Some("running")));
+    assert_eq!(
+        (snapshot.name.as_str(), snapshot.parent.as_deref(), snapshot.state.as_deref()),
+        ("before-upgrade", Some("clean"), Some("running"))
+    );
     assert_eq!((snapshot.created_unix_seconds, snapshot.memory.as_deref()), (Some(1_700_000_000), Some("external")));
     assert_eq!(snapshot.disks[0].source, Some(DiskSource::File { path: "/p/o.before-upgrade".to_owned() }));
     assert_eq!(snapshot.domain.as_ref().map(|domain| domain.name.as_str()), Some("web"));
-    let old = SnapshotXml::parse("<domainsnapshot><name>old</name><domain><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></domain></domainsnapshot>");
+    let old = SnapshotXml::parse(
+        "<domainsnapshot><name>old</name><domain><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></domain></domainsnapshot>",
+    );
     assert_eq!(old.unwrap().domain, None);
 
     let checkpoint = CheckpointXml::parse(
@@ -265,29 +378,47 @@ fn volumes_snapshots_checkpoints_filters_capabilities() {
          <disk name='vda' checkpoint='bitmap' bitmap='c2'/><disk name='vdb' checkpoint='no'/></disks></domaincheckpoint>",
     )
     .unwrap();
-    assert_eq!((checkpoint.parent.as_deref(), checkpoint.bitmaps), (Some("c1"), vec![("vda".to_owned(), Some("c2".to_owned()))]));
+    assert_eq!(
+        (checkpoint.parent.as_deref(), checkpoint.bitmaps),
+        (Some("c1"), vec![("vda".to_owned(), Some("c2".to_owned()))])
+    );
 
     let filter = NwfilterXml::parse(
         "<filter name='clean-traffic' chain='root' priority='-700'><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid>\
          <filterref filter='no-mac-spoofing'/><rule action='drop' direction='inout' priority='500'/></filter>",
     )
     .unwrap();
-    assert_eq!((filter.priority, filter.references, filter.rule_count), (Some(-700), vec!["no-mac-spoofing".to_owned()], 1));
+    assert_eq!(
+        (filter.priority, filter.references, filter.rule_count),
+        (Some(-700), vec!["no-mac-spoofing".to_owned()], 1)
+    );
 
     let capabilities = CapabilitiesXml::parse(CAPABILITIES).unwrap();
-    assert_eq!(capabilities.host_uuid.map(|uuid| uuid.to_string()).as_deref(), Some("4c4c4544-0051-3910-8037-b4c04f4e3432"));
-    assert_eq!((capabilities.cpu_model.as_deref(), capabilities.cpu_vendor.as_deref()), (Some("Skylake-Server-IBRS"), Some("Intel")));
+    assert_eq!(
+        capabilities.host_uuid.map(|uuid| uuid.to_string()).as_deref(),
+        Some("4c4c4544-0051-3910-8037-b4c04f4e3432")
+    );
+    assert_eq!(
+        (capabilities.cpu_model.as_deref(), capabilities.cpu_vendor.as_deref()),
+        (Some("Skylake-Server-IBRS"), Some("Intel"))
+    );
     assert_eq!(capabilities.topology.as_ref().map(|t| (t.sockets, t.cores, t.threads)), Some((2, 20, 2)));
     assert_eq!((capabilities.numa_node_count, capabilities.numa_memory_bytes), (2, Some(2 * 196_608_000 * 1024)));
     assert!(capabilities.has_kvm() && capabilities.iommu && capabilities.migration_live);
-    assert_eq!(capabilities.guests[0].machines, ["pc-q35-9.0", "q35", "pc-i440fx-9.0", "pc"].map(str::to_owned).to_vec());
+    assert_eq!(
+        capabilities.guests[0].machines,
+        ["pc-q35-9.0", "q35", "pc-i440fx-9.0", "pc"].map(str::to_owned).to_vec()
+    );
 
     let sysinfo = SysinfoXml::parse(
         "<sysinfo type='smbios'><bios><entry name='version'>2.1</entry></bios><system><entry name='manufacturer'>Dell Inc.</entry>\
          <entry name='uuid'>Not Settable</entry></system><processor><entry name='version'>Xeon</entry></processor></sysinfo>",
     )
     .unwrap();
-    assert_eq!((sysinfo.manufacturer.as_deref(), sysinfo.uuid, sysinfo.processor.as_deref()), (Some("Dell Inc."), None, Some("Xeon")));
+    assert_eq!(
+        (sysinfo.manufacturer.as_deref(), sysinfo.uuid, sysinfo.processor.as_deref()),
+        (Some("Dell Inc."), None, Some("Xeon"))
+    );
 }
 
 #[test]

@@ -28,7 +28,13 @@ pub fn size_to_bytes(number: &str, unit: Option<&str>, default_unit: &str, path:
         "p" | "pib" => 1 << 50,
         "eb" => 1000_u64.pow(6),
         "e" | "eib" => 1 << 60,
-        _ => return Err(XmlError::Value { path: path.to_owned(), value: shorten(&unit), reason: "it is not a unit of size" }),
+        _ => {
+            return Err(XmlError::Value {
+                path: path.to_owned(),
+                value: shorten(&unit),
+                reason: "it is not a unit of size",
+            });
+        }
     };
     value.checked_mul(scale).ok_or_else(|| refuse("it is more bytes than a machine can have"))
 }

@@ -58,7 +58,8 @@ impl VolumeXml {
     pub fn from_document(document: &Document) -> Result<Self, XmlError> {
         let root = document.root();
         expect_root(root, "volume")?;
-        let backing = |store: &Element| VolumeBacking { path: store.text_at("path"), format: owned_at(store, "format", "type") };
+        let backing =
+            |store: &Element| VolumeBacking { path: store.text_at("path"), format: owned_at(store, "format", "type") };
         Ok(Self {
             kind: root.attribute("type").map(str::to_owned),
             name: required_text(root, "name")?,

@@ -86,7 +86,12 @@ impl LabHost {
             host_uuid: text("host_uuid"),
             guests: guests
                 .iter()
-                .map(|guest| (guest["name"].as_str().unwrap().to_owned(), guest["uuid"].as_str().unwrap().to_owned()))
+                .map(|guest| {
+                    (
+                        guest["name"].as_str().expect("a text").to_owned(),
+                        guest["uuid"].as_str().expect("a text").to_owned(),
+                    )
+                })
                 .collect(),
             network: text("network"),
             pool: text("pool"),
@@ -101,7 +106,8 @@ impl LabHost {
 
     /// What virsh says: the independent reader.
     pub fn virsh(&self, arguments: &[&str]) -> String {
-        let output = Command::new("virsh").args(["-q", "-c", &self.uri]).args(arguments).output().expect("virsh starts");
+        let output =
+            Command::new("virsh").args(["-q", "-c", &self.uri]).args(arguments).output().expect("virsh starts");
         assert!(output.status.success(), "virsh {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("UTF-8")
     }
@@ -109,7 +115,8 @@ impl LabHost {
     /// The words of each of virsh's lines.
     pub fn virsh_lines(&self, arguments: &[&str]) -> Vec<String> {
         let text = self.virsh(arguments);
-        let mut lines: Vec<String> = text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+        let mut lines: Vec<String> =
+            text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
         lines.sort();
         lines
     }
