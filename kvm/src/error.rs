@@ -199,14 +199,17 @@ impl LibvirtError {
     /// True if the host refused who we are or what we may do.
     pub fn is_unauthorized(&self) -> bool {
         use virt_sys as sys;
-        matches!(
-            self.code,
-            sys::VIR_ERR_AUTH_FAILED
-                | sys::VIR_ERR_AUTH_CANCELLED
-                | sys::VIR_ERR_AUTH_UNAVAILABLE
-                | sys::VIR_ERR_ACCESS_DENIED
-                | sys::VIR_ERR_OPERATION_DENIED
-        )
+        // A missing credential is an "invalid argument" of the area that authenticates.
+        let missing = self.domain == sys::VIR_FROM_AUTH && self.code == sys::VIR_ERR_INVALID_ARG;
+        missing
+            || matches!(
+                self.code,
+                sys::VIR_ERR_AUTH_FAILED
+                    | sys::VIR_ERR_AUTH_CANCELLED
+                    | sys::VIR_ERR_AUTH_UNAVAILABLE
+                    | sys::VIR_ERR_ACCESS_DENIED
+                    | sys::VIR_ERR_OPERATION_DENIED
+            )
     }
 
     /// True if the driver cannot do this at all.

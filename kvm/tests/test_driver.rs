@@ -321,3 +321,24 @@ async fn volumes_are_read_with_their_pool() {
     .unwrap();
     assert!(host.pool(uuid, LIMIT).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_name_and_a_password_are_given_when_asked_and_never_shown() {
+    // The test driver asks like a daemon with SASL does, if its description has users.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("node.xml");
+    std::fs::write(&file, "<node><auth><user password='s3cret-word'>root</user></auth></node>").unwrap();
+    let uri = ConnectUri::parse(&format!("test://{}", file.display())).unwrap();
+    let with = |user: Option<&str>, password: &str| {
+        let credentials = kvm::Credentials { user: user.map(str::to_owned), password: password.to_owned().into() };
+        assert!(!format!("{credentials:?}").contains(password));
+        Host::with_options(uri.clone(), Some(credentials), kvm::HostOptions::default())
+    };
+    with(Some("root"), "s3cret-word").ping(LaneKind::Inventory, LIMIT).await.unwrap();
+    for host in [with(Some("root"), "wr0ng-word"), with(None, "s3cret-word"), Host::new(uri.clone())] {
+        let error = host.ping(LaneKind::Inventory, LIMIT).await.unwrap_err();
+        assert!(error.is_unauthorized() && !error.is_disconnected(), "{error:?}");
+        let shown = format!("{error} {error:?} {host:?}");
+        assert!(!shown.contains("s3cret-word") && !shown.contains("wr0ng-word"), "{shown}");
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! A missing laboratory fails the test. It ends with this process, since its standard input closes then.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
