@@ -20,11 +20,11 @@ fn held() -> (usize, usize) {
 
 async fn one_round(at: &LabHost) {
     let host = at.connect();
-    let first = host.events(8, LIMIT).await.unwrap();
-    let second = host.events(8, LIMIT).await.unwrap();
-    host.networks(LIMIT).await.unwrap();
-    host.ping(LaneKind::Command, LIMIT).await.unwrap();
-    host.ping(LaneKind::Statistics, LIMIT).await.unwrap();
+    let first = host.events(8, LIMIT).await.expect("the host serves");
+    let second = host.events(8, LIMIT).await.expect("the host serves");
+    host.networks(LIMIT).await.expect("the host serves");
+    host.ping(LaneKind::Command, LIMIT).await.expect("the host serves");
+    host.ping(LaneKind::Statistics, LIMIT).await.expect("the host serves");
     drop(first);
     drop(host);
     drop(second);

@@ -35,11 +35,10 @@ pub struct LabHost {
 impl Lab {
     /// Starts `hosts` private hosts with `guests` guests each.
     pub fn start(name: &str, hosts: usize, guests: usize) -> Self {
-        let program = std::env::var("SPANDREL_KVM_LAB")
-            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/lab/kvm.py").to_owned());
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/lab/kvm.py");
         let name = format!("{name}{}", std::process::id() % 100_000);
         let mut child = Command::new("python3")
-            .args([&program, "up", "--name", &name, "--exit-with-stdin"])
+            .args([program, "up", "--name", &name, "--exit-with-stdin"])
             .args(["--hosts", &hosts.to_string(), "--guests", &guests.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
