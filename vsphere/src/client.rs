@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use crate::config::{Config, Credentials};
 use crate::error::{Error, Result};
 use crate::service::{self, About, ServiceContent};
-use crate::session::{Account, OperationIds};
+use crate::session::{Account, Door, OperationIds};
 use crate::task::Tracker;
 use crate::transport::{CookieJar, SoapRequest, Transport};
 use crate::value::{Array, MoRef, Object, Value};
@@ -254,7 +254,7 @@ impl Client {
                 Err(error) => Err(error),
             }
         };
-        inner.account.login(settled, login).await
+        inner.account.login(Door::Soap, settled, login).await
     }
 
     pub(crate) fn transport(&self) -> &Arc<Transport> {
@@ -296,7 +296,7 @@ impl Inner {
         limit: Duration,
     ) -> Result<Value> {
         let operation_id = self.operations.next();
-        let session = service.session_in_header.then(|| self.cookies.soap_session()).flatten();
+        let session = if service.session_in_header { self.cookies.soap_session() } else { None };
         let envelope = Envelope {
             namespace: service.namespace,
             method,

@@ -3,7 +3,9 @@
 mod client;
 mod config;
 mod error;
+mod pbm;
 pub mod property;
+pub mod rest;
 mod service;
 mod session;
 mod task;
@@ -14,10 +16,12 @@ pub mod wire;
 pub use client::{Client, UserSession};
 pub use config::{Config, Credentials};
 pub use error::{Error, Result};
+pub use pbm::{PolicyObject, StoragePolicy};
 pub use property::{
     ChangeOp, DeltaError, FilterSpec, ObjectState, ObjectUpdate, PropertyChange, RestartReason, UpdateKind, UpdateSet,
     Watch, WatchEvent, WatchSpec,
 };
+pub use rest::Rest;
 pub use service::{About, ApiType, ServiceContent};
 pub use task::{Task, TaskInfo, TaskState};
 pub use transport::{Thumbprint, ThumbprintError, Trust};

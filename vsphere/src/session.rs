@@ -27,11 +27,19 @@ pub(crate) struct Account {
     gate: tokio::sync::Mutex<Gate>,
 }
 
+/// Where a login happens. A REST service may refuse an account that the SOAP service accepts, which must not keep the SOAP
+/// session from being renewed; the other way round the password is wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Door {
+    Soap,
+    Rest,
+}
+
 #[derive(Debug)]
 struct Held {
     credentials: Credentials,
-    /// Whether the server has refused exactly these.
-    refused: bool,
+    /// Where the server has refused exactly these.
+    refused: Option<Door>,
     /// Counts replacements, so that a late refusal of old credentials does not condemn new ones.
     serial: u64,
 }
@@ -44,7 +52,7 @@ struct Gate {
 
 impl Account {
     pub(crate) fn new(credentials: Credentials) -> Self {
-        let held = Held { credentials, refused: false, serial: 0 };
+        let held = Held { credentials, refused: None, serial: 0 };
         Self { credentials: Mutex::new(held), gate: tokio::sync::Mutex::default() }
     }
 
@@ -55,13 +63,14 @@ impl Account {
     pub(crate) fn replace(&self, credentials: Credentials) {
         let mut held = self.held();
         held.credentials = credentials;
-        held.refused = false;
+        held.refused = None;
         held.serial += 1;
     }
 
     /// Runs `login` with the credentials unless `settled` says that somebody else has done the work meanwhile.
     pub(crate) async fn login<T, F>(
         &self,
+        door: Door,
         settled: impl FnOnce() -> Option<T>,
         login: impl FnOnce(String, SecretString) -> F,
     ) -> Result<T>
@@ -77,7 +86,7 @@ impl Account {
         }
         let (username, password, serial) = {
             let held = self.held();
-            if held.refused {
+            if held.refused == Some(Door::Soap) || held.refused == Some(door) {
                 return Err(Error::InvalidLogin);
             }
             let password = SecretString::from(held.credentials.password.expose_secret());
@@ -92,8 +101,8 @@ impl Account {
             Ok(_) => *gate = Gate::default(),
             Err(Error::InvalidLogin) => {
                 let mut held = self.held();
-                if held.serial == serial {
-                    held.refused = true;
+                if held.serial == serial && held.refused != Some(Door::Soap) {
+                    held.refused = Some(door);
                 }
             }
             Err(_) => {}
@@ -135,7 +144,7 @@ mod tests {
         let account = Account::new(Credentials::new("user", "wrong".to_owned()));
         let attempts = AtomicUsize::new(0);
         let attempt = || {
-            account.login(|| None::<()>, |_, _| async {
+            account.login(Door::Soap, || None::<()>, |_, _| async {
                 attempts.fetch_add(1, Ordering::SeqCst);
                 Err(Error::InvalidLogin)
             })
@@ -145,7 +154,7 @@ mod tests {
         }
         assert_eq!(attempts.load(Ordering::SeqCst), 1);
         account.replace(Credentials::new("user", "right".to_owned()));
-        let password = account.login(|| None, |_, password| async move { Ok(password) }).await.expect("logs in");
+        let password = account.login(Door::Soap, || None, |_, password| async move { Ok(password) }).await.expect("logs in");
         assert_eq!(password.expose_secret(), "right");
     }
 
@@ -155,6 +164,7 @@ mod tests {
         let (attempts, generation) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let attempt = || {
             account.login(
+                Door::Soap,
                 || (generation.load(Ordering::SeqCst) > 0).then_some(()),
                 |_, _| async {
                     attempts.fetch_add(1, Ordering::SeqCst);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::Simulator;
 use futures::StreamExt as _;
+use vsphere::rest;
 use vsphere::{
     ApiType, Client, Credentials, Error, FilterSpec, Limits, MoRef, Object, ObjectState, RestartReason, TaskState, Trust,
     UpdateKind, Value, Watch, WatchEvent, WatchSpec,
@@ -280,4 +281,87 @@ async fn a_standalone_esxi_is_read_and_watched_alike() {
     mirror.follow(&mut watch, |_, complete| complete).await;
     assert_eq!(mirror.objects.len(), read.len());
     assert!(mirror.named(read[0].str("name").expect("a name")).is_some());
+}
+
+/// Makes something by the simulator's REST service, without this crate.
+async fn post(simulator: &Simulator, session: &str, path: &str, body: serde_json::Value) -> String {
+    let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build().expect("a client");
+    let url = simulator.text("url").replace("/sdk", &format!("/rest/com/vmware/{path}"));
+    let request = http.post(url).header("vmware-api-session-id", session);
+    let request = request.basic_auth(simulator.text("username"), Some(simulator.text("password")));
+    let answer = request.body(body.to_string()).send().await.expect("an answer").error_for_status().expect("made");
+    let answer = answer.text().await.expect("an answer");
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+    answer["value"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn tags_libraries_and_storage_policies_are_read() {
+    use serde_json::json;
+    let simulator = Simulator::start(&["--scenario", "flat", "--vms", "5"]);
+    let client = simulator.connect().await;
+    let objects: Vec<_> = client.retrieve_all(vms(&client)).await.expect("reads");
+    let objects: Vec<_> = objects.iter().map(ObjectState::object).collect();
+
+    let session = post(&simulator, "", "cis/session", json!({})).await;
+    let spec = json!({"create_spec": {"name": "Über", "description": "a", "cardinality": "MULTIPLE",
+        "associable_types": ["VirtualMachine"]}});
+    let category = post(&simulator, &session, "cis/tagging/category", spec).await;
+    let mut tags = Vec::new();
+    for name in ["x/y", "plain"] {
+        let spec = json!({"create_spec": {"name": name, "description": "", "category_id": category}});
+        tags.push(post(&simulator, &session, "cis/tagging/tag", spec).await);
+    }
+    for (tag, objects) in [(&tags[0], &objects[..3]), (&tags[1], &objects[2..4])] {
+        for object in objects {
+            let path = format!("cis/tagging/tag-association/id:{tag}?~action=attach");
+            let body = json!({"object_id": {"type": object.kind.as_str(), "id": object.id()}});
+            post(&simulator, &session, &path, body).await;
+        }
+    }
+
+    let rest = client.rest().await.expect("a REST session");
+    let made = rest.tag_categories().await.expect("reads").into_iter().find(|c| c.id == category).expect("the category");
+    assert_eq!((made.name.as_str(), made.cardinality), ("Über", rest::Cardinality::Multiple));
+    let read = rest.tags().await.expect("reads");
+    let made = read.iter().find(|tag| tag.id == tags[0]).expect("the tag");
+    assert_eq!((made.name.as_str(), &made.category_id), ("x/y", &category));
+    let mut by_tag: Vec<_> = rest.tag_objects(&tags).await.expect("reads");
+    by_tag.iter_mut().for_each(|(_, objects)| objects.sort());
+    let sorted = |objects: &[&MoRef]| {
+        let mut objects: Vec<_> = objects.iter().map(|object| (*object).clone()).collect();
+        objects.sort();
+        objects
+    };
+    assert!(by_tag.contains(&(tags[0].clone(), sorted(&objects[..3]))), "{by_tag:?}");
+    assert!(by_tag.contains(&(tags[1].clone(), sorted(&objects[2..4]))), "{by_tag:?}");
+    let by_object = rest.object_tags(&[objects[2].clone()]).await.expect("reads");
+    let [(object, both)] = &by_object[..] else { panic!("{by_object:?}") };
+    assert!(object == objects[2] && tags.iter().all(|tag| both.contains(tag)), "{by_object:?}");
+    let gone = rest.tags_by_id(vec![tags[0].clone(), "urn:vmomi:InventoryServiceTag:gone:GLOBAL".to_owned()]).await;
+    assert_eq!(gone.expect("reads").len(), 1);
+
+    let spec = json!({"create_spec": {"name": "Images", "type": "LOCAL",
+        "storage_backings": [{"type": "DATASTORE", "datastore_id": datastore(&client).await.id()}]}});
+    let library = post(&simulator, &session, "content/local-library", spec).await;
+    let spec = json!({"create_spec": {"name": "debian", "type": "iso", "library_id": library}});
+    let item = post(&simulator, &session, "content/library/item", spec).await;
+    let read = rest.libraries().await.expect("reads").into_iter().find(|known| known.id == library).expect("the library");
+    assert_eq!((read.kind, read.datastores().count()), (rest::LibraryKind::Local, 1));
+    let items = rest.library_items(&library).await.expect("reads");
+    assert!(items.iter().any(|known| known.id == item && known.kind == "iso"), "{items:?}");
+
+    let policies = client.storage_policies().await.expect("reads");
+    assert!(policies.iter().any(|policy| policy.name == "VM Encryption Policy"), "{policies:?}");
+    let vm = vsphere::PolicyObject::Vm(objects[0].clone());
+    client.storage_policy_associations(&[vm]).await.expect("answers");
+
+    // A session that has ended is renewed.
+    rest.logout().await.expect("logs out");
+    assert_eq!(rest.tags().await.expect("logs in again").len(), rest.tag_ids().await.expect("reads").len());
+}
+
+async fn datastore(client: &Client) -> MoRef {
+    let datastores = FilterSpec::inventory(&client.content().root_folder).properties("Datastore", ["name"]);
+    client.retrieve_all(datastores).await.expect("reads")[0].object().clone()
 }
