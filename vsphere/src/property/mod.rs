@@ -1,6 +1,8 @@
 //! The property collector: reading properties, and watching them.
 
 mod delta;
+#[cfg(test)]
+mod delta_tests;
 mod retrieve;
 mod spec;
 mod watch;

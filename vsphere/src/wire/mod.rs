@@ -12,3 +12,6 @@ pub(crate) use decode::decode_document;
 pub use decode::{Answer, DecodeError, Fault, LimitKind, decode};
 pub(crate) use encode::Envelope;
 pub use limits::Limits;
+
+#[cfg(test)]
+mod tests;
