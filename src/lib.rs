@@ -6,5 +6,10 @@
 pub mod app;
 pub mod authz;
 pub mod clock;
+pub mod config;
+pub mod inventory;
 pub mod model;
 pub mod provider;
+pub mod store;
+pub mod sync;
+pub mod telemetry;
