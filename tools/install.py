@@ -60,7 +60,7 @@ PACKAGES = [
     ("lab", "iptables", _program("iptables"), "libvirt's NAT network, in a network namespace of its own"),
     ("lab", "linux-image-cloud-amd64", _found(guest.find_kernel), "the guests' kernel, only read"),
     ("lab", "busybox-static", _found(guest.find_busybox), "the guests' programs"),
-    ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on PostgreSQL too, in a cluster of theirs"),
+    ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on it too, in a cluster of their own"),
 ]
 
 
