@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use url::Url;
+
 use super::Error;
 use crate::model::secret::SecretString;
 
@@ -38,8 +40,31 @@ impl FromStr for DatabaseUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let _ = text;
-        todo!()
+        let refuse = |reason: &str| Err(Error::Address { reason: reason.to_owned() });
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.starts_with(':') {
+                return refuse("`sqlite:` wants the path of a file");
+            }
+            if path.contains('?') {
+                return refuse("`sqlite:` takes a path and no options");
+            }
+            return Ok(Self::Sqlite { path: PathBuf::from(path) });
+        }
+        // The text itself is not repeated: it may hold a password.
+        let Ok(url) = Url::parse(text) else {
+            return refuse("it begins with neither `sqlite:` nor `postgres://`, or is malformed");
+        };
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return refuse("it begins with neither `sqlite:` nor `postgres://`");
+        }
+        let name = url.path().trim_start_matches('/');
+        if name.is_empty() {
+            return refuse("`postgres://` wants the name of the database: postgres://USER:PASSWORD@HOST:PORT/NAME");
+        }
+        let host = url.host_str().unwrap_or("localhost");
+        let shown = format!("{host}:{}/{name}", url.port().unwrap_or(5432));
+        Ok(Self::Postgres { url: SecretString::from(text.to_owned()), shown })
     }
 }
 

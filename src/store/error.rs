@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use sea_orm::{DbErr, RuntimeErr};
+
 use super::KeyringError;
-use crate::model::{Kind, ProviderId, SourceId};
+use crate::model::{Kind, ProviderId, SourceId, UserId};
 
 /// An error of the store. Never contains a secret.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +24,13 @@ pub enum Error {
         database: String,
         /// Why.
         #[source]
-        source: sea_orm::DbErr,
+        source: DbErr,
+    },
+    /// The server answers, but is a standby, or was set read-only.
+    #[error("the database {database} is read-only: is it a standby?")]
+    ReadOnly {
+        /// Which, without its password.
+        database: String,
     },
     /// The data folder belongs to another running gateway.
     #[error("the database {} is in use by another gateway ({holder})", path.display())]
@@ -43,7 +51,7 @@ pub enum Error {
     },
     /// The schema could not be brought up to date. It is as it was.
     #[error("cannot bring the schema of the database up to date")]
-    Migrate(#[source] sea_orm::DbErr),
+    Migrate(#[source] DbErr),
     /// The keyring does not open what is sealed, or could not be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -54,7 +62,7 @@ pub enum Error {
         what: &'static str,
         /// Why.
         #[source]
-        source: sea_orm::DbErr,
+        source: DbErr,
     },
     /// Something could not be written. Nothing of it was.
     #[error("cannot write {what} to the database")]
@@ -63,7 +71,7 @@ pub enum Error {
         what: &'static str,
         /// Why.
         #[source]
-        source: sea_orm::DbErr,
+        source: DbErr,
     },
     /// A row holds what no version of the gateway wrote.
     #[error("the database's {what} {id} is damaged: {reason}")]
@@ -75,6 +83,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A provider without endpoints, or with the same one twice.
+    #[error("a provider needs at least one endpoint, and no two alike")]
+    Endpoints,
     /// There is a provider with this name already.
     #[error("there is a provider named {name} already: {id}")]
     ProviderNameTaken {
@@ -113,6 +124,9 @@ pub enum Error {
     /// The source is not there, or is being removed: nothing more is kept of it.
     #[error("the source {0} is not there any more")]
     SourceGone(SourceId),
+    /// The user is not there any more.
+    #[error("the user {0} is not there any more")]
+    UserGone(UserId),
     /// Another writer gave this platform's key another id first: load the identities again.
     #[error("the {kind} {key:?} of the provider {provider_id} has another id already")]
     IdentityTaken {
@@ -133,18 +147,121 @@ impl Error {
     /// may help, and the caller is not to blame.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        todo!()
+        match self {
+            Self::Connect { source, .. }
+            | Self::Migrate(source)
+            | Self::Read { source, .. }
+            | Self::Write { source, .. } => Fault::of(source) == Fault::Unavailable,
+            Self::ReadOnly { .. } => true,
+            _ => false,
+        }
     }
 
     /// What was asked for does not go together with what is there.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        todo!()
+        match self {
+            Self::ProviderNameTaken { .. }
+            | Self::EndpointTaken { .. }
+            | Self::GenerationMismatch { .. }
+            | Self::IdentityTaken { .. }
+            | Self::UsernameTaken(_) => true,
+            Self::Write { source, .. } => Fault::of(source) == Fault::Conflict,
+            _ => false,
+        }
     }
 
     /// The same call may succeed when it is made again, after a pause.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        todo!()
+        self.is_unavailable()
+    }
+}
+
+/// What kind of thing the database complains of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Of itself: it cannot be reached, or cannot do it now.
+    Unavailable,
+    /// Of a value that is there already.
+    Conflict,
+    /// Of the values that it was given.
+    Values,
+    /// Of anything else: our statement, or a damaged database.
+    Other,
+}
+
+impl Fault {
+    pub(super) fn of(error: &DbErr) -> Self {
+        let (DbErr::Conn(RuntimeErr::SqlxError(source))
+        | DbErr::Exec(RuntimeErr::SqlxError(source))
+        | DbErr::Query(RuntimeErr::SqlxError(source))) = error
+        else {
+            return if matches!(error, DbErr::ConnectionAcquire(_)) { Self::Unavailable } else { Self::Other };
+        };
+        match &**source {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => Self::Unavailable,
+            sqlx::Error::Encode(_) => Self::Values,
+            sqlx::Error::Database(error) => {
+                let code = error.code().unwrap_or_default();
+                if error.is_unique_violation() {
+                    Self::Conflict
+                } else if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                    Self::of_sqlstate(&code)
+                } else {
+                    code.parse().map_or(Self::Other, Self::of_sqlite)
+                }
+            }
+            _ => Self::Other,
+        }
+    }
+
+    fn of_sqlstate(code: &str) -> Self {
+        // 25006: the server became read-only. 40001, 40P01, 55P03: the transaction lost against another.
+        if matches!(code, "25006" | "40001" | "40P01" | "55P03") {
+            return Self::Unavailable;
+        }
+        match code.get(..2) {
+            // Connection, resources (disk full, memory, connections), operator, system.
+            Some("08" | "53" | "57" | "58") => Self::Unavailable,
+            // Data, integrity, limits.
+            Some("22" | "23" | "54") => Self::Values,
+            _ => Self::Other,
+        }
+    }
+
+    /// SQLite's extended result code; its low byte is the primary one.
+    const fn of_sqlite(code: u32) -> Self {
+        match code & 0xff {
+            // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
+            5 | 6 | 7 | 8 | 10 | 13 | 14 | 15 => Self::Unavailable,
+            // TOOBIG, CONSTRAINT, MISMATCH.
+            18 | 19 | 20 => Self::Values,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Names the act that failed.
+pub(super) trait While<T> {
+    /// While reading `what`.
+    fn reading(self, what: &'static str) -> Result<T, Error>;
+    /// While writing `what`.
+    fn writing(self, what: &'static str) -> Result<T, Error>;
+}
+
+impl<T> While<T> for Result<T, DbErr> {
+    fn reading(self, what: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::Read { what, source })
+    }
+
+    fn writing(self, what: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::Write { what, source })
     }
 }

@@ -12,19 +12,29 @@
 //! SQLite and PostgreSQL behave alike: the same statements, the same errors, the same tests.
 
 mod address;
+mod bulk;
+mod codec;
+mod db;
+mod entity;
 mod error;
 mod keyring;
 mod log;
 mod object;
 mod observe;
+mod open;
 mod provider;
 mod purge;
 mod quarantine;
+mod sealing;
 mod setting;
 mod source;
+#[cfg(test)]
+mod tests;
+mod token;
 mod user;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 pub use address::DatabaseUrl;
 pub use error::Error;
@@ -38,10 +48,16 @@ pub use provider::{
 pub use purge::Purged;
 pub use quarantine::QuarantineRow;
 pub use source::SourceUpdate;
-pub use user::{NewToken, NewUser, TokenKind, TokenRecord, UserRecord};
+pub use token::{NewToken, TokenKind, TokenRecord};
+pub use user::{NewUser, UserRecord};
 
+use self::db::{Pools, Tx, Visible};
+use self::error::While;
+use self::open::Hold;
+use self::sealing::Sealer;
 use crate::authz::TenantScope;
 use crate::clock::Clock;
+use crate::model::{Time, TokenId};
 
 /// What every function of the store gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -53,18 +69,38 @@ pub struct Store {
 }
 
 struct Inner {
+    pools: Pools,
+    sealer: Sealer,
     clock: Clock,
+    /// When tokens were last used; written down by [`SystemStore::tokens_sweep`], so that no request waits for a write.
+    tokens_used: Mutex<HashMap<TokenId, Time>>,
+    hold: Mutex<Option<Hold>>,
 }
 
 impl Store {
-    /// Opens the database: connects, takes hold of the data folder (SQLite), brings the schema up to date under a lock, and
+    /// Opens the database: takes hold of the data folder (SQLite), connects, brings the schema up to date under a lock, and
     /// checks that the keyring opens what is sealed. Nothing is left half done when one of these fails.
     ///
     /// # Errors
-    /// [`Error::Connect`], [`Error::InUse`], [`Error::Migrate`] or [`Error::Keyring`], each saying how to mend it.
+    /// [`Error::InUse`], [`Error::File`], [`Error::Connect`], [`Error::ReadOnly`], [`Error::Migrate`] or
+    /// [`Error::Keyring`], each saying how to mend it.
     pub async fn open(url: &DatabaseUrl, keyring: Keyring, clock: Clock) -> Result<Self> {
-        let _ = (url, keyring);
-        Ok(Self { inner: Arc::new(Inner { clock }) })
+        let hold = match url {
+            DatabaseUrl::Sqlite { path } => Some(Hold::take(path, &clock)?),
+            DatabaseUrl::Postgres { .. } => None,
+        };
+        let connected = Pools::connect(url).await;
+        let pools = connected.map_err(|source| Error::Connect { database: url.to_string(), source })?;
+        let sealer = match open::prepare(url, &pools, keyring, &clock).await {
+            Ok(sealer) => sealer,
+            Err(error) => {
+                // The hold is let go of only when SQLite has let go of the file.
+                pools.close().await;
+                return Err(error);
+            }
+        };
+        let inner = Inner { pools, sealer, clock, tokens_used: Mutex::default(), hold: Mutex::new(hold) };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The door for a caller: gives and changes only what the scope sees.
@@ -73,23 +109,24 @@ impl Store {
         TenantStore { store: self.clone(), scope: scope.clone() }
     }
 
-    /// The door for the gateway's own work: `reason` names it in traces and errors' context.
+    /// The door for the gateway's own work: `reason` says why no scope applies, and names the work in traces.
     #[must_use]
     pub fn system(&self, reason: &'static str) -> SystemStore {
         SystemStore { store: self.clone(), reason }
     }
 
-    /// Whether the database answers and can be written: for `/readyz`.
+    /// Whether the database answers: for `/readyz`.
     ///
     /// # Errors
     /// [`Error::is_unavailable`] ones.
     pub async fn ping(&self) -> Result<()> {
-        todo!()
+        self.system("ping").current_revision().await.map(|_| ())
     }
 
     /// Lets running transactions end, closes the connections, and lets the data folder go.
     pub async fn close(&self) {
-        todo!()
+        self.inner.pools.close().await;
+        *self.inner.hold.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 }
 
@@ -100,9 +137,35 @@ pub struct TenantStore {
     scope: TenantScope,
 }
 
+impl TenantStore {
+    fn visible(&self) -> Visible {
+        if self.scope.sees_all() { Visible::All } else { Visible::Tenant(self.scope.tenant().0) }
+    }
+
+    async fn begin_read(&self, what: &'static str) -> Result<Tx> {
+        self.store.inner.pools.read(self.visible()).await.reading(what)
+    }
+
+    async fn begin_write(&self, what: &'static str) -> Result<Tx> {
+        self.store.inner.pools.write(self.visible()).await.writing(what)
+    }
+}
+
 /// What the gateway itself may do. See [`Store::system`].
 #[derive(Clone)]
 pub struct SystemStore {
     store: Store,
     reason: &'static str,
+}
+
+impl SystemStore {
+    async fn begin_read(&self, what: &'static str) -> Result<Tx> {
+        tracing::trace!(reason = self.reason, what, "reading for the system");
+        self.store.inner.pools.read(Visible::All).await.reading(what)
+    }
+
+    async fn begin_write(&self, what: &'static str) -> Result<Tx> {
+        tracing::trace!(reason = self.reason, what, "writing for the system");
+        self.store.inner.pools.write(Visible::All).await.writing(what)
+    }
 }

@@ -2,8 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Result, SystemStore};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use uuid::Uuid;
+
+use super::entity::{identity, object};
+use super::error::While;
+use super::{Error, Result, SystemStore, bulk, codec};
 use crate::model::{Kind, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+
+const WHAT: &str = "objects";
 
 /// An object as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +65,53 @@ pub struct IdentityRow {
     pub id: ObjectId,
 }
 
+impl TryFrom<object::Model> for ObjectRow {
+    type Error = Error;
+
+    fn try_from(row: object::Model) -> Result<Self> {
+        Ok(Self {
+            id: ObjectId(row.id),
+            tenant_id: TenantId(row.tenant_id),
+            provider_id: ProviderId(row.provider_id),
+            source_id: SourceId(row.source_id),
+            kind: codec::kind("object", row.id, &row.kind)?,
+            body: row.body.into(),
+            revision: codec::revision(row.revision),
+            created_at: codec::time(row.created_at),
+            changed_at: codec::time(row.changed_at),
+        })
+    }
+}
+
+/// The columns of an [`ObservedRow`].
+#[derive(FromQueryResult)]
+struct ObservedColumns {
+    source_id: Uuid,
+    kind: String,
+    family: String,
+    group_key: String,
+    key: String,
+    id: Uuid,
+    hash: Vec<u8>,
+}
+
+impl TryFrom<ObservedColumns> for ObservedRow {
+    type Error = Error;
+
+    fn try_from(row: ObservedColumns) -> Result<Self> {
+        let hash = row.hash.as_slice().try_into();
+        Ok(Self {
+            source_id: SourceId(row.source_id),
+            kind: codec::kind("object", row.id, &row.kind)?,
+            family: row.family,
+            group_key: row.group_key,
+            key: row.key,
+            id: ObjectId(row.id),
+            hash: hash.map_err(|_| codec::damaged("object", row.id, "its hash has not 16 bytes"))?,
+        })
+    }
+}
+
 impl SystemStore {
     /// A page of all objects in the order of their ids, after `after`. Empty when there are no more. To load the read model:
     /// take [`SystemStore::current_revision`], read all pages, then apply [`SystemStore::changes_after`] that revision.
@@ -65,8 +119,14 @@ impl SystemStore {
     /// # Errors
     /// When the database cannot be read, or a row is damaged.
     pub async fn objects_page(&self, after: Option<ObjectId>, limit: u64) -> Result<Vec<ObjectRow>> {
-        let _ = (after, limit);
-        todo!()
+        let tx = self.begin_read(WHAT).await?;
+        let mut query = object::Entity::find().order_by_asc(object::Column::Id).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(object::Column::Id.gt(after.0));
+        }
+        let rows = query.all(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.into_iter().map(ObjectRow::try_from).collect()
     }
 
     /// These objects, in no particular order; those that are not there are left out.
@@ -74,8 +134,11 @@ impl SystemStore {
     /// # Errors
     /// When the database cannot be read, or a row is damaged.
     pub async fn objects(&self, ids: &[ObjectId]) -> Result<Vec<ObjectRow>> {
-        let _ = ids;
-        todo!()
+        let tx = self.begin_read(WHAT).await?;
+        let values = ids.iter().map(|id| Value::from(id.0));
+        let rows = bulk::query_in(&tx, "SELECT * FROM object WHERE id", None, "", values).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.iter().map(|row| object::Model::from_query_result(row, "").reading(WHAT)?.try_into()).collect()
     }
 
     /// How many objects there are.
@@ -83,7 +146,10 @@ impl SystemStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn object_count(&self) -> Result<u64> {
-        todo!()
+        let tx = self.begin_read(WHAT).await?;
+        let count = object::Entity::find().count(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        Ok(count)
     }
 
     /// A page of what is known of a provider's objects, in the order of their ids, after `after`.
@@ -96,8 +162,28 @@ impl SystemStore {
         after: Option<ObjectId>,
         limit: u64,
     ) -> Result<Vec<ObservedRow>> {
-        let _ = (provider, after, limit);
-        todo!()
+        use object::Column;
+        let tx = self.begin_read(WHAT).await?;
+        let mut query = object::Entity::find()
+            .select_only()
+            .columns([
+                Column::SourceId,
+                Column::Kind,
+                Column::Family,
+                Column::GroupKey,
+                Column::Key,
+                Column::Id,
+                Column::Hash,
+            ])
+            .filter(Column::ProviderId.eq(provider.0))
+            .order_by_asc(Column::Id)
+            .limit(limit);
+        if let Some(after) = after {
+            query = query.filter(Column::Id.gt(after.0));
+        }
+        let rows = query.into_model::<ObservedColumns>().all(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.into_iter().map(ObservedRow::try_from).collect()
     }
 
     /// A page of the ids that a provider's keys were given, in the order of the ids, after `after`.
@@ -110,7 +196,22 @@ impl SystemStore {
         after: Option<ObjectId>,
         limit: u64,
     ) -> Result<Vec<IdentityRow>> {
-        let _ = (provider, after, limit);
-        todo!()
+        use identity::Column;
+        let tx = self.begin_read("identities").await?;
+        let mut query = identity::Entity::find()
+            .filter(Column::ProviderId.eq(provider.0))
+            .order_by_asc(Column::ObjectId)
+            .limit(limit);
+        if let Some(after) = after {
+            query = query.filter(Column::ObjectId.gt(after.0));
+        }
+        let rows = query.all(&tx).await.reading("identities")?;
+        tx.commit().await.reading("identities")?;
+        rows.into_iter()
+            .map(|row| {
+                let kind = codec::kind("identity", row.object_id, &row.kind)?;
+                Ok(IdentityRow { kind, key: row.key, id: ObjectId(row.object_id) })
+            })
+            .collect()
     }
 }
