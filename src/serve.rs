@@ -68,7 +68,8 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
         watchers_max: config.server.watchers_max,
     };
     let control = Arc::new(Control(Arc::clone(&sync)));
-    let app = App::new(store.clone(), inventory, control, clock, options).context("cannot put the use cases together")?;
+    let app =
+        App::new(store.clone(), inventory, control, clock, options).context("cannot put the use cases together")?;
     first_start(&app, console).await.context("cannot make the administrator")?;
 
     let stop = stop_on_signals()?;
@@ -102,7 +103,10 @@ async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
         .with_context(|| format!("cannot make the data directory {} (`data_directory`)", directory.display()))?;
     let url: DatabaseUrl = config.database_url().expose_secret().parse()?;
     let keyring = match std::env::var("SPANDREL_KEYS") {
-        Ok(keys) => Keyring::from_text(&keys.into(), "the environment variable SPANDREL_KEYS")?,
+        Ok(keys) => {
+            let keys: Vec<SecretString> = keys.split_whitespace().map(SecretString::from).collect();
+            Keyring::from_base64(&keys).context("the environment variable SPANDREL_KEYS")?
+        }
         Err(_) => Keyring::from_file(&config.key_file())?,
     };
     Ok(Store::open(&url, keyring, clock).await?)
@@ -111,10 +115,11 @@ async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
 /// Fills the read model with what is stored. Nothing else writes yet.
 async fn fill_inventory(store: &Store, config: &Config) -> Result<Arc<Inventory>, store::Error> {
     let system = store.system("fill the read model");
-    let key = system.secret_setting("page_token_key", TokenKey::generate).await?;
+    let key = system.secret_setting("page_token_key", || rand::random::<[u8; 32]>().to_vec()).await?;
+    let key = <[u8; 32]>::try_from(key.as_slice()).unwrap_or_else(|_| rand::random());
     let log_max = usize::try_from(config.change_log.keep_entries).unwrap_or(usize::MAX);
     let options = InventoryConfig { log_max: log_max.min(500_000), ..InventoryConfig::default() };
-    let inventory = Inventory::new(options.clone(), TokenKey::new(&key));
+    let inventory = Inventory::new(options.clone(), TokenKey::new(key));
     let mut loader = inventory.loader();
     let mut after = None;
     loop {
@@ -130,7 +135,7 @@ async fn fill_inventory(store: &Store, config: &Config) -> Result<Arc<Inventory>
             revision: row.revision,
             created_at: row.created_at,
             changed_at: row.changed_at,
-            body: row.body,
+            body: row.body.as_ref().into(),
         });
         let objects = objects.collect();
         loader = tokio::task::block_in_place(move || {
@@ -152,11 +157,7 @@ async fn fill_inventory(store: &Store, config: &Config) -> Result<Arc<Inventory>
 }
 
 /// The newest entries of the change log, at most `limit`, and the revision before the oldest of them.
-async fn log_tail(
-    store: &Store,
-    newest: Revision,
-    limit: u64,
-) -> Result<(Vec<LoggedChange>, Revision), store::Error> {
+async fn log_tail(store: &Store, newest: Revision, limit: u64) -> Result<(Vec<LoggedChange>, Revision), store::Error> {
     let system = store.system("fill the read model");
     let mut from = Revision(newest.0.saturating_sub(limit));
     let mut log = Vec::new();
@@ -184,8 +185,7 @@ async fn log_tail(
 async fn first_start(app: &App, console: &dyn Console) -> anyhow::Result<()> {
     let given = std::env::var("SPANDREL_ADMIN_PASSWORD").ok().map(SecretString::from);
     let generated = given.is_none();
-    let password =
-        given.unwrap_or_else(|| Alphanumeric.sample_string(&mut rand::rng(), GENERATED_PASSWORD_LEN).into());
+    let password = given.unwrap_or_else(|| Alphanumeric.sample_string(&mut rand::rng(), GENERATED_PASSWORD_LEN).into());
     if app.admin_bootstrap(ADMIN, password.clone()).await? && generated {
         console.first_password(ADMIN, &password);
     }

@@ -10,13 +10,19 @@
 
 mod entry;
 mod feed;
+mod index;
 mod list;
 mod load;
+mod log;
+mod plan;
 mod query;
+mod schema;
 mod search;
 mod snapshot;
 mod status;
 mod summary;
+mod table;
+mod text;
 mod token;
 mod watch;
 
@@ -24,7 +30,8 @@ pub use entry::Entry;
 pub use feed::{Inventory, InventoryConfig, OutOfOrder, TooLate};
 pub use list::{Found, Page};
 pub use load::{LoadReport, Loader, LogOp, LoggedChange, StoredObject, Unreadable};
-pub use query::{Query, QueryError, SearchQuery, SummaryQuery, common_fields};
+pub use query::{Query, QueryError, SearchQuery, SummaryQuery};
+pub use schema::common_fields;
 pub use search::{SearchHit, SearchPage};
 pub use snapshot::Snapshot;
 pub use status::ProviderEntry;
