@@ -24,7 +24,7 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 /// Wiring: may use everything.
-const WIRING: &[&str] = &["main", "lib"];
+const WIRING: &[&str] = &["main", "lib", "serve"];
 
 /// The other crates of the workspace, as paths name them.
 const CRATES: &[&str] = &["vsphere", "kvm", "migrations", "spandrel"];
