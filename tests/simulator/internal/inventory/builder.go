@@ -97,8 +97,7 @@ func (b *Builder) folder(ref types.ManagedObjectReference) *simulator.Folder {
 
 // Cluster makes a cluster with its root resource pool and no host.
 func (b *Builder) Cluster(folder *simulator.Folder, name string) (*simulator.ClusterComputeResource, error) {
-	spec := types.ClusterConfigSpecEx{}
-	cluster, fault := simulator.CreateClusterComputeResource(b.Ctx, folder, name, spec)
+	cluster, fault := simulator.CreateClusterComputeResource(b.Ctx, folder, name, types.ClusterConfigSpecEx{})
 	if fault != nil {
 		return nil, fmt.Errorf("create cluster %s: %T", name, fault)
 	}
@@ -108,6 +107,11 @@ func (b *Builder) Cluster(folder *simulator.Folder, name string) (*simulator.Clu
 	config.DasConfig.AdmissionControlEnabled = &enabled
 	config.DrsConfig.DefaultVmBehavior = types.DrsBehaviorFullyAutomated
 	cluster.Network = append([]types.ManagedObjectReference(nil), cluster.Network...)
+	root := b.rootPool(&cluster.ComputeResource)
+	spec := types.DefaultResourceConfigSpec()
+	spec.Entity = &root.Self
+	root.Config = spec
+	root.Summary = &types.ResourcePoolSummary{Name: root.Name, Config: spec, Runtime: root.Runtime}
 	return cluster, nil
 }
 
@@ -128,6 +132,35 @@ func (b *Builder) Pool(parent *simulator.ResourcePool, name string, spec types.R
 	parent.ResourcePool.ResourcePool = append(parent.ResourcePool.ResourcePool, pool.Self)
 	b.Map.PutEntity(parent, pool)
 	return pool
+}
+
+// VApp makes a virtual appliance: a resource pool that is started and stopped as one.
+func (b *Builder) VApp(parent *simulator.ResourcePool, folder *simulator.Folder, name string) *simulator.VirtualApp {
+	pool := simulator.NewResourcePool(b.Ctx)
+	app := &simulator.VirtualApp{}
+	app.ResourcePool = pool.ResourcePool
+	app.Self = types.ManagedObjectReference{Type: "VirtualApp"}
+	app.Name = name
+	app.Owner = parent.Owner
+	app.ParentFolder = &folder.Self
+	app.DisabledMethod = nil
+	b.Map.NewEntity(app)
+	spec := types.DefaultResourceConfigSpec()
+	spec.Entity = &app.Self
+	app.Config = spec
+	app.Summary = &types.VirtualAppSummary{
+		ResourcePoolSummary: types.ResourcePoolSummary{Name: name, Config: spec, Runtime: app.Runtime},
+		Product:             &types.VAppProductInfo{Name: name, Vendor: "Example AG", Version: "4.2"},
+		VAppState:           types.VirtualAppVAppStateStarted,
+	}
+	app.VAppConfig = &types.VAppConfigInfo{
+		VmConfigInfo: types.VmConfigInfo{Product: []types.VAppProductInfo{{Name: name, Vendor: "Example AG", Version: "4.2"}}},
+		Annotation:   "three tiers, started in order",
+		InstanceUuid: b.UUID(),
+	}
+	parent.ResourcePool.ResourcePool = append(parent.ResourcePool.ResourcePool, app.Self)
+	b.Map.PutEntity(parent, app)
+	return app
 }
 
 // rootPool returns the root resource pool of a cluster or standalone host.

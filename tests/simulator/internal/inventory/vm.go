@@ -109,6 +109,9 @@ func (b *Builder) machine(spec VMSpec) *simulator.VirtualMachine {
 		Entity: &vm.Self, CpuAllocation: *vm.Config.CpuAllocation, MemoryAllocation: *vm.Config.MemoryAllocation,
 	}
 	vm.GuestHeartbeatStatus = heartbeat(spec)
+	if !b.shared {
+		vm.AvailableField = simulator.GetCustomFieldsAvailable(b.Ctx, &vm.Self)
+	}
 	b.storage(vm, spec)
 	vm.Summary = summary(vm)
 	vm.Summary.QuickStats = b.quickStats(spec)

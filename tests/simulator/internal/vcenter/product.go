@@ -48,8 +48,12 @@ func fill(ctx *simulator.Context, content types.ServiceContent, options Options,
 		return builder, builder.Standalone(orElse(options.VMs, 12))
 	}
 	switch options.Scenario {
-	case "flat", "lifelike", "odd":
+	case "flat":
 		return builder, builder.Flat(orElse(options.VMs, 1000))
+	case "lifelike":
+		return builder, builder.Lifelike(orElse(options.VMs, 300))
+	case "odd":
+		return builder, builder.Odd(orElse(options.VMs, 200))
 	}
 	return nil, fmt.Errorf("unknown scenario %q", options.Scenario)
 }
