@@ -184,6 +184,9 @@ func (b *Builder) StoragePod(folder *simulator.Folder, name string) *simulator.S
 	return pod
 }
 
+// Shared says whether machines share what never changes, to save memory in large inventories.
+func (b *Builder) Shared() bool { return b.shared }
+
 // directory makes the directory that stands for a datastore's content.
 func (b *Builder) directory(id string) (string, error) {
 	path := filepath.Join(b.Home, "vmfs", "volumes", id)

@@ -88,7 +88,7 @@ func (b *Builder) mount(store *simulator.Datastore, host *simulator.HostSystem) 
 	host.Datastore = append(host.Datastore, store.Self)
 	system := b.Map.Get(*host.ConfigManager.DatastoreSystem).(*simulator.HostDatastoreSystem)
 	system.Datastore = host.Datastore
-	resource := b.computeResource(host)
+	resource := b.ComputeResource(host)
 	for _, ref := range resource.Datastore {
 		if ref == store.Self {
 			return
@@ -97,8 +97,8 @@ func (b *Builder) mount(store *simulator.Datastore, host *simulator.HostSystem) 
 	resource.Datastore = append(resource.Datastore, store.Self)
 }
 
-// computeResource returns the cluster or compute resource of a host.
-func (b *Builder) computeResource(host *simulator.HostSystem) *mo.ComputeResource {
+// ComputeResource returns the cluster or compute resource of a host.
+func (b *Builder) ComputeResource(host *simulator.HostSystem) *mo.ComputeResource {
 	switch parent := b.Map.Get(*host.Parent).(type) {
 	case *simulator.ClusterComputeResource:
 		return &parent.ComputeResource

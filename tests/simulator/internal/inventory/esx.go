@@ -12,7 +12,7 @@ func (b *Builder) Standalone(count int) error {
 	dc := b.Map.Any("Datacenter").(*simulator.Datacenter)
 	host := b.Map.Any("HostSystem").(*simulator.HostSystem)
 	b.shape(host, "esx-lab.standalone.test", hostShapes[0])
-	resource := b.computeResource(host)
+	resource := b.ComputeResource(host)
 	resource.Name = host.Name
 	summary := &types.ComputeResourceSummary{}
 	addHostSummary(summary, host)

@@ -44,7 +44,7 @@ func (b *Builder) Flat(count int) error {
 		host := hosts[i%len(hosts)]
 		spec := VMSpec{
 			Name: fmt.Sprintf("vm-%05d", i), Folder: folder, Host: host,
-			Pool: b.rootPool(b.computeResource(host)), Store: stores[i%len(stores)],
+			Pool: b.rootPool(b.ComputeResource(host)), Store: stores[i%len(stores)],
 			CPUs: int32(1 + i%8), MemoryMiB: int32(1024 * (1 + i%16)), Guest: Guests[i%len(Guests)],
 			Power: types.VirtualMachinePowerStatePoweredOn, Tools: ToolsRunning,
 			Disks: []Disk{{CapacityGiB: int64(10 + i%90)}},

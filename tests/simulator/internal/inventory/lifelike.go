@@ -125,7 +125,7 @@ func (b *Builder) site(parent *simulator.Folder, plan sitePlan) (*site, error) {
 		}
 		s.clusters = append(s.clusters, &clusterSite{
 			plan: clusterPlan{Name: name, Weight: 1}, hosts: []*simulator.HostSystem{host},
-			stores: []*simulator.Datastore{store}, pools: []*simulator.ResourcePool{b.rootPool(b.computeResource(host))},
+			stores: []*simulator.Datastore{store}, pools: []*simulator.ResourcePool{b.rootPool(b.ComputeResource(host))},
 		})
 		all = append(all, host)
 	}

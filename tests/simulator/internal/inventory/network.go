@@ -55,7 +55,7 @@ func (b *Builder) connect(network *mo.Network, hosts []*simulator.HostSystem) {
 		if !contains(host.Network, network.Self) {
 			host.Network = append(host.Network, network.Self)
 		}
-		if resource := b.computeResource(host); !contains(resource.Network, network.Self) {
+		if resource := b.ComputeResource(host); !contains(resource.Network, network.Self) {
 			resource.Network = append(resource.Network, network.Self)
 		}
 	}

@@ -185,7 +185,7 @@ func (o *oddities) networks() {
 			}
 		}
 	}
-	if network := networkOf(o.b.Map.Get(gone.Network[0])); network != nil {
+	if network := NetworkOf(o.b.Map.Get(gone.Network[0])); network != nil {
 		simulator.RemoveReference(&network.Vm, gone.Self)
 	}
 	gone.Network = nil

@@ -7,6 +7,9 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+// firstSnapshotID keeps the ids of built snapshots away from those of snapshots that clients make, which begin at 1.
+const firstSnapshotID = 101
+
 // Snapshot adds a snapshot to the machine, as a child of the one with the given id, or as a root when that is 0, and
 // makes it the current one. It returns the new snapshot's id.
 func (b *Builder) Snapshot(vm *simulator.VirtualMachine, parent int32, name, description string) int32 {
@@ -18,7 +21,7 @@ func (b *Builder) Snapshot(vm *simulator.VirtualMachine, parent int32, name, des
 	if vm.Snapshot == nil {
 		vm.Snapshot = &types.VirtualMachineSnapshotInfo{}
 	}
-	id := int32(countSnapshots(vm.Snapshot.RootSnapshotList) + 1)
+	id := int32(firstSnapshotID + countSnapshots(vm.Snapshot.RootSnapshotList))
 	tree := types.VirtualMachineSnapshotTree{
 		Snapshot: snapshot.Self, Vm: vm.Self, Name: name, Description: description, Id: id,
 		CreateTime: Epoch.Add(time.Duration(id) * time.Hour), State: vm.Runtime.PowerState,

@@ -68,14 +68,14 @@ func (s VMSpec) directory() string { return s.fileName() }
 
 // VM makes a virtual machine and puts it in its folder, pool, host, datastores and networks.
 func (b *Builder) VM(spec VMSpec) *simulator.VirtualMachine {
-	vm := b.machine(spec)
+	vm := b.Machine(spec)
 	b.place(vm, spec)
 	b.machines = append(b.machines, vm)
 	return vm
 }
 
-// machine makes the machine with its reference, but tells nobody.
-func (b *Builder) machine(spec VMSpec) *simulator.VirtualMachine {
+// Machine makes the machine with its reference, but puts it nowhere and tells nobody.
+func (b *Builder) Machine(spec VMSpec) *simulator.VirtualMachine {
 	vm := &simulator.VirtualMachine{DataSets: make(map[string]*simulator.DataSet)}
 	b.Map.NewEntity(vm)
 	vm.Name = spec.Name
@@ -95,7 +95,7 @@ func (b *Builder) machine(spec VMSpec) *simulator.VirtualMachine {
 	if spec.Power == types.VirtualMachinePowerStatePoweredOn {
 		vm.Runtime.BootTime = &boot
 	}
-	vm.Guest = b.guest(vm, spec)
+	vm.Guest = guestInfo(vm, spec)
 	vm.Capability = types.VirtualMachineCapability{
 		SnapshotOperationsSupported: true, MultipleSnapshotsSupported: true, SnapshotConfigSupported: true,
 		PoweredOffSnapshotsSupported: true, MemorySnapshotsSupported: true, RevertToSnapshotSupported: true,
@@ -104,7 +104,7 @@ func (b *Builder) machine(spec VMSpec) *simulator.VirtualMachine {
 	}
 	vm.Layout = &types.VirtualMachineFileLayout{}
 	vm.LayoutEx = &types.VirtualMachineFileLayoutEx{Timestamp: Epoch}
-	vm.EnvironmentBrowser = *b.computeResource(spec.Host).EnvironmentBrowser
+	vm.EnvironmentBrowser = *b.ComputeResource(spec.Host).EnvironmentBrowser
 	vm.ResourceConfig = &types.ResourceConfigSpec{
 		Entity: &vm.Self, CpuAllocation: *vm.Config.CpuAllocation, MemoryAllocation: *vm.Config.MemoryAllocation,
 	}
@@ -113,7 +113,7 @@ func (b *Builder) machine(spec VMSpec) *simulator.VirtualMachine {
 		vm.AvailableField = simulator.GetCustomFieldsAvailable(b.Ctx, &vm.Self)
 	}
 	b.storage(vm, spec)
-	vm.Summary = summary(vm)
+	vm.Summary = Summarize(vm)
 	vm.Summary.QuickStats = b.quickStats(spec)
 	return vm
 }
@@ -183,7 +183,7 @@ func (b *Builder) config(vm *simulator.VirtualMachine, spec VMSpec) *types.Virtu
 }
 
 // guest makes what VMware Tools say of the guest.
-func (b *Builder) guest(vm *simulator.VirtualMachine, spec VMSpec) *types.GuestInfo {
+func guestInfo(vm *simulator.VirtualMachine, spec VMSpec) *types.GuestInfo {
 	info := &types.GuestInfo{
 		ToolsStatus:        types.VirtualMachineToolsStatusToolsNotRunning,
 		ToolsRunningStatus: ToolsNotRunning,
@@ -280,8 +280,8 @@ func (b *Builder) storage(vm *simulator.VirtualMachine, spec VMSpec) {
 	}
 }
 
-// summary repeats what the machine's other properties say, as vCenter does.
-func summary(vm *simulator.VirtualMachine) types.VirtualMachineSummary {
+// Summarize repeats what the machine's other properties say, as vCenter does.
+func Summarize(vm *simulator.VirtualMachine) types.VirtualMachineSummary {
 	config := vm.Config
 	var disks, cards int32
 	for _, device := range config.Hardware.Device {
@@ -357,7 +357,7 @@ func (b *Builder) place(vm *simulator.VirtualMachine, spec VMSpec) {
 		store.Vm = append(store.Vm, vm.Self)
 	}
 	for _, ref := range vm.Network {
-		if network := networkOf(b.Map.Get(ref)); network != nil {
+		if network := NetworkOf(b.Map.Get(ref)); network != nil {
 			network.Vm = append(network.Vm, vm.Self)
 		}
 	}
@@ -369,8 +369,8 @@ func (b *Builder) place(vm *simulator.VirtualMachine, spec VMSpec) {
 	}
 }
 
-// networkOf returns the network part of any kind of network.
-func networkOf(object mo.Reference) *mo.Network {
+// NetworkOf returns the network part of any kind of network.
+func NetworkOf(object mo.Reference) *mo.Network {
 	switch network := object.(type) {
 	case *mo.Network:
 		return network

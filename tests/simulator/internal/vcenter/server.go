@@ -1,7 +1,7 @@
 // Package vcenter serves a simulated vCenter, or a simulated standalone ESXi host.
 //
-// What a client sees is govmomi's simulator, filled by package inventory. Everything that tests do to it goes through
-// package control, which is served on an address of its own.
+// What a client sees is govmomi's simulator, filled by package inventory, read through package collector, and disturbed
+// by package wire. Everything that tests do to it goes through package control, which is served on an address of its own.
 package vcenter
 
 import (
@@ -12,11 +12,21 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"time"
 
 	_ "github.com/vmware/govmomi/pbm/simulator" // registers /pbm
 	"github.com/vmware/govmomi/simulator"
 	_ "github.com/vmware/govmomi/vapi/simulator" // registers /rest and /api
+	"github.com/vmware/govmomi/vim25/types"
+
+	"spandrel/tests/simulator/internal/churn"
+	"spandrel/tests/simulator/internal/control"
+	"spandrel/tests/simulator/internal/extend"
+	"spandrel/tests/simulator/internal/live"
+	"spandrel/tests/simulator/internal/rest"
+	"spandrel/tests/simulator/internal/session"
+	"spandrel/tests/simulator/internal/wire"
 )
 
 // Options say what to serve.
@@ -50,8 +60,10 @@ type Ready struct {
 // Server is a running simulator.
 type Server struct {
 	Ready   Ready
-	server  *simulator.Server
+	inner   *simulator.Server
+	door    *door
 	control *http.Server
+	churn   *churn.Churn
 	home    string
 }
 
@@ -64,61 +76,110 @@ func Start(options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a directory for the datastores: %w", err)
 	}
-	server, err := start(options, home)
-	if err != nil {
-		_ = os.RemoveAll(home)
+	server := &Server{home: home}
+	if err := server.start(options); err != nil {
+		server.Close()
 		return nil, err
 	}
 	return server, nil
 }
 
-func start(options Options, home string) (*Server, error) {
+func (s *Server) start(options Options) error {
 	host, _, err := net.SplitHostPort(options.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen address: %w", err)
+		return fmt.Errorf("listen address: %w", err)
 	}
 	identity, err := newIdentity(host)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx := simulator.NewContext()
 	content, root := product(options)
 	service := simulator.New(simulator.NewServiceInstance(ctx, content, root))
-	if _, err := fill(service.Context, content, options, home); err != nil {
-		return nil, err
-	}
-	service.Listen = &url.URL{Host: options.Listen, User: url.UserPassword(options.Username, options.Password)}
-	service.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{identity.certificate}}
-	service.RegisterEndpoints = true
-	running := service.NewServer()
-
-	control, err := net.Listen("tcp", options.Control)
+	builder, err := fill(service.Context, content, options, s.home)
 	if err != nil {
-		running.Close()
-		return nil, fmt.Errorf("listen on the control address: %w", err)
+		return err
 	}
-	server := &Server{
-		server:  running,
-		control: &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: 10 * time.Second},
-		home:    home,
-		Ready: Ready{
-			URL:              "https://" + running.URL.Host + running.URL.Path,
-			Control:          "http://" + control.Addr().String(),
-			Username:         options.Username,
-			Password:         options.Password,
-			ThumbprintSHA256: identity.thumbprint,
-			CAPEM:            identity.authorityPEM,
-			InstanceUUID:     content.About.InstanceUuid,
-		},
+	inventory := live.New(service, builder, options.Seed)
+	sessions := session.New(service)
+
+	secure := &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{identity.certificate}, NextProtos: []string{"http/1.1"},
 	}
-	go func() { _ = server.control.Serve(control) }()
-	return server, nil
+	// The simulator's own server is for its calls to itself, on a port that nobody is told of; clients come through the door.
+	service.Listen = &url.URL{Host: "127.0.0.1:0", User: url.UserPassword(options.Username, options.Password)}
+	service.TLS = secure.Clone()
+	service.RegisterEndpoints = true
+	s.inner = service.NewServer()
+	side, err := rest.New(service.ServeMux, inventory, options.Username, options.Password, options.Seed)
+	if err != nil {
+		return err
+	}
+	var handler http.Handler = service.ServeMux
+	var tagger churn.Tagger
+	if side != nil {
+		if err := side.Fill(); err != nil {
+			return err
+		}
+		handler, tagger = side.Wrap(handler), side
+	}
+	filter := wire.New(handler)
+	if s.door, err = newDoor(options.Listen, secure, filter); err != nil {
+		return err
+	}
+	place := publish(service, s.door.String(), identity)
+	hook := &hook{sessions: sessions, extensions: extend.New(ctx.Map, inventory, place)}
+	ctx.Map.Handler = hook.handle
+
+	s.churn = churn.Start(inventory, tagger, options.Churn)
+	api := &control.Control{
+		Service: service, Inventory: inventory, Churn: s.churn, Sessions: sessions, Wire: filter, REST: side, Door: s.door,
+	}
+	listener, err := net.Listen("tcp", options.Control)
+	if err != nil {
+		return fmt.Errorf("listen on the control address: %w", err)
+	}
+	s.control = &http.Server{Handler: api.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.control.Serve(listener) }()
+
+	s.Ready = Ready{
+		URL:              "https://" + s.door.String() + "/sdk",
+		Control:          "http://" + listener.Addr().String(),
+		Username:         options.Username,
+		Password:         options.Password,
+		ThumbprintSHA256: identity.thumbprint,
+		CAPEM:            identity.authorityPEM,
+		InstanceUUID:     content.About.InstanceUuid,
+	}
+	return nil
+}
+
+// publish makes the simulator name the public address where it names one, and says where consoles are.
+func publish(service *simulator.Service, address string, identity *identity) extend.Place {
+	host, port, _ := net.SplitHostPort(address)
+	number, _ := strconv.ParseInt(port, 10, 32)
+	registry := service.Context.Map
+	registry.SessionManager().ServiceHostName = address
+	registry.OptionManager().UpdateOptions(&types.UpdateOptions{ChangedValue: []types.BaseOptionValue{
+		&types.OptionValue{Key: "vcsim.server.url", Value: "https://" + address + "/sdk"},
+	}})
+	return extend.Place{Host: host, Port: int32(number), Thumbprint: identity.thumbprint}
 }
 
 // Close ends the simulator without waiting for clients, and removes its files.
 func (s *Server) Close() {
-	_ = s.control.Close()
-	_ = s.server.Listener.Close()
-	_ = s.server.Config.Close()
+	if s.churn != nil {
+		s.churn.Stop()
+	}
+	if s.control != nil {
+		_ = s.control.Close()
+	}
+	if s.door != nil {
+		s.door.Shut(true)
+	}
+	if s.inner != nil {
+		_ = s.inner.Listener.Close()
+		_ = s.inner.Config.Close()
+	}
 	_ = os.RemoveAll(s.home)
 }
