@@ -36,6 +36,8 @@ func run(args []string) error {
 	flags.BoolVar(&options.ESX, "esx", false, "be a standalone ESXi host instead of a vCenter")
 	flags.Float64Var(&options.Churn, "churn", 0, "`changes` a second")
 	flags.Uint64Var(&options.Seed, "seed", 1, "decides names, UUIDs and changes")
+	flags.IntVar(&options.UpdateLimit, "max-updates", 100, "most `objects` in one answer of WaitForUpdatesEx")
+	flags.IntVar(&options.RetrieveLimit, "max-retrieve", 1000, "most `objects` in one answer of RetrievePropertiesEx")
 	untilStdin := flags.Bool("exit-with-stdin", false, "end when standard input is closed")
 	if err := flags.Parse(args[1:]); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

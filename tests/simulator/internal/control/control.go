@@ -39,6 +39,8 @@ type Collectors interface {
 	Forget() int
 	// Waiting is how many calls wait for updates.
 	Waiting() int
+	// Deny makes a property of a type unreadable, of one object or (with an empty value) of all; or readable again.
+	Deny(kind, path, value string, deny bool)
 }
 
 // Control has what the control API acts on. REST is nil on an ESXi host.
@@ -87,6 +89,7 @@ func (c *Control) Handler() http.Handler {
 		c.Service.ClearFaultRules()
 		respond(out, map[string]any{}, nil)
 	})
+	post("/deny", c.deny)
 	post("/wire", c.wire)
 	post("/versions", c.versions)
 	post("/stop-accepting", c.stopAccepting)
@@ -196,6 +199,24 @@ func (c *Control) versions(in *http.Request) (any, error) {
 	return nil, fmt.Errorf("mode %q is neither real nor forget", req.Mode)
 }
 
+// deny makes a property come as a missing one with the fault NoPermission.
+func (c *Control) deny(in *http.Request) (any, error) {
+	var req struct {
+		Type  string `json:"type"`
+		Path  string `json:"path"`
+		Moref string `json:"moref"` // empty: of all objects of the type
+		Allow bool   `json:"allow"`
+	}
+	if err := decode(in, &req); err != nil {
+		return nil, err
+	}
+	if req.Type == "" || req.Path == "" {
+		return nil, errors.New("type and path are needed")
+	}
+	c.Collectors.Deny(req.Type, req.Path, req.Moref, !req.Allow)
+	return done, nil
+}
+
 func (c *Control) stopAccepting(in *http.Request) (any, error) {
 	var req struct {
 		// Close also cuts the connections that are open.
@@ -240,14 +261,7 @@ func (c *Control) counts(*http.Request) (any, error) {
 	return map[string]any{
 		"requests": total, "calls": calls, "sent_bytes": sent,
 		"changes": changes, "acts": acts, "churn_rate": rate,
-		"sessions": c.Sessions.Count(), "waiting": c.waiting(),
+		"sessions": c.Sessions.Count(), "waiting": c.Collectors.Waiting(),
 		"objects": objects, "faults": c.Service.GetFaultStats(),
 	}, nil
-}
-
-func (c *Control) waiting() int {
-	if c.Collectors == nil {
-		return 0
-	}
-	return c.Collectors.Waiting()
 }

@@ -45,15 +45,24 @@ func (s *Sessions) See(ctx *simulator.Context, method string) {
 	}
 	key := ctx.Session.Key
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.seen[key] = true
+	ended := false
 	switch {
 	case method == "Logout":
 		delete(s.seen, key)
 		delete(s.hollow, key)
+		ended = true
 	case method == "Login" && s.hollow[key]:
 		s.terminate(key)
 		ctx.Session = nil
+		ended = true
+	}
+	watchers := s.watchers
+	s.mu.Unlock()
+	for _, watcher := range watchers {
+		if ended {
+			watcher.SessionEnded(key, false)
+		}
 	}
 }
 

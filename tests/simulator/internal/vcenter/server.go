@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"spandrel/tests/simulator/internal/churn"
+	"spandrel/tests/simulator/internal/collector"
 	"spandrel/tests/simulator/internal/control"
 	"spandrel/tests/simulator/internal/extend"
 	"spandrel/tests/simulator/internal/live"
@@ -44,6 +46,8 @@ type Options struct {
 	Churn float64
 	// Seed decides names, UUIDs and changes.
 	Seed uint64
+	// UpdateLimit and RetrieveLimit are the most objects in one answer; 0 takes vCenter's 100 and 1000.
+	UpdateLimit, RetrieveLimit int
 }
 
 // Ready is what a client needs to know of a running simulator.
@@ -103,6 +107,13 @@ func (s *Server) start(options Options) error {
 	inventory := live.New(service, builder, options.Seed)
 	sessions := session.New(service)
 
+	hub := collector.Install(ctx.Map, content.PropertyCollector, collector.Options{
+		UpdateLimit: orElse(options.UpdateLimit, 100), RetrieveLimit: orElse(options.RetrieveLimit, 1000),
+		From: filepath.Join(s.home, "vmfs") + "/", To: "ds:///vmfs/",
+	})
+	inventory.Notify(hub)
+	sessions.Watch(hub)
+
 	secure := &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{identity.certificate}, NextProtos: []string{"http/1.1"},
 	}
@@ -134,6 +145,7 @@ func (s *Server) start(options Options) error {
 	s.churn = churn.Start(inventory, tagger, options.Churn)
 	api := &control.Control{
 		Service: service, Inventory: inventory, Churn: s.churn, Sessions: sessions, Wire: filter, REST: side, Door: s.door,
+		Collectors: hub,
 	}
 	listener, err := net.Listen("tcp", options.Control)
 	if err != nil {
