@@ -18,11 +18,6 @@ use super::snapshot::Snapshot;
 use crate::authz::TenantScope;
 use crate::model::{ObjectId, Revision, Value};
 
-/// Up to this many candidates of an index are looked at without trying an order first.
-const GATHER_MIN: usize = 256;
-/// From this many objects on it is worth keeping the order of a field that a list was sorted by.
-const ORDER_MIN: usize = 2048;
-
 /// An object that was found, with the snapshot that it was found in.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -125,7 +120,7 @@ impl Listing {
     ) -> Result<Self, FieldRef> {
         let reader = Reader::new(snapshot, scope, query);
         let candidates = reader.narrowest();
-        let enough = candidates.as_ref().is_some_and(|candidates| candidates.len() <= GATHER_MIN);
+        let enough = candidates.as_ref().is_some_and(|candidates| candidates.len() <= reader.limits().gather_min);
         if !enough {
             let budget = candidates.as_ref().map_or(usize::MAX, Candidates::len);
             if let Some(rows) = reader.scan(after, budget) {
@@ -134,7 +129,7 @@ impl Listing {
             let size = candidates.as_ref().map_or(reader.table.len(), Candidates::len);
             if let Some(field) = query.sort().index_field()
                 && !look_at_all
-                && size >= ORDER_MIN
+                && size >= reader.limits().order_min
                 && reader.table.order(field).is_none()
             {
                 return Err(field);

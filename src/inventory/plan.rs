@@ -13,8 +13,22 @@ use super::text::fold;
 use crate::authz::TenantScope;
 use crate::model::{ObjectId, SourceId, Value};
 
-/// Objects that a range of names is followed for before it is given up as too wide to help.
-const NAME_RANGE_MAX: usize = 10_000;
+/// Where one way to find a page becomes better than another: found by measuring.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlanLimits {
+    /// Up to this many candidates of an index are looked at without trying an order first.
+    pub(super) gather_min: usize,
+    /// From this many objects on it is worth keeping the order of a field that a list was sorted by.
+    pub(super) order_min: usize,
+    /// Objects that a range of names is followed for before it is given up as too wide to help.
+    pub(super) name_range_max: usize,
+}
+
+impl Default for PlanLimits {
+    fn default() -> Self {
+        Self { gather_min: 256, order_min: 2048, name_range_max: 10_000 }
+    }
+}
 
 /// A query about to be answered from a snapshot.
 pub(super) struct Reader<'a> {
@@ -58,6 +72,10 @@ impl<'a> Reader<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, scope: &'a TenantScope, query: &'a Query) -> Self {
         let table = snapshot.table(query.kind());
         Self { table, query, scope, view: View::new(&snapshot.providers), snapshot }
+    }
+
+    pub(super) fn limits(&self) -> PlanLimits {
+        self.snapshot.limits
     }
 
     /// Whether an object is an answer.
@@ -139,9 +157,10 @@ impl<'a> Reader<'a> {
     }
 
     fn of_names(&self, prefix: &str) -> Option<Candidates<'a>> {
+        let max = self.limits().name_range_max;
         let within = self.names_from(prefix).take_while(|key| key.0.folded.starts_with(prefix));
-        let single: Vec<u32> = within.take(NAME_RANGE_MAX + 1).map(|key| key.0.slot).collect();
-        (single.len() <= NAME_RANGE_MAX).then(|| Candidates { single, ..Candidates::default() })
+        let single: Vec<u32> = within.take(max + 1).map(|key| key.0.slot).collect();
+        (single.len() <= max).then(|| Candidates { single, ..Candidates::default() })
     }
 
     fn names_from(&self, folded: &str) -> impl Iterator<Item = &'a NameKey> + use<'a> {
