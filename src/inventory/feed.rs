@@ -149,7 +149,7 @@ impl Inventory {
                 apply_one(&mut next, change, &mut writer);
                 next.revision = change.revision;
             } else if !next.log.knows(change.revision) {
-                return Err(OutOfOrder { given: change.revision, newest: next.revision });
+                return Err(OutOfOrder { given: change.revision, newest: self.revision() });
             }
         }
         let revision = next.revision;
@@ -274,6 +274,12 @@ impl Inventory {
     pub fn shut_down(&self) {
         self.closed.store(true, Ordering::Release);
         self.published.send_modify(|count| *count += 1);
+    }
+
+    /// How many watches there are. For metrics.
+    #[must_use]
+    pub fn watch_count(&self) -> usize {
+        self.published.receiver_count()
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -196,7 +196,41 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The first text in the order of folded texts that comes after all that begin with `prefix`; `None` when there is none.
+pub(super) fn after_prefix(prefix: &str) -> Option<String> {
+    let mut text = prefix.to_owned();
+    while let Some(last) = text.pop() {
+        // The characters have a gap where UTF-16 has its surrogates.
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
 /// The place in the order of names at which a text would stand.
 pub(super) fn name_place(name: &str, id: ObjectId) -> NameKey {
     NameKey::probe(&fold(name), name, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after_prefix;
+
+    #[test]
+    fn what_comes_after_a_prefix() {
+        let check = |prefix: &str, expected: Option<&str>| {
+            let after = after_prefix(prefix);
+            assert_eq!(after.as_deref(), expected);
+            let longest = format!("{prefix}\u{10ffff}\u{10ffff}");
+            assert!(after.is_none_or(|after| longest < after && *prefix < *after));
+        };
+        check("web", Some("wec"));
+        check("", None);
+        check("a\u{10ffff}", Some("b"));
+        check("\u{10ffff}", None);
+        check("\u{d7ff}", Some("\u{e000}"));
+    }
 }

@@ -332,7 +332,7 @@ fn a_batch_becomes_visible_at_once_and_in_order_only() {
     // A batch that was applied already changes nothing; one that came too late is refused as a whole.
     assert_eq!(inventory.apply(&batch), Ok(Revision(7)));
     let late = [put(8, ObjectId(id(3)), Whose::default(), vm("c")), put(6, ObjectId(id(4)), Whose::default(), vm("d"))];
-    assert_eq!(inventory.apply(&late), Err(OutOfOrder { given: Revision(6), newest: Revision(8) }));
+    assert_eq!(inventory.apply(&late), Err(OutOfOrder { given: Revision(6), newest: Revision(7) }));
     assert_eq!(inventory.apply(&[]), Ok(Revision(7)));
     assert!(Arc::ptr_eq(&before, &inventory.snapshot()));
     let next = [put(8, ObjectId(id(3)), Whose::default(), vm("c"))];

@@ -7,16 +7,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::plain::{Asked, Both, Step, conditions, orders, parameters, rows, steps, walk};
-use super::world::{Whose, everything, id, inventory, pairs, put, query, tenant, vm};
+use super::world::{Whose, everything, id, inventory, pairs, provider, put, query, source, tenant, vm};
 use crate::authz::TenantScope;
 use crate::inventory::{Inventory, InventoryConfig, Query, QueryError, TokenKey};
-use crate::model::{Kind, ObjectId};
+use crate::model::{Kind, ObjectId, SourceState};
 
 /// From this number on objects are left alone during a walk.
 const STILL: u128 = 100;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 5000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 5000 }))]
 
     /// Whatever happens to others between two pages: an object that stays as it is is listed once.
     #[test]
@@ -76,6 +76,7 @@ proptest! {
 
 fn filled(config: InventoryConfig, count: u64) -> std::sync::Arc<Inventory> {
     let inventory = inventory(config);
+    inventory.provider_put(provider(source(1), tenant(1), SourceState::Live));
     for number in 1..=count {
         let whose = Whose { tenant: tenant(u128::from(number % 2) + 1), ..Whose::default() };
         let change = put(number, ObjectId(id(u128::from(number))), whose, vm(&format!("vm-{number:04}")));

@@ -337,7 +337,7 @@ pub fn walk(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 5000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 5000 }))]
 
     #[test]
     fn lists_pages_and_counts_are_those_of_the_plain_list(

@@ -92,7 +92,7 @@ fn visible(inventory: &Inventory, scope: &TenantScope) -> BTreeMap<ObjectId, u64
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 3000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 3000 }))]
 
     /// Clients that begin at any time, with any scope, and read now and then, know in the end what there is.
     #[test]
