@@ -60,7 +60,7 @@ impl Transport {
             .tls_backend_preconfigured(tls)
             .user_agent(&config.user_agent)
             .connect_timeout(config.connect_deadline)
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_secs(30))
             .tcp_keepalive(Duration::from_secs(30))
             .redirect(reqwest::redirect::Policy::none())
             // A password must not travel by whatever proxy the environment names.
