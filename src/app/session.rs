@@ -194,7 +194,7 @@ impl App {
         }
         self.attempts().succeeded(username, address, now);
         let hash = self.passwords().hash(new).await?.into();
-        self.store().tenant(&scope).password_set(hash, Some(session.token_id)).await?;
+        self.store().tenant(&scope).password_set(&hash, Some(session.token_id)).await?;
         self.sessions().clear();
         tracing::info!(user = username, "changed the password");
         Ok(())

@@ -10,6 +10,7 @@ mod watch;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -167,7 +168,7 @@ impl Gateway {
         let inventory = Inventory::new(InventoryConfig::default(), TokenKey::new([7; 32]));
         let _ = inventory.loader().finish(&[], Revision(0), Revision(0));
         let sync = Arc::new(Recorder::default());
-        let app_options = AppOptions { watchers_max: 3, ..AppOptions::default() };
+        let app_options = AppOptions { watchers_max: 3, revision_wait: Duration::from_millis(500), ..AppOptions::default() };
         let app = App::new(store.clone(), inventory.clone(), sync.clone(), clock.clone(), app_options).unwrap();
         assert!(app.admin_bootstrap(USER, PASSWORD.into()).await.unwrap());
         assert!(!app.admin_bootstrap(USER, PASSWORD.into()).await.unwrap(), "only the first time");
