@@ -156,7 +156,9 @@ impl From<StoreError> for Error {
             };
         }
         match error {
-            StoreError::ProviderNameTaken { id, name, .. } => Error::ProviderExists { id, name, field: "name".to_owned() },
+            StoreError::ProviderNameTaken { id, name, .. } => {
+                Error::ProviderExists { id, name, field: "name".to_owned() }
+            }
             StoreError::EndpointTaken { id, name, .. } => {
                 Error::ProviderExists { id, name, field: "endpoints".to_owned() }
             }

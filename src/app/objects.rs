@@ -129,7 +129,8 @@ impl App {
 pub(super) fn invalid(error: QueryError) -> Error {
     let invalid = match error {
         QueryError::UnknownField { field, allowed } => {
-            Invalid::new(Subject::Filter, field, "is neither a field of this kind nor a parameter here").allowed(allowed)
+            Invalid::new(Subject::Filter, field, "is neither a field of this kind nor a parameter here")
+                .allowed(allowed)
         }
         QueryError::UnknownOperator { field, operator, allowed } => Invalid::new(
             Subject::Filter,

@@ -203,7 +203,10 @@ impl App {
 
 fn session_of(token: &TokenRecord, user: UserRecord) -> Result<Session> {
     if user.role != PLATFORM_ADMIN {
-        return Err(Error::internal("reading a user's role", format!("the user {} has the role {:?}", user.id, user.role)));
+        return Err(Error::internal(
+            "reading a user's role",
+            format!("the user {} has the role {:?}", user.id, user.role),
+        ));
     }
     let principal =
         Principal { user_id: user.id, username: user.username, tenant_id: user.tenant_id, role: Role::PlatformAdmin };

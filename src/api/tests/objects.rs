@@ -58,7 +58,10 @@ async fn an_object_is_read_with_its_entity_tag() {
     let answer = gateway.get(&target).await.ok(200);
     let object = answer.json();
     assert_eq!((&object["id"], &object["kind"]), (&json!(ids[0].to_string()), &json!("vm")));
-    assert_eq!((&object["power_state"], &object["sync"], &object["revision"]), (&json!("running"), &json!("live"), &json!("1")));
+    assert_eq!(
+        (&object["power_state"], &object["sync"], &object["revision"]),
+        (&json!("running"), &json!("live"), &json!("1"))
+    );
     assert_eq!(object["provider_id"], gateway.provider.to_string());
     assert!(object["first_seen_at"].is_string() && object["changed_at"].is_string(), "{object}");
     let etag = answer.header("etag").to_owned();
@@ -185,14 +188,9 @@ async fn nothing_is_answered_before_the_inventory_is_loaded() {
     use crate::inventory::{Inventory, InventoryConfig, TokenKey};
     let gateway = Gateway::start().await;
     let empty = Inventory::new(InventoryConfig::default(), TokenKey::new([7; 32]));
-    let app = App::new(
-        gateway.store.clone(),
-        empty,
-        gateway.sync.clone(),
-        gateway.clock.clone(),
-        AppOptions::default(),
-    )
-    .unwrap();
+    let app =
+        App::new(gateway.store.clone(), empty, gateway.sync.clone(), gateway.clock.clone(), AppOptions::default())
+            .unwrap();
     let loading = Gateway {
         router: super::router(app, super::ApiOptions::new(String::new, gateway.shutdown.clone())),
         ..gateway
@@ -204,5 +202,8 @@ async fn nothing_is_answered_before_the_inventory_is_loaded() {
     }
     loading.get("/v1/providers").await.ok(200);
     let ready = loading.send(Request::get("/readyz").body(Body::empty()).unwrap()).await.ok(503).json();
-    assert_eq!((&ready["ready"], &ready["inventory"], &ready["database"]), (&json!(false), &json!(false), &json!(true)));
+    assert_eq!(
+        (&ready["ready"], &ready["inventory"], &ready["database"]),
+        (&json!(false), &json!(false), &json!(true))
+    );
 }

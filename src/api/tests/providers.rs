@@ -74,10 +74,9 @@ async fn the_state_of_the_synchronization_is_shown() {
 async fn the_same_name_or_address_is_refused_and_named() {
     let gateway = Gateway::start().await;
     let made = add(&gateway, vsphere("Lab", "vc.example")).await;
-    for (body, field) in [
-        (vsphere("LAB", "other.example"), "name"),
-        (vsphere("Other", "https://VC.example:443/sdk"), "endpoints[0]"),
-    ] {
+    for (body, field) in
+        [(vsphere("LAB", "other.example"), "name"), (vsphere("Other", "https://VC.example:443/sdk"), "endpoints[0]")]
+    {
         let problem = gateway.post("/v1/providers", body).await.problem(409, "provider-exists");
         assert_eq!((&problem["provider_id"], &problem["field"]), (&made["id"], &json!(field)));
         assert_eq!(problem["provider_name"], "Lab");
@@ -160,7 +159,8 @@ async fn an_edit_changes_what_is_there_and_clears_what_is_null() {
     assert_eq!(now["generation"], made["generation"].as_i64().unwrap() + 1);
     let now = gateway.patch(&path(&made), json!({"trust": {"thumbprint_sha256": null}})).await.ok(200).json();
     assert_eq!(now["trust"]["thumbprint_sha256"], Value::Null);
-    let now = gateway.patch(&path(&made), json!({"enabled": false, "endpoints": ["qemu+ssh://B/system"]})).await.ok(200);
+    let now =
+        gateway.patch(&path(&made), json!({"enabled": false, "endpoints": ["qemu+ssh://B/system"]})).await.ok(200);
     let now = now.json();
     assert_eq!(now["enabled"], false);
     assert_eq!(now["sources"].as_array().unwrap().len(), 1);
@@ -250,7 +250,8 @@ async fn connections_are_tested_with_what_is_given_or_stored() {
     gateway.act(&format!("{}/test", path(&made))).await.ok(200);
     let passwords = gateway.sync.passwords.lock().unwrap().clone();
     assert_eq!(passwords, [Some(SECRET.to_owned()), Some(SECRET.to_owned())], "what was sealed is what was given");
-    let report = gateway.post("/v1/providers/test", kvm("x", &["qemu:///system", "test:///default"])).await.ok(200).json();
+    let report =
+        gateway.post("/v1/providers/test", kvm("x", &["qemu:///system", "test:///default"])).await.ok(200).json();
     let messages: Vec<_> = report["checks"].as_array().unwrap().iter().map(|check| &check["message"]).collect();
     assert_eq!(messages, ["qemu:///system: it answers", "test:///default: it answers"]);
     gateway.act("/v1/providers/0192f0c1-2345-7000-8000-000000000000/test").await.problem(404, "not-found");

@@ -73,7 +73,8 @@ async fn list_then_watch_misses_nothing_and_repeats_nothing() {
     // Between the list and the watch.
     gateway.put(b, vm("b", 1, "running"));
     gateway.put(a, vm("a", 2, "running"));
-    let mut follower = Follower::start(&gateway, &format!("?from_revision={}", list["revision"].as_str().unwrap())).await;
+    let mut follower =
+        Follower::start(&gateway, &format!("?from_revision={}", list["revision"].as_str().unwrap())).await;
     let (id, provider) = follower.expect("provider").await;
     assert_eq!((id, &provider["name"]), (None, &json!("lab")));
     let (id, put) = follower.expect("put").await;

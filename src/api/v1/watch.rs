@@ -207,7 +207,8 @@ impl Carrier {
 
     async fn end(&mut self, reason: &str) -> Result<(), Gone> {
         let position = self.watching.watch.position();
-        let event = format!("event: end\nid: {position}\ndata: {{\"reason\":\"{reason}\",\"resume_from\":\"{position}\"}}\n\n");
+        let event =
+            format!("event: end\nid: {position}\ndata: {{\"reason\":\"{reason}\",\"resume_from\":\"{position}\"}}\n\n");
         self.chunk.extend_from_slice(event.as_bytes());
         self.flush().await
     }
