@@ -176,6 +176,19 @@ impl Entry {
         out.extend_from_slice(rest);
     }
 
+    /// The object itself, as it was last told.
+    pub(super) fn object(&self) -> Option<Object> {
+        let mut text = String::from("{");
+        let rest = &self.text[self.head_len as usize..];
+        match Schema::of(self.kind()).state.map(|(field, at)| (field, self.declared(at))) {
+            Some((field, Value::Word(word))) => {
+                text.extend(["\"", field, "\":\"", word, "\"", rest]);
+            }
+            _ => text.push_str(rest.trim_start_matches(',')),
+        }
+        Object::from_json(self.kind(), text.as_bytes()).ok()
+    }
+
     /// How many bytes it takes, without what it shares with others. An estimate, for metrics.
     pub(super) fn size_bytes(&self) -> usize {
         size_of::<Self>() + self.values.len() * size_of::<Value>() + self.search.len() + self.text.len()

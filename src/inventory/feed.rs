@@ -24,7 +24,7 @@ use super::text::Interner;
 use super::token::TokenKey;
 use super::watch::{Watch, WatchError, WatchRequest};
 use crate::authz::TenantScope;
-use crate::model::{Change, ChangeOp, Kind, ObjectId, Provider, ProviderId, Revision};
+use crate::model::{Change, ChangeOp, Kind, Object, ObjectId, Provider, ProviderId, Revision};
 
 /// Bounds of the read model.
 #[derive(Clone, Debug)]
@@ -215,6 +215,20 @@ impl Inventory {
         let snapshot = self.snapshot();
         let entry = snapshot.entry(kind, id).filter(|entry| scope.sees(entry.tenant_id())).cloned()?;
         Some(Found { snapshot, entry })
+    }
+
+    /// The object itself, as it was last told, whatever its source's state: for `sync`.
+    #[must_use]
+    pub fn stored_object(&self, kind: Kind, id: ObjectId) -> Option<Object> {
+        self.snapshot().entry(kind, id).and_then(|entry| entry.object())
+    }
+
+    /// Every object of a kind with its provider: for `sync`.
+    #[must_use]
+    pub fn stored_objects(&self, kind: Kind) -> Vec<(ProviderId, ObjectId, Object)> {
+        let snapshot = self.snapshot();
+        let entries = snapshot.table(kind).iter();
+        entries.filter_map(|entry| Some((entry.provider_id(), entry.id(), entry.object()?))).collect()
     }
 
     /// One page of the visible objects that the query asks for. When a large list is sorted by a field for the first
