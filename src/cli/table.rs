@@ -127,7 +127,11 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_numbers_stand_to_the_right() {
-        insta::assert_snapshot!(draw(&headers(), rows(), PLAIN), @r"");
+        insta::assert_snapshot!(draw(&headers(), rows(), PLAIN), @r"
+        NAME                        STATE     MEMORY  ADDRESSES
+        web-1                       running    8 GiB  10.0.0.5
+        a machine with a long name  stopped  512 MiB  -
+        ");
     }
 
     #[test]
@@ -135,7 +139,11 @@ mod tests {
         let text = draw(&headers(), rows(), Look { width: Some(40), ..PLAIN });
         assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
         assert_eq!(text.lines().count(), 3, "{text}");
-        insta::assert_snapshot!(text, @r"");
+        insta::assert_snapshot!(text, @r"
+        NAME         STATE     MEMORY  ADDRESSES
+        web-1        running    8 GiB  10.0.0.5
+        a machine…   stopped  512 MiB  -
+        ");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The command line as a whole, and what the wire makes of it. The servers here only play the parts that a real one
 //! plays rarely: problems, ambiguous names, a closed pipe.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::extract::{RawQuery, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -131,7 +134,13 @@ async fn what_answers_but_is_no_gateway_is_told_so() {
 
 #[tokio::test]
 async fn a_redirect_is_told_and_the_token_stays_here() {
-    let elsewhere = serve(Router::new().fallback(|| async { panic!("the redirect was followed") })).await;
+    let visits = Arc::new(AtomicUsize::new(0));
+    let counted = visits.clone();
+    let elsewhere = serve(Router::new().fallback(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { "{}" }
+    }))
+    .await;
     let router = Router::new().fallback(move || {
         let elsewhere = elsewhere.clone();
         async move { (StatusCode::FOUND, [(header::LOCATION, elsewhere)]).into_response() }
@@ -139,6 +148,7 @@ async fn a_redirect_is_told_and_the_token_stays_here() {
     let (mut session, _, _) = session(router).await;
     let failure = run_in(&mut session, "vm count").await.unwrap_err();
     assert_eq!(failure.exit_code(), 1);
+    assert_eq!(visits.load(Ordering::SeqCst), 0, "the redirect was followed");
 }
 
 #[tokio::test]
@@ -159,7 +169,12 @@ async fn a_name_that_several_have_lists_them() {
     let (mut session, _, _) = session(router).await;
     let failure = run_in(&mut session, "vm get web").await.unwrap_err();
     assert_eq!(failure.exit_code(), 2);
-    insta::assert_snapshot!(failure.message(terminal::Palette { coloured: false }).unwrap(), @r"");
+    insta::assert_snapshot!(failure.message(terminal::Palette { coloured: false }).unwrap(), @r"
+    error: 2 VMs are named `web`.
+      mend:    Use the id, or narrow it with --provider NAME:
+               a1  web of provider lab, in prod
+               a2  web of provider lab, in prod
+    ");
 }
 
 #[tokio::test]

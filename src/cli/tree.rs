@@ -421,14 +421,37 @@ mod tests {
 
     #[test]
     fn every_machine_is_in_the_tree_with_a_host_or_without() {
-        insta::assert_snapshot!(drawn(Depth::Vm, Pen::UNICODE), @r"");
+        insta::assert_snapshot!(drawn(Depth::Vm, Pen::UNICODE), @r"
+        dc  live  vsphere · 2 clusters, 3 hosts, 5 VMs
+        ├─ esx-9  connected  16 cores, 128 GiB · 1 VM
+        │  └─ alone  running  2 vCPUs, 4 GiB
+        ├─ gold  in north · 2 hosts, 3 VMs
+        │  ├─ esx-2  connected  16 cores, 128 GiB · 2 VMs
+        │  │  ├─ web-2  stopped  2 vCPUs, 4 GiB
+        │  │  └─ web-10  running  2 vCPUs, 4 GiB
+        │  ├─ esx-10  connected  16 cores, 128 GiB · 0 VMs · in maintenance
+        │  └─ no host  1 VM
+        │     └─ lost\u{1b}[2J  unknown  2 vCPUs, 4 GiB
+        └─ no host  1 VM
+           └─ adrift  running  2 vCPUs, 4 GiB
+        empty  disabled  kvm · 0 clusters, 0 hosts, 0 VMs
+        ");
     }
 
     #[test]
     fn the_tree_can_be_drawn_in_ascii_and_less_deep() {
         let text = drawn(Depth::Host, Pen::ASCII);
         assert!(text.is_ascii(), "{text}");
-        insta::assert_snapshot!(text, @r"");
+        insta::assert_snapshot!(text, @r"
+        dc  live  vsphere - 2 clusters, 3 hosts, 5 VMs
+        |- esx-9  connected  16 cores, 128 GiB - 1 VM
+        |- gold  in north - 2 hosts, 3 VMs
+        |  |- esx-2  connected  16 cores, 128 GiB - 2 VMs
+        |  |- esx-10  connected  16 cores, 128 GiB - 0 VMs - in maintenance
+        |  `- no host  1 VM
+        `- no host  1 VM
+        empty  disabled  kvm - 0 clusters, 0 hosts, 0 VMs
+        ");
     }
 
     #[test]

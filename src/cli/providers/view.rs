@@ -222,7 +222,27 @@ mod tests {
 
     #[test]
     fn a_provider_is_told_with_every_endpoint_and_how_to_mend_it() {
-        insta::assert_snapshot!(describe(&kvm(), Palette { coloured: false }, now()), @r"");
+        insta::assert_snapshot!(describe(&kvm(), Palette { coloured: false }, now()), @r"
+        name         lab kvm
+        id           p1
+        kind         kvm
+        state        unreachable
+        username     -
+        trust        the authorities that the gateway's machine trusts
+        created      5m ago
+        changed      5m ago
+
+        endpoint     qemu+ssh://one/system
+          state      live, since 4m
+          product    QEMU 9.2.0
+          left out   2 objects; `spandrel provider quarantine 'lab kvm'` tells why
+
+        endpoint     qemu+tls://two/system
+          state      unreachable, since 3m: Its certificate is not trusted. (next try in 30s)
+          reason     certificate_untrusted
+          presents   AB:CD
+          trust with spandrel provider trust 'lab kvm' --thumbprint AB:CD
+        ");
     }
 
     #[test]
@@ -230,7 +250,9 @@ mod tests {
         let provider = kvm();
         let row: Vec<String> =
             columns(true).iter().map(|column| cell(&provider, column, now()).text).collect();
-        insta::assert_snapshot!(row.join(" | "), @"");
+        insta::assert_snapshot!(row.join(" | "), @r"
+        lab kvm | kvm | unreachable | 3m | qemu+ssh://one/system, qemu+tls://two/system | QEMU 9.2.0 | Its certificate is not trusted. | 2 | - | p1
+        ");
     }
 
     #[test]
