@@ -1,0 +1,16 @@
+//! The tables. Private to the store: nothing else can write a query without a scope (invariant 2).
+//!
+//! Ids are UUIDs, times microseconds since 1970, words text; `migrations` has the schema.
+
+pub(super) mod change_log;
+pub(super) mod counter;
+pub(super) mod identity;
+pub(super) mod object;
+pub(super) mod provider;
+pub(super) mod quarantine;
+pub(super) mod sealing_key;
+pub(super) mod setting;
+pub(super) mod source;
+pub(super) mod tenant;
+pub(super) mod token;
+pub(super) mod user;

@@ -1,0 +1,171 @@
+//! The database: what the gateway knows and may not forget.
+//!
+//! Two doors lead in, and there is no third (invariant 2): [`Store::tenant`], for a caller whose [`TenantScope`] says what
+//! may be seen, and [`Store::system`], for the gateway's own work, which says why it goes round the scope. The entities are
+//! private to this module; on PostgreSQL forced row-level security stands behind the doors.
+//!
+//! - Every fact a platform told is one row of `object`; each change of it takes the next [`Revision`] and leaves an entry
+//!   in `change_log`, in the same transaction. The order of commits is the order of revisions (`docs/adr/0003-revisions.md`).
+//! - What was acknowledged is in the database; a transaction that failed left nothing (invariant 3).
+//! - Secrets are sealed before they reach the database (invariant 10, `docs/adr/0004-sealed-secrets.md`).
+//!
+//! SQLite and PostgreSQL behave alike: the same statements, the same errors, the same tests.
+
+mod address;
+mod bulk;
+mod codec;
+mod db;
+mod entity;
+mod error;
+mod keyring;
+mod log;
+mod object;
+mod observe;
+mod open;
+mod provider;
+mod purge;
+mod quarantine;
+mod sealing;
+mod setting;
+mod source;
+#[cfg(test)]
+mod tests;
+mod token;
+mod user;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+pub use address::DatabaseUrl;
+pub use error::Error;
+pub use keyring::{Keyring, KeyringError};
+pub use log::{ChangesPage, LogEntry, LogOp, LogRetention};
+pub use object::{IdentityRow, ObjectRow, ObservedRow};
+pub use observe::{Committed, Deleted, ObserveBatch, PutObject, QuarantinePut, Refused, Written};
+pub use provider::{
+    Endpoint, NewProvider, ProviderEdit, ProviderRecord, ProviderSecrets, ProviderWithSecrets, SourceRecord,
+};
+pub use purge::Purged;
+pub use quarantine::QuarantineRow;
+pub use source::SourceUpdate;
+pub use token::{NewToken, TokenKind, TokenRecord};
+pub use user::{NewUser, UserRecord};
+
+use self::db::{Pools, Tx, Visible};
+use self::error::While;
+use self::open::Hold;
+use self::sealing::Sealer;
+use crate::authz::TenantScope;
+use crate::clock::Clock;
+use crate::model::{Time, TokenId};
+
+/// What every function of the store gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The database, opened. Cheap to clone; the last clone that goes closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pools: Pools,
+    sealer: Sealer,
+    clock: Clock,
+    /// When tokens were last used; written down by [`SystemStore::tokens_sweep`], so that no request waits for a write.
+    tokens_used: Mutex<HashMap<TokenId, Time>>,
+    hold: Mutex<Option<Hold>>,
+}
+
+impl Store {
+    /// Opens the database: takes hold of the data folder (SQLite), connects, brings the schema up to date under a lock, and
+    /// checks that the keyring opens what is sealed. Nothing is left half done when one of these fails.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::File`], [`Error::Connect`], [`Error::ReadOnly`], [`Error::Migrate`] or
+    /// [`Error::Keyring`], each saying how to mend it.
+    pub async fn open(url: &DatabaseUrl, keyring: Keyring, clock: Clock) -> Result<Self> {
+        let hold = match url {
+            DatabaseUrl::Sqlite { path } => Some(Hold::take(path, &clock)?),
+            DatabaseUrl::Postgres { .. } => None,
+        };
+        let connected = Pools::connect(url).await;
+        let pools = connected.map_err(|source| Error::Connect { database: url.to_string(), source })?;
+        let sealer = match open::prepare(url, &pools, keyring, &clock).await {
+            Ok(sealer) => sealer,
+            Err(error) => {
+                // The hold is let go of only when SQLite has let go of the file.
+                pools.close().await;
+                return Err(error);
+            }
+        };
+        let inner = Inner { pools, sealer, clock, tokens_used: Mutex::default(), hold: Mutex::new(hold) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The door for a caller: gives and changes only what the scope sees.
+    #[must_use]
+    pub fn tenant(&self, scope: &TenantScope) -> TenantStore {
+        TenantStore { store: self.clone(), scope: scope.clone() }
+    }
+
+    /// The door for the gateway's own work: `reason` says why no scope applies, and names the work in traces.
+    #[must_use]
+    pub fn system(&self, reason: &'static str) -> SystemStore {
+        SystemStore { store: self.clone(), reason }
+    }
+
+    /// Whether the database answers: for `/readyz`.
+    ///
+    /// # Errors
+    /// [`Error::is_unavailable`] ones.
+    pub async fn ping(&self) -> Result<()> {
+        self.system("ping").current_revision().await.map(|_| ())
+    }
+
+    /// Lets running transactions end, closes the connections, and lets the data folder go.
+    pub async fn close(&self) {
+        self.inner.pools.close().await;
+        *self.inner.hold.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
+}
+
+/// What a caller with a scope may do. See [`Store::tenant`].
+#[derive(Clone)]
+pub struct TenantStore {
+    store: Store,
+    scope: TenantScope,
+}
+
+impl TenantStore {
+    fn visible(&self) -> Visible {
+        if self.scope.sees_all() { Visible::All } else { Visible::Tenant(self.scope.tenant().0) }
+    }
+
+    async fn begin_read(&self, what: &'static str) -> Result<Tx> {
+        self.store.inner.pools.read(self.visible()).await.reading(what)
+    }
+
+    async fn begin_write(&self, what: &'static str) -> Result<Tx> {
+        self.store.inner.pools.write(self.visible()).await.writing(what)
+    }
+}
+
+/// What the gateway itself may do. See [`Store::system`].
+#[derive(Clone)]
+pub struct SystemStore {
+    store: Store,
+    reason: &'static str,
+}
+
+impl SystemStore {
+    async fn begin_read(&self, what: &'static str) -> Result<Tx> {
+        tracing::trace!(reason = self.reason, what, "reading for the system");
+        self.store.inner.pools.read(Visible::All).await.reading(what)
+    }
+
+    async fn begin_write(&self, what: &'static str) -> Result<Tx> {
+        tracing::trace!(reason = self.reason, what, "writing for the system");
+        self.store.inner.pools.write(Visible::All).await.writing(what)
+    }
+}

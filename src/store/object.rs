@@ -1,0 +1,217 @@
+//! Reading the observed objects and their identities.
+
+use std::sync::Arc;
+
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use uuid::Uuid;
+
+use super::entity::{identity, object};
+use super::error::While;
+use super::{Error, Result, SystemStore, bulk, codec};
+use crate::model::{Kind, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+
+const WHAT: &str = "objects";
+
+/// An object as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRow {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its owner.
+    pub tenant_id: TenantId,
+    /// Its provider.
+    pub provider_id: ProviderId,
+    /// The source that tells of it.
+    pub source_id: SourceId,
+    /// Its kind.
+    pub kind: Kind,
+    /// The JSON text that [`crate::model::Object::from_json`] reads.
+    pub body: Arc<str>,
+    /// The revision of its last change.
+    pub revision: Revision,
+    /// When the gateway first saw it.
+    pub created_at: Time,
+    /// When it last changed.
+    pub changed_at: Time,
+}
+
+/// What `sync` must know of an object to find what differs: everything but the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedRow {
+    /// The source that tells of it.
+    pub source_id: SourceId,
+    /// Its kind.
+    pub kind: Kind,
+    /// The word of its family.
+    pub family: String,
+    /// The platform's key of the group that it came with.
+    pub group_key: String,
+    /// The platform's key.
+    pub key: String,
+    /// Its id.
+    pub id: ObjectId,
+    /// The hash of its body.
+    pub hash: [u8; 16],
+}
+
+/// An id that was given to a platform's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityRow {
+    /// The kind.
+    pub kind: Kind,
+    /// The platform's key.
+    pub key: String,
+    /// The id.
+    pub id: ObjectId,
+}
+
+impl TryFrom<object::Model> for ObjectRow {
+    type Error = Error;
+
+    fn try_from(row: object::Model) -> Result<Self> {
+        Ok(Self {
+            id: ObjectId(row.id),
+            tenant_id: TenantId(row.tenant_id),
+            provider_id: ProviderId(row.provider_id),
+            source_id: SourceId(row.source_id),
+            kind: codec::kind("object", row.id, &row.kind)?,
+            body: row.body.into(),
+            revision: codec::revision(row.revision),
+            created_at: codec::time(row.created_at),
+            changed_at: codec::time(row.changed_at),
+        })
+    }
+}
+
+/// The columns of an [`ObservedRow`].
+#[derive(FromQueryResult)]
+struct ObservedColumns {
+    source_id: Uuid,
+    kind: String,
+    family: String,
+    group_key: String,
+    key: String,
+    id: Uuid,
+    hash: Vec<u8>,
+}
+
+impl TryFrom<ObservedColumns> for ObservedRow {
+    type Error = Error;
+
+    fn try_from(row: ObservedColumns) -> Result<Self> {
+        let hash = row.hash.as_slice().try_into();
+        Ok(Self {
+            source_id: SourceId(row.source_id),
+            kind: codec::kind("object", row.id, &row.kind)?,
+            family: row.family,
+            group_key: row.group_key,
+            key: row.key,
+            id: ObjectId(row.id),
+            hash: hash.map_err(|_| codec::damaged("object", row.id, "its hash has not 16 bytes"))?,
+        })
+    }
+}
+
+impl SystemStore {
+    /// A page of all objects in the order of their ids, after `after`. Empty when there are no more. To load the read model:
+    /// take [`SystemStore::current_revision`], read all pages, then apply [`SystemStore::changes_after`] that revision.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a row is damaged.
+    pub async fn objects_page(&self, after: Option<ObjectId>, limit: u64) -> Result<Vec<ObjectRow>> {
+        let tx = self.begin_read(WHAT).await?;
+        let mut query = object::Entity::find().order_by_asc(object::Column::Id).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(object::Column::Id.gt(after.0));
+        }
+        let rows = query.all(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.into_iter().map(ObjectRow::try_from).collect()
+    }
+
+    /// These objects, in no particular order; those that are not there are left out.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a row is damaged.
+    pub async fn objects(&self, ids: &[ObjectId]) -> Result<Vec<ObjectRow>> {
+        let tx = self.begin_read(WHAT).await?;
+        let values = ids.iter().map(|id| Value::from(id.0));
+        let rows = bulk::query_in(&tx, "SELECT * FROM object WHERE id", None, "", values).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.iter().map(|row| object::Model::from_query_result(row, "").reading(WHAT)?.try_into()).collect()
+    }
+
+    /// How many objects there are.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn object_count(&self) -> Result<u64> {
+        let tx = self.begin_read(WHAT).await?;
+        let count = object::Entity::find().count(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        Ok(count)
+    }
+
+    /// A page of what is known of a provider's objects, in the order of their ids, after `after`.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a row is damaged.
+    pub async fn observed_page(
+        &self,
+        provider: ProviderId,
+        after: Option<ObjectId>,
+        limit: u64,
+    ) -> Result<Vec<ObservedRow>> {
+        use object::Column;
+        let tx = self.begin_read(WHAT).await?;
+        let mut query = object::Entity::find()
+            .select_only()
+            .columns([
+                Column::SourceId,
+                Column::Kind,
+                Column::Family,
+                Column::GroupKey,
+                Column::Key,
+                Column::Id,
+                Column::Hash,
+            ])
+            .filter(Column::ProviderId.eq(provider.0))
+            .order_by_asc(Column::Id)
+            .limit(limit);
+        if let Some(after) = after {
+            query = query.filter(Column::Id.gt(after.0));
+        }
+        let rows = query.into_model::<ObservedColumns>().all(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.into_iter().map(ObservedRow::try_from).collect()
+    }
+
+    /// A page of the ids that a provider's keys were given, in the order of the ids, after `after`.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a row is damaged.
+    pub async fn identities_page(
+        &self,
+        provider: ProviderId,
+        after: Option<ObjectId>,
+        limit: u64,
+    ) -> Result<Vec<IdentityRow>> {
+        use identity::Column;
+        let tx = self.begin_read("identities").await?;
+        let mut query = identity::Entity::find()
+            .filter(Column::ProviderId.eq(provider.0))
+            .order_by_asc(Column::ObjectId)
+            .limit(limit);
+        if let Some(after) = after {
+            query = query.filter(Column::ObjectId.gt(after.0));
+        }
+        let rows = query.all(&tx).await.reading("identities")?;
+        tx.commit().await.reading("identities")?;
+        rows.into_iter()
+            .map(|row| {
+                let kind = codec::kind("identity", row.object_id, &row.kind)?;
+                Ok(IdentityRow { kind, key: row.key, id: ObjectId(row.object_id) })
+            })
+            .collect()
+    }
+}

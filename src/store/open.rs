@@ -1,0 +1,139 @@
+//! Opening the database: hold, connect, check the keys, migrate. All of it or nothing.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use migrations::{Migrator, MigratorTrait};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::db::{Pools, acquiring, postgres_options};
+use super::entity::tenant;
+use super::error::While;
+use super::sealing::Sealer;
+use super::{DatabaseUrl, Error, Keyring, Result, codec};
+use crate::clock::Clock;
+use crate::model::TenantId;
+use crate::model::secret::ExposeSecret;
+
+/// Any number will do, as long as all nodes take the same: the lock of the migrations.
+const MIGRATION_LOCK: i64 = 0x7370_616e_6472_656c;
+
+/// The hold on a SQLite file: nobody else opens it until this is dropped. The operating system lets go of it when the
+/// process ends, however it ends.
+pub(super) struct Hold {
+    _file: File,
+}
+
+impl Hold {
+    /// Takes hold of the file at `path`, which need not be there yet.
+    pub(super) fn take(path: &Path, clock: &Clock) -> Result<Self> {
+        let lock_path = PathBuf::from(format!("{}.lock", path.display()));
+        let fail = |source| Error::File { path: lock_path.clone(), source };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.take(200).read_to_string(&mut holder);
+                let holder = if holder.trim().is_empty() { "just starting" } else { holder.trim() }.to_owned();
+                return Err(Error::InUse { path: path.to_owned(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(fail(source)),
+        }
+        file.set_len(0).map_err(fail)?;
+        file.rewind().map_err(fail)?;
+        let holder = format!("process {} since {}", std::process::id(), clock.now().format("%Y-%m-%dT%H:%M:%SZ"));
+        writeln!(file, "{holder}").map_err(fail)?;
+        // The database is made by SQLite with the process's umask; the secrets' owner alone shall read it.
+        let database = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        match database {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(Error::File { path: path.to_owned(), source: error })
+            }
+            _ => Ok(Self { _file: file }),
+        }
+    }
+}
+
+/// Brings the schema up to date and checks the keys, in one transaction under a lock.
+pub(super) async fn prepare(url: &DatabaseUrl, pools: &Pools, keyring: Keyring, clock: &Clock) -> Result<Sealer> {
+    let fail = |source| Error::Connect { database: url.to_string(), source };
+    match (url, pools) {
+        (DatabaseUrl::Postgres { url: secret, .. }, _) => {
+            let options: PgConnectOptions = secret.expose_secret().parse().map_err(acquiring).map_err(fail)?;
+            // A connection of its own, since SeaORM's migrations name their statements: what is named is dropped again.
+            let options = postgres_options(options).statement_cache_capacity(100);
+            let pool =
+                PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(acquiring).map_err(fail)?;
+            let connection = DatabaseConnection::from(pool.clone());
+            let sealer = prepare_postgres(&connection, url, keyring, clock).await;
+            pool.close().await;
+            sealer
+        }
+        (DatabaseUrl::Sqlite { .. }, Pools::Sqlite { writer, .. }) => {
+            let options = TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..Default::default()
+            };
+            let tx = DatabaseConnection::from(writer.clone()).begin_with_options(options).await.map_err(fail)?;
+            let sealer = prepare_schema(&tx, keyring, clock).await?;
+            tx.commit().await.map_err(Error::Migrate)?;
+            Ok(sealer)
+        }
+        (DatabaseUrl::Sqlite { .. }, Pools::Postgres(_)) => unreachable!("the pools were made for this address"),
+    }
+}
+
+async fn prepare_postgres(
+    connection: &DatabaseConnection,
+    url: &DatabaseUrl,
+    keyring: Keyring,
+    clock: &Clock,
+) -> Result<Sealer> {
+    let fail = |source| Error::Connect { database: url.to_string(), source };
+    let tx = connection.begin().await.map_err(fail)?;
+    let run = async |sql: &str| tx.execute_unprepared(sql).await;
+    // What another program named on this server connection (PgBouncer) is in the way of our names.
+    run("DEALLOCATE ALL; SET LOCAL spandrel.tenant = '*'").await.map_err(fail)?;
+    let read_only = sea_orm::Statement::from_string(tx.get_database_backend(), "SHOW transaction_read_only");
+    let row = tx.query_one_raw(read_only).await.map_err(fail)?;
+    if row.and_then(|row| row.try_get_by_index::<String>(0).ok()).as_deref() != Some("off") {
+        return Err(Error::ReadOnly { database: url.to_string() });
+    }
+    // Of the transaction, not of the session: PgBouncer hands sessions round.
+    run(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await.map_err(fail)?;
+    let sealer = prepare_schema(&tx, keyring, clock).await?;
+    run("DEALLOCATE ALL").await.map_err(fail)?;
+    tx.commit().await.map_err(Error::Migrate)?;
+    Ok(sealer)
+}
+
+async fn prepare_schema(tx: &DatabaseTransaction, keyring: Keyring, clock: &Clock) -> Result<Sealer> {
+    let migrate = async || -> std::result::Result<(), DbErr> { Migrator::up(tx, None).await };
+    migrate().await.map_err(Error::Migrate)?;
+    let platform = tenant::ActiveModel {
+        id: Set(TenantId::PLATFORM.0),
+        name: Set("platform".to_owned()),
+        created_at: Set(codec::micros(clock.now())),
+    };
+    tenant::Entity::insert(platform)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await
+        .writing("the built-in tenant")?;
+    Sealer::open(tx, keyring, clock).await
+}
