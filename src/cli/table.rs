@@ -69,12 +69,16 @@ pub(crate) fn draw(headers: &[String], rows: Vec<Vec<Cell>>, look: Look) -> Stri
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
-    let right: Vec<bool> =
-        (0..headers.len()).map(|column| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.right))).collect();
+    let right: Vec<bool> = (0..headers.len())
+        .map(|column| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.right)))
+        .collect();
     if look.headers {
-        let mut header = Row::from(headers.iter().zip(&right).map(|(name, right)| {
-            aligned(TableCell::new(name).add_attribute(Attribute::Bold), *right)
-        }));
+        let mut header = Row::from(
+            headers
+                .iter()
+                .zip(&right)
+                .map(|(name, right)| aligned(TableCell::new(name).add_attribute(Attribute::Bold), *right)),
+        );
         header.max_height(1);
         table.set_header(header);
     }
@@ -115,7 +119,12 @@ mod tests {
     fn rows() -> Vec<Vec<Cell>> {
         vec![
             vec![Cell::text("web-1"), Cell::state("running"), Cell::number("8 GiB".into()), Cell::text("10.0.0.5")],
-            vec![Cell::text("a machine with a long name"), Cell::state("stopped"), Cell::number("512 MiB".into()), Cell::none()],
+            vec![
+                Cell::text("a machine with a long name"),
+                Cell::state("stopped"),
+                Cell::number("512 MiB".into()),
+                Cell::none(),
+            ],
         ]
     }
 
