@@ -115,7 +115,7 @@ async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
 /// Fills the read model with what is stored. Nothing else writes yet.
 async fn fill_inventory(store: &Store, config: &Config) -> Result<Arc<Inventory>, store::Error> {
     let system = store.system("fill the read model");
-    let key = system.secret_setting("page_token_key", || rand::random::<[u8; 32]>().to_vec()).await?;
+    let key = system.secret_setting("page_token_key", || rand::random::<[u8; 32]>().to_vec().into()).await?;
     let key = <[u8; 32]>::try_from(key.as_slice()).unwrap_or_else(|_| rand::random());
     let log_max = usize::try_from(config.change_log.keep_entries).unwrap_or(usize::MAX);
     let options = InventoryConfig { log_max: log_max.min(500_000), ..InventoryConfig::default() };

@@ -193,8 +193,8 @@ impl App {
             return Err(Invalid::field("current_password", "is not the present password").into());
         }
         self.attempts().succeeded(username, address, now);
-        let hash = self.passwords().hash(new).await?.into();
-        self.store().tenant(&scope).password_set(hash, Some(session.token_id)).await?;
+        let hash: SecretString = self.passwords().hash(new).await?.into();
+        self.store().tenant(&scope).password_set(&hash, Some(session.token_id)).await?;
         self.sessions().clear();
         tracing::info!(user = username, "changed the password");
         Ok(())

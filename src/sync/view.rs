@@ -147,11 +147,6 @@ impl View {
         view
     }
 
-    /// How many objects are known.
-    pub(super) fn len(&self) -> usize {
-        self.objects.len()
-    }
-
     /// A complete read of a family begins.
     pub(super) fn load_began(&mut self, source: SourceId, family: Family, reason: LoadReason) {
         let load = self.loads.entry((source, family)).or_insert(Load { epoch: 0, reason, running: false });
@@ -199,11 +194,6 @@ impl View {
         if self.awaited.contains(&source) && self.failed.insert(source) {
             self.settle_orphans(effects);
         }
-    }
-
-    /// Sources that rows are known of.
-    pub(super) fn sources(&self) -> HashSet<SourceId> {
-        self.index.keys().map(|(source, _)| *source).collect()
     }
 
     /// An administrator took a source out of the provider: what only it told is gone.
