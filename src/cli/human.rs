@@ -129,7 +129,8 @@ mod tests {
     #[test]
     fn ages_use_the_largest_unit_that_tells() {
         let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
-        for (seconds, expected) in [(-5, "now"), (0, "now"), (90, "90s"), (600, "10m"), (10_000, "2h"), (400_000, "4d")] {
+        for (seconds, expected) in [(-5, "now"), (0, "now"), (90, "90s"), (600, "10m"), (10_000, "2h"), (400_000, "4d")]
+        {
             assert_eq!(age(now - chrono::TimeDelta::seconds(seconds), now), expected);
         }
     }

@@ -67,7 +67,9 @@ pub enum ClientCommand {
     #[command(after_help = TREE_HELP)]
     Tree(tree::TreeArgs),
     /// Search every kind for a text.
-    #[command(after_help = "Examples:\n  spandrel search web-1\n  spandrel search 10.0.0.17\n  spandrel search 00:50:56 -o json")]
+    #[command(
+        after_help = "Examples:\n  spandrel search web-1\n  spandrel search 10.0.0.17\n  spandrel search 00:50:56 -o json"
+    )]
     Search(search::SearchArgs),
     /// Write a completion script for a shell.
     #[command(after_help = COMPLETION_HELP)]

@@ -134,7 +134,9 @@ fn noun(kind: Kind) -> Command {
         .after_help(help::noun(kind));
     Verb::augment_subcommands(command)
         .mut_subcommand("list", |list| {
-            list.alias("ls").after_help(help::list(kind)).after_long_help(help::list(kind) + "\n\n" + &help::fields(kind))
+            list.alias("ls")
+                .after_help(help::list(kind))
+                .after_long_help(help::list(kind) + "\n\n" + &help::fields(kind))
         })
         .mut_subcommand("get", |get| get.alias("show").after_help(help::get(kind)))
         .mut_subcommand("count", |count| {
@@ -230,9 +232,9 @@ async fn get(kind: Kind, args: GetArgs, session: &mut Session) -> Result<(), Fai
             let text = args.output.structured(&document)?;
             session.terminal.line(&text)
         }
-        Format::Name => {
-            objects.iter().try_for_each(|object| session.terminal.line(&harmless(object["name"].as_str().unwrap_or("-"))))
-        }
+        Format::Name => objects
+            .iter()
+            .try_for_each(|object| session.terminal.line(&harmless(object["name"].as_str().unwrap_or("-")))),
         Format::Table | Format::Wide => {
             for (index, object) in objects.iter().enumerate() {
                 if index > 0 {

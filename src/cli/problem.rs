@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::failure::{
-    EXIT_CONFLICT, EXIT_DENIED, EXIT_FAILED, EXIT_NOT_FOUND, EXIT_UNREACHABLE, EXIT_USAGE, told,
-};
+use super::failure::{EXIT_CONFLICT, EXIT_DENIED, EXIT_FAILED, EXIT_NOT_FOUND, EXIT_UNREACHABLE, EXIT_USAGE, told};
 use super::terminal::Palette;
 
 /// A problem that the server answered with.
@@ -91,9 +89,8 @@ impl Problem {
             .filter(|(name, value)| name.as_str() != "field" && !value.is_null())
             .map(|(name, value)| (name.replace('_', " "), flat(value)))
             .collect();
-        let link = (!self.slug.is_empty()).then(|| {
-            format!("{}/docs/problems/{}", self.server.trim_end_matches('/'), self.slug)
-        });
+        let link = (!self.slug.is_empty())
+            .then(|| format!("{}/docs/problems/{}", self.server.trim_end_matches('/'), self.slug));
         let mend = self.mend();
         let mut details: Vec<(&str, Option<&str>)> =
             vec![("what", self.detail.as_deref()), ("where", Some(place.as_str()))];
@@ -101,7 +98,9 @@ impl Problem {
         details.push(("mend", mend.as_deref()));
         details.push(("read", link.as_deref()));
         details.push(("request", self.request_id.as_deref()));
-        told(palette, &self.title, &details)
+        // Titles are headings to the API, and sentences here.
+        let stop = if self.title.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+        told(palette, &format!("{}{stop}", self.title), &details)
     }
 
     /// What to do, where the client knows it better than the server: in terms of commands.
@@ -149,7 +148,7 @@ mod tests {
     fn a_problem_says_what_where_how_to_mend_and_the_request() {
         let problem = problem(
             400,
-            r#"{"type":"/docs/problems/invalid-filter","title":"The filter cannot be used.","status":400,
+            r#"{"type":"/docs/problems/invalid-filter","title":"The filter cannot be used","status":400,
                 "detail":"VMs have no field `colour`.","request_id":"0192","field":"colour","allowed":["name","power_state"]}"#,
         );
         insta::assert_snapshot!(problem.message(Palette { coloured: false }), @r"
@@ -177,7 +176,8 @@ mod tests {
 
     #[test]
     fn exit_codes_follow_the_status() {
-        for (status, code) in [(400, 2), (401, 3), (403, 3), (404, 4), (409, 5), (412, 5), (422, 2), (429, 1), (500, 1), (503, 6)]
+        for (status, code) in
+            [(400, 2), (401, 3), (403, 3), (404, 4), (409, 5), (412, 5), (422, 2), (429, 1), (500, 1), (503, 6)]
         {
             assert_eq!(problem(status, "{}").exit_code(), code, "{status}");
         }
@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_problem_cannot_act_on_the_terminal() {
-        let message = problem(400, r#"{"title":"no \u001b[2J","detail":"\u001b]0;x\u0007"}"#).message(Palette { coloured: false });
+        let message = problem(400, r#"{"title":"no \u001b[2J","detail":"\u001b]0;x\u0007"}"#)
+            .message(Palette { coloured: false });
         assert!(!message.contains('\x1b'), "{message:?}");
     }
 }

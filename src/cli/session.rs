@@ -24,7 +24,13 @@ pub struct Globals {
     #[arg(long, global = true, env = "SPANDREL_SERVER", value_name = "URL", help_heading = "Client options")]
     pub server: Option<String>,
     /// Trust the gateway by the certificates in this PEM file too, besides the machine's own. Remembered by `login`.
-    #[arg(long = "server-ca-file", global = true, env = "SPANDREL_CA_FILE", value_name = "FILE", help_heading = "Client options")]
+    #[arg(
+        long = "server-ca-file",
+        global = true,
+        env = "SPANDREL_CA_FILE",
+        value_name = "FILE",
+        help_heading = "Client options"
+    )]
     pub ca_file: Option<PathBuf>,
     /// Seconds to wait for an answer.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Client options")]
@@ -144,7 +150,8 @@ pub(crate) async fn logout(globals: &Globals, mut terminal: Terminal) -> Result<
         // The token was not valid any more.
         Err(Failure::Problem(problem)) if problem.status == 401 => terminal.note(&format!("Signed out at {name}.")),
         Err(failure) => {
-            terminal.note("The token is forgotten on this machine. The server could not be told; there it ends by itself.");
+            terminal
+                .note("The token is forgotten on this machine. The server could not be told; there it ends by itself.");
             return Err(failure);
         }
     }

@@ -110,7 +110,8 @@ impl Change {
 
     /// The change in one line.
     pub(super) fn line(&self, directory: &Directory, palette: Palette, unicode: bool, width: usize) -> String {
-        let at = self.after.as_ref().and_then(|object| object["changed_at"].as_str()).and_then(|text| text.parse().ok());
+        let at =
+            self.after.as_ref().and_then(|object| object["changed_at"].as_str()).and_then(|text| text.parse().ok());
         let time = time_of_day(at.unwrap_or_else(now));
         let kind = self.kind.map_or("provider", word);
         format!(
@@ -213,7 +214,11 @@ fn of_provider(before: &Value, after: &Value) -> Vec<Difference> {
         let (from, to) = (was.map_or(&Value::Null, |was| &was["sync"]), &source["sync"]);
         // With one endpoint the provider's state says it.
         if new.len() > 1 {
-            add(format!("{} state", source["endpoint"].as_str().unwrap_or("-")), from["state"].clone(), to["state"].clone());
+            add(
+                format!("{} state", source["endpoint"].as_str().unwrap_or("-")),
+                from["state"].clone(),
+                to["state"].clone(),
+            );
         }
         add("why".to_owned(), from["message"].clone(), to["message"].clone());
     }
@@ -286,8 +291,14 @@ mod tests {
 
     #[test]
     fn programs_get_everything() {
-        let change =
-            Change::new(Act::Put, Some(Kind::Vm), "v1", Some(vm("running", "h1")), Some(vm("stopped", "h1")), Some("2".to_owned()));
+        let change = Change::new(
+            Act::Put,
+            Some(Kind::Vm),
+            "v1",
+            Some(vm("running", "h1")),
+            Some(vm("stopped", "h1")),
+            Some("2".to_owned()),
+        );
         let document = change.json();
         assert_eq!(document["event"], "put");
         assert_eq!(document["revision"], "2");
