@@ -247,8 +247,8 @@ class Demonstration:
             self.children.append(lab)
         report = vcenter.report()
         gateway.must("POST", "/v1/providers", {
-            "name": "demo-vcenter", "kind": "vsphere", "url": report["url"], "username": report["username"],
-            "password": report["password"], "thumbprint_sha256": report["thumbprint_sha256"]})
+            "name": "demo-vcenter", "kind": "vsphere", "endpoints": [report["url"]], "username": report["username"],
+            "password": report["password"], "trust": {"thumbprint_sha256": report["thumbprint_sha256"]}})
         self.hints.append(f"vCenter   {report['url']}  (simulated; {arguments.vms} machines)")
         self._add_kvm(gateway, lab)
 
@@ -261,7 +261,7 @@ class Demonstration:
                 self.left_out += report["left_out"]
             except DevError as error:
                 self.left_out.append(f"the private KVM host ({error}); libvirt's own test driver stands in for it")
-        gateway.must("POST", "/v1/providers", {"name": "demo-kvm", "kind": "kvm", "hosts": [{"uri": uri}]})
+        gateway.must("POST", "/v1/providers", {"name": "demo-kvm", "kind": "kvm", "endpoints": [uri]})
         self.hints.append(f"KVM       {uri}")
 
     def stop(self):
@@ -301,7 +301,8 @@ def welcome(gateway, password_line, demonstration):
         say(f"  {hint}")
     for thing in demonstration.left_out:
         say(f"  left out  {thing}")
-    say(f"  API       {gateway.url}/v1/openapi.json    log  .local/run/gateway.log")
+    say(f"  API       {gateway.url}/docs")
+    say("  log       .local/run/gateway.log")
     say()
     program = os.path.join(".local", "bin", "spandrel")
     say("Try, in another terminal:")

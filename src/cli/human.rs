@@ -3,12 +3,13 @@
 use chrono::{DateTime, Local, Utc};
 
 use super::terminal::harmless;
+use crate::clock::Clock;
 
 /// The moment at which a command prints.
 ///
 /// The client is a program of its own beside the gateway: it shows ages as the user's clock has them.
 pub(crate) fn now() -> DateTime<Utc> {
-    Local::now().with_timezone(&Utc)
+    Clock::system().now()
 }
 
 /// A size in bytes: at most one decimal, units of 1024.
