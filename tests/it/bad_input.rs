@@ -59,12 +59,20 @@ async fn what_is_no_platform_is_said(database: Database) {
     let gateway = Gateway::start(database).await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let cases = [
-        (json!({"name": "nobody", "kind": "vsphere", "endpoints": [format!("https://{closed}/sdk")], "username": "u",
-                "password": "p"}), "connect_failed"),
-        (json!({"name": "unknown-host", "kind": "vsphere", "endpoints": ["https://vcenter.invalid/sdk"], "username": "u",
-                "password": "p"}), "connect_failed"),
-        (json!({"name": "no-socket", "kind": "kvm", "endpoints": ["qemu+unix:///system?socket=/nonexistent/sock"]}),
-         "connect_failed"),
+        (
+            json!({"name": "nobody", "kind": "vsphere", "endpoints": [format!("https://{closed}/sdk")], "username": "u",
+                "password": "p"}),
+            "connect_failed",
+        ),
+        (
+            json!({"name": "unknown-host", "kind": "vsphere", "endpoints": ["https://vcenter.invalid/sdk"], "username": "u",
+                "password": "p"}),
+            "connect_failed",
+        ),
+        (
+            json!({"name": "no-socket", "kind": "kvm", "endpoints": ["qemu+unix:///system?socket=/nonexistent/sock"]}),
+            "connect_failed",
+        ),
     ];
     for (body, reason) in cases {
         let id = gateway.add_provider(body.clone()).await;
@@ -133,7 +141,10 @@ async fn queries_are_checked(database: Database) {
         assert_eq!(answer.status.as_u16(), 400, "{path}: {answer:?}");
         assert_eq!(answer.problem(), expected, "{path}");
     }
-    assert_eq!(gateway.get(&format!("/v1/vms?limit=2&page_token={token}")).await.ok()["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        gateway.get(&format!("/v1/vms?limit=2&page_token={token}")).await.ok()["items"].as_array().unwrap().len(),
+        2
+    );
     assert_eq!(gateway.get("/v1/vms/00000000-0000-7000-8000-000000000000").await.problem(), "not-found");
     assert_eq!(gateway.get("/v1/nothing").await.status, 404);
 }

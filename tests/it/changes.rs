@@ -30,10 +30,7 @@ async fn a_power_change_by_govc_appears(database: Database) {
     assert_eq!(told, "stopped");
     assert_eq!(power_of(&gateway, &name).await.as_deref(), Some("stopped"), "the stream was ahead of the reads");
     simulator.govc(&["vm.power", "-on", &name]);
-    eventually("the VM runs again", || async {
-        (power_of(&gateway, &name).await? == "running").then_some(())
-    })
-    .await;
+    eventually("the VM runs again", || async { (power_of(&gateway, &name).await? == "running").then_some(()) }).await;
 }
 
 async fn a_power_change_by_virsh_appears(database: Database) {

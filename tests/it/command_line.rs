@@ -14,7 +14,8 @@ async fn an_administrator_joins_and_looks_around(database: Database) {
     let added =
         output(&mut gateway.cli(&["provider", "add", "kvm", "--name", "lab", "--endpoint", &lab.uri(), "--wait"]));
     assert!(added.contains("lab"), "{added}");
-    let providers: Value = serde_json::from_str(&output(&mut gateway.cli(&["provider", "list", "-o", "json"]))).unwrap();
+    let providers: Value =
+        serde_json::from_str(&output(&mut gateway.cli(&["provider", "list", "-o", "json"]))).unwrap();
     assert!(providers.to_string().contains("vc"), "{providers}");
     let vms: Value = serde_json::from_str(&output(&mut gateway.cli(&["vm", "list", "--all", "-o", "json"]))).unwrap();
     let vms = vms.as_array().or_else(|| vms["items"].as_array()).expect("a list");

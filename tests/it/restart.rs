@@ -27,7 +27,8 @@ async fn a_warm_restart_serves_at_once_and_writes_nothing(database: Database) {
     let simulator = Simulator::start(&["--vms", "40", "--scenario", "odd"]);
     let mut gateway = Gateway::start(database).await;
     let id = gateway.join(simulator.provider("vc")).await;
-    eventually("the polled parts are there", || async { (!gateway.all("tags", "").await.is_empty()).then_some(()) }).await;
+    eventually("the polled parts are there", || async { (!gateway.all("tags", "").await.is_empty()).then_some(()) })
+        .await;
     // Tags on objects come with the next round of the poll.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let before = gateway.all("vms", "").await;

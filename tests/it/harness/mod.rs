@@ -7,11 +7,11 @@ mod process;
 mod simulator;
 mod watch;
 
-pub use gateway::{ADMIN_PASSWORD, Answer, Database, Gateway, server_command};
+pub use gateway::{ADMIN_PASSWORD, Database, Gateway, server_command};
 pub use lab::Lab;
-pub use process::{output, workspace};
+pub use process::output;
 pub use simulator::{PASSWORD, Simulator};
-pub use watch::{WatchEvent, Watcher};
+pub use watch::Watcher;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
