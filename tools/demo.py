@@ -84,7 +84,7 @@ class Gateway:
         self.token = None
         self.log_path = os.path.join(project.RUN, "gateway.log")
         env = project.environment(SPANDREL_ADMIN_PASSWORD=password, NO_COLOR="1")
-        with open(self.log_path, "ab") as log:
+        with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [program, "serve", "--data-directory", os.path.join(project.RUN, "data"), "--listen", address],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=project.ROOT, env=env, start_new_session=True,
