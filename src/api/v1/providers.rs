@@ -203,13 +203,7 @@ struct QuarantineEntry {
 
 impl From<Quarantined> for QuarantineEntry {
     fn from(group: Quarantined) -> Self {
-        Self {
-            source_id: group.source_id,
-            kind: group.kind,
-            key: group.key,
-            reason: group.reason,
-            since: group.since,
-        }
+        Self { source_id: group.source_id, kind: group.kind, key: group.key, reason: group.reason, since: group.since }
     }
 }
 
@@ -228,7 +222,10 @@ fn answer(status: StatusCode, provider: Provider) -> Response {
 /// By name, each with its sources and how their synchronization stands.
 #[utoipa::path(get, path = "/v1/providers", tag = "Providers", operation_id = "provider_list",
     responses((status = 200, description = "All providers.", body = Items<Provider>)))]
-async fn list(State(api): State<Api>, Extension(session): Extension<Session>) -> Result<Json<Items<Provider>>, Problem> {
+async fn list(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+) -> Result<Json<Items<Provider>>, Problem> {
     Ok(Json(Items { items: api.app().providers(&session).await? }))
 }
 
