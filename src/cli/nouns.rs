@@ -276,8 +276,7 @@ async fn describe(kind: Kind, object: &Value, wide: bool, session: &mut Session)
         if value == Cell::none() && !wide {
             continue;
         }
-        let label = name.strip_suffix("_ids").or_else(|| name.strip_suffix("_id")).unwrap_or(name);
-        rows.push(vec![Cell::toned(&label.replace('_', " "), Tone::Quiet), value]);
+        rows.push(vec![Cell::toned(&label(name), Tone::Quiet), value]);
     }
     if wide {
         for (name, value) in object["native"].as_object().into_iter().flatten() {
@@ -288,6 +287,12 @@ async fn describe(kind: Kind, object: &Value, wide: bool, session: &mut Session)
     }
     let look = Look::of(&session.terminal, false, !wide);
     Ok(draw(&["FIELD".to_owned(), "VALUE".to_owned()], rows, look))
+}
+
+/// A field's name for people: a reference is told by name, a unit in the value.
+fn label(field: &str) -> String {
+    let stem = ["_ids", "_id", "_bytes", "_mib", "_mhz"].iter().find_map(|end| field.strip_suffix(end));
+    stem.unwrap_or(field).replace('_', " ")
 }
 
 async fn count(kind: Kind, args: CountArgs, session: &mut Session) -> Result<(), Failure> {

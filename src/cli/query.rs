@@ -192,7 +192,10 @@ async fn ids(client: &Client, target: Target, values: &str) -> Result<String, Fa
         if let (true, Target::Kind(kind)) = (found.is_empty(), target) {
             return Err(Failure::NotFound {
                 what: format!("There is no {} named `{value}`.", names::words(kind)),
-                mend: Some(format!("`spandrel {} list` shows what there is.", names::word(kind))),
+                mend: Some(format!(
+                    "`spandrel {} list` shows what there is. A comma that belongs to a name is written `\\,`.",
+                    names::word(kind)
+                )),
             });
         }
         ids.extend(found.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)));

@@ -13,6 +13,7 @@ use url::Url;
 use super::client::{Client, DEFAULT_SERVER, is_exposed, parse_server};
 use super::credentials::{Credentials, Entry, default_path};
 use super::failure::Failure;
+use super::human::moment;
 use super::output::Format;
 use super::password::{Asking, ask_line};
 use super::terminal::{Terminal, harmless};
@@ -123,8 +124,8 @@ pub(crate) async fn login(args: LoginArgs, globals: &Globals, mut terminal: Term
         expires_at: answer["expires_at"].as_str().map(str::to_owned),
         ca_file,
     };
-    let until = entry.expires_at.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
-    terminal.note(&format!("Signed in at {name} as {}{}.", harmless(&entry.username), harmless(&until)));
+    let until = entry.expires_at.as_ref().map(|until| format!(", until {}", moment(until))).unwrap_or_default();
+    terminal.note(&format!("Signed in at {name} as {}{}.", harmless(&entry.username), until));
     credentials.servers.insert(name.clone(), entry);
     credentials.current = Some(name);
     credentials.save(&path)
@@ -183,7 +184,7 @@ pub(crate) async fn whoami(args: WhoamiArgs, session: &mut Session) -> Result<()
                 text("username"),
                 text("role"),
                 match &answer["expires_at"] {
-                    Value::String(until) => format!(", until {}", harmless(until)),
+                    Value::String(until) => format!(", until {}", moment(until)),
                     _ => String::new(),
                 }
             ))

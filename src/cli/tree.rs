@@ -331,7 +331,10 @@ fn leaf(kind: &'static str, object: &Value, state: &str, detail: String) -> Node
         kind,
         id: text(object, "id").map(str::to_owned),
         name: text(object, "name").unwrap_or("-").to_owned(),
-        state: text(object, state).map(str::to_owned),
+        state: text(object, state).map(|word| match text(object, &format!("last_known_{state}")) {
+            Some(last) if last != word => format!("{word} (was {last})"),
+            _ => word.to_owned(),
+        }),
         detail,
         children: Vec::new(),
     }
@@ -368,7 +371,10 @@ fn draw(node: &Node, own: &str, below: &str, pen: Pen, palette: Palette, lines: 
     };
     let mut line = format!("{own}{}", palette.paint(tone, &harmless(&node.name)));
     if let Some(state) = &node.state {
-        line = format!("{line}  {}", palette.paint(Tone::of_state(state), &harmless(state)));
+        line = format!(
+            "{line}  {}",
+            palette.paint(Tone::of_state(state.split(' ').next().unwrap_or_default()), &harmless(state))
+        );
     }
     let detail = harmless(&node.detail).replace('·', pen.separator);
     line = format!("{line}  {}", palette.paint(Tone::Quiet, &detail));

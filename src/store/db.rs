@@ -94,9 +94,7 @@ impl Pools {
     pub(super) async fn write(&self, visible: Visible) -> Result<Tx, DbErr> {
         match self {
             Self::Sqlite { writer, .. } => Tx::sqlite(writer, "BEGIN IMMEDIATE").await,
-            Self::Postgres(pool) => {
-                Tx::postgres(pool, "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE", visible).await
-            }
+            Self::Postgres(pool) => Tx::postgres(pool, "BEGIN ISOLATION LEVEL READ COMMITTED", visible).await,
         }
     }
 

@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use vsphere::Limits;
 use vsphere::wire::{Answer, decode};
-use vsphere::{Limits, Value};
 
 const PAGE: usize = 500;
 
@@ -33,8 +33,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         bytes += page.len();
     }
     let megabytes = bytes as f64 / 1e6;
-    println!("{seen} machines, {megabytes:.0} MB, {:.3} s, {:.0} MB/s", spent.as_secs_f64(), megabytes / spent.as_secs_f64());
-    let _ = Value::Unset;
+    println!(
+        "{seen} machines, {megabytes:.0} MB, {:.3} s, {:.0} MB/s",
+        spent.as_secs_f64(),
+        megabytes / spent.as_secs_f64()
+    );
     Ok(())
 }
 
@@ -79,7 +82,9 @@ fn page() -> String {
                 r#"<changeSet><name>{name}</name><op>assign</op><val type="{kind}" xsi:type="ManagedObjectReference">{id}</val></changeSet>"#
             );
         }
-        out.push_str(r#"<changeSet><name>config.hardware.device</name><op>assign</op><val xsi:type="ArrayOfVirtualDevice">"#);
+        out.push_str(
+            r#"<changeSet><name>config.hardware.device</name><op>assign</op><val xsi:type="ArrayOfVirtualDevice">"#,
+        );
         for (kind, key) in [
             ("VirtualIDEController", 200),
             ("VirtualPS2Controller", 300),

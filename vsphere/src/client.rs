@@ -278,12 +278,8 @@ pub(crate) struct ServiceAddress<'a> {
 impl Inner {
     async fn vim(&self, method: &str, this: &MoRef, args: &Object, limit: Duration) -> Result<Value> {
         let path = self.transport.config().url.path().to_owned();
-        let service = ServiceAddress {
-            path: &path,
-            namespace: "urn:vim25",
-            action: &self.action,
-            session_in_header: false,
-        };
+        let service =
+            ServiceAddress { path: &path, namespace: "urn:vim25", action: &self.action, session_in_header: false };
         self.exchange(&service, method, this, args, limit).await
     }
 
@@ -331,9 +327,7 @@ fn returned(response: &Value) -> Value {
     match (values.next(), values.next()) {
         (None, _) => Value::Unset,
         (Some(only), None) => only.clone(),
-        (Some(_), Some(_)) => {
-            Array { item_type: None, items: response.all("returnval").cloned().collect() }.into()
-        }
+        (Some(_), Some(_)) => Array { item_type: None, items: response.all("returnval").cloned().collect() }.into(),
     }
 }
 

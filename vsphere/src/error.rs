@@ -92,7 +92,9 @@ pub enum Error {
     },
     /// The server refused the user name or password. It was tried once and is not tried again, so that the account does
     /// not get locked, until [`Client::set_credentials`](crate::Client::set_credentials).
-    #[error("the server refused the user name or password; tried once, and not again until the credentials are replaced")]
+    #[error(
+        "the server refused the user name or password; tried once, and not again until the credentials are replaced"
+    )]
     InvalidLogin,
     /// The call failed on the server.
     #[error("{call}: {fault}")]

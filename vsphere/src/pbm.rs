@@ -7,12 +7,8 @@ use crate::error::{Error, Result};
 use crate::service::ApiType;
 use crate::value::{MoRef, Object, Value};
 
-const SERVICE: ServiceAddress<'static> = ServiceAddress {
-    path: "/pbm",
-    namespace: "urn:pbm",
-    action: "urn:pbm/2.0",
-    session_in_header: true,
-};
+const SERVICE: ServiceAddress<'static> =
+    ServiceAddress { path: "/pbm", namespace: "urn:pbm", action: "urn:pbm/2.0", session_in_header: true };
 /// How many objects one question about associations names.
 const BULK: usize = 200;
 

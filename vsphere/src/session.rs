@@ -144,17 +144,22 @@ mod tests {
         let account = Account::new(Credentials::new("user", "wrong".to_owned()));
         let attempts = AtomicUsize::new(0);
         let attempt = || {
-            account.login(Door::Soap, || None::<()>, |_, _| async {
-                attempts.fetch_add(1, Ordering::SeqCst);
-                Err(Error::InvalidLogin)
-            })
+            account.login(
+                Door::Soap,
+                || None::<()>,
+                |_, _| async {
+                    attempts.fetch_add(1, Ordering::SeqCst);
+                    Err(Error::InvalidLogin)
+                },
+            )
         };
         for _ in 0..3 {
             assert!(matches!(attempt().await, Err(Error::InvalidLogin)));
         }
         assert_eq!(attempts.load(Ordering::SeqCst), 1);
         account.replace(Credentials::new("user", "right".to_owned()));
-        let password = account.login(Door::Soap, || None, |_, password| async move { Ok(password) }).await.expect("logs in");
+        let password =
+            account.login(Door::Soap, || None, |_, password| async move { Ok(password) }).await.expect("logs in");
         assert_eq!(password.expose_secret(), "right");
     }
 

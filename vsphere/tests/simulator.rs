@@ -9,8 +9,8 @@ use common::Simulator;
 use futures::StreamExt as _;
 use vsphere::rest;
 use vsphere::{
-    ApiType, Client, Credentials, Error, FilterSpec, Limits, MoRef, Object, ObjectState, RestartReason, TaskState, Trust,
-    UpdateKind, Value, Watch, WatchEvent, WatchSpec,
+    ApiType, Client, Credentials, Error, FilterSpec, Limits, MoRef, Object, ObjectState, RestartReason, TaskState,
+    Trust, UpdateKind, Value, Watch, WatchEvent, WatchSpec,
 };
 
 const TEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -210,7 +210,8 @@ async fn an_expired_session_is_renewed_by_calls_and_restarts_a_watch() {
     let (client, admin) = (simulator.connect().await, simulator.connect().await);
     terminate(&admin, &client).await;
     assert_eq!(client.current_session().await.expect("answers"), None);
-    let (one, two) = tokio::join!(client.retrieve_all(vms(&client)), client.read(&client.content().root_folder, &["name"]));
+    let (one, two) =
+        tokio::join!(client.retrieve_all(vms(&client)), client.read(&client.content().root_folder, &["name"]));
     assert_eq!(one.expect("renewed").len(), 30);
     two.expect("renewed");
     let session = client.current_session().await.expect("answers").expect("logged in");
@@ -321,7 +322,8 @@ async fn tags_libraries_and_storage_policies_are_read() {
     }
 
     let rest = client.rest().await.expect("a REST session");
-    let made = rest.tag_categories().await.expect("reads").into_iter().find(|c| c.id == category).expect("the category");
+    let made =
+        rest.tag_categories().await.expect("reads").into_iter().find(|c| c.id == category).expect("the category");
     assert_eq!((made.name.as_str(), made.cardinality), ("Über", rest::Cardinality::Multiple));
     let read = rest.tags().await.expect("reads");
     let made = read.iter().find(|tag| tag.id == tags[0]).expect("the tag");
@@ -346,7 +348,8 @@ async fn tags_libraries_and_storage_policies_are_read() {
     let library = post(&simulator, &session, "content/local-library", spec).await;
     let spec = json!({"create_spec": {"name": "debian", "type": "iso", "library_id": library}});
     let item = post(&simulator, &session, "content/library/item", spec).await;
-    let read = rest.libraries().await.expect("reads").into_iter().find(|known| known.id == library).expect("the library");
+    let read =
+        rest.libraries().await.expect("reads").into_iter().find(|known| known.id == library).expect("the library");
     assert_eq!((read.kind, read.datastores().count()), (rest::LibraryKind::Local, 1));
     let items = rest.library_items(&library).await.expect("reads");
     assert!(items.iter().any(|known| known.id == item && known.kind == "iso"), "{items:?}");

@@ -234,8 +234,10 @@ fn tell_report(report: &Value, format: Format, trust: &str, session: &mut Sessio
             })
             .collect();
         let headers = ["CHECK", "RESULT", "MESSAGE"].map(str::to_owned);
-        let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-        session.terminal.line(&text)?;
+        if !checks.is_empty() {
+            let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
+            session.terminal.line(&text)?;
+        }
         if let Some(product) = view::product(&report["identity"]) {
             session.terminal.line(&format!("It is {}.", harmless(&product)))?;
         }

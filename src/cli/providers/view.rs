@@ -68,7 +68,7 @@ pub(crate) fn source_line(source: &Value, palette: Palette, now: DateTime<Utc>) 
         let _ = write!(text, ": {}", harmless(message));
     }
     if let Some(next) = time(&sync["next_try_at"]) {
-        let _ = write!(text, " (next try in {})", human::until(next, now));
+        let _ = write!(text, " (next try {})", human::until(next, now));
     }
     text
 }

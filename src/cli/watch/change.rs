@@ -155,6 +155,9 @@ impl Change {
 
     fn difference(&self, difference: &Difference, directory: &Directory, palette: Palette, arrow: &str) -> String {
         let field = difference.field.as_str();
+        if let ("why", Value::String(message)) = (field, &difference.to) {
+            return harmless(message);
+        }
         let reference = self.kind.and_then(|kind| id_field(kind, field)).filter(|(name, _)| name == field).is_some();
         let is_state = Some(field) == state_field(self.kind) || matches!(field, "state" | "condition");
         let shown = |value: &Value| {
@@ -220,7 +223,10 @@ fn of_provider(before: &Value, after: &Value) -> Vec<Difference> {
                 to["state"].clone(),
             );
         }
-        add("why".to_owned(), from["message"].clone(), to["message"].clone());
+        // That nothing is wrong any more is told by the state.
+        if !to["message"].is_null() {
+            add("why".to_owned(), from["message"].clone(), to["message"].clone());
+        }
     }
     found
 }
@@ -286,7 +292,7 @@ mod tests {
         assert!(!further.is_worth_a_line());
         let lost = change(provider("live", 2, None), provider("unreachable", 2, Some("It ended.")));
         assert!(lost.is_worth_a_line());
-        assert_eq!(told(&lost), "provider  lab  state live → unreachable, why - → It ended.");
+        assert_eq!(told(&lost), "provider  lab  state live → unreachable, It ended.");
     }
 
     #[test]

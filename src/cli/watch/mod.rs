@@ -182,7 +182,10 @@ impl Watcher {
             match end {
                 End::Failed(failure) => return Err(failure),
                 End::Lost(why) => {
-                    session.terminal.note(&format!("{} Trying again.", harmless(&why)));
+                    // Once for each interruption, not for each try.
+                    if self.pause == FIRST_PAUSE {
+                        session.terminal.note(&format!("{} Trying again.", harmless(&why)));
+                    }
                     // Not all watchers at the same moment.
                     tokio::time::sleep(self.pause.mul_f64(rand::random_range(0.5..1.0))).await;
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -310,7 +313,7 @@ impl Watcher {
 /// What a failure during a watch means: some pass by themselves.
 fn again(failure: Failure) -> End {
     match failure {
-        Failure::Unreachable { why, .. } => End::Lost(format!("The server cannot be reached: {why}")),
+        Failure::Unreachable { why, .. } => End::Lost(format!("The server cannot be reached: {why}.")),
         Failure::Problem(problem) if problem.status >= 500 || problem.status == 429 => {
             End::Lost(format!("The server answered with status {}.", problem.status))
         }

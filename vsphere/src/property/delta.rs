@@ -213,9 +213,9 @@ impl ObjectState {
 
     /// The held property that a path is of or within, and the rest of the path below it.
     fn held<'a, 'p>(&'a self, path: &'p str) -> Option<(&'a Value, &'p str)> {
-        self.properties
-            .iter()
-            .find_map(|(name, value)| rest_below(path, name).map(|rest| (value, rest.strip_prefix('.').unwrap_or(rest))))
+        self.properties.iter().find_map(|(name, value)| {
+            rest_below(path, name).map(|rest| (value, rest.strip_prefix('.').unwrap_or(rest)))
+        })
     }
 }
 

@@ -31,10 +31,8 @@ fn array(items: impl IntoIterator<Item = Object>) -> Value {
 fn states() -> [ObjectState; 2] {
     let mut own = ObjectState::new(vm());
     let devices = array([device(2000, "a"), device(2001, "b")]);
-    let changes = vec![
-        change("name", ChangeOp::Assign, "x"),
-        change("config.hardware.device", ChangeOp::Assign, devices),
-    ];
+    let changes =
+        vec![change("name", ChangeOp::Assign, "x"), change("config.hardware.device", ChangeOp::Assign, devices)];
     own.apply(&update(UpdateKind::Enter, changes)).expect("applies");
     let mut wide = ObjectState::new(vm());
     let hardware = Object::untyped().with("numCPU", "2").with_each("device", [device(2000, "a"), device(2001, "b")]);
@@ -90,11 +88,7 @@ fn keyed_elements_change_alike_wherever_they_are_held() {
     check("removed", change(&at(2000), ChangeOp::Remove, Value::Unset), Ok(&[("2001", "b")]));
     check("assigned nothing", change(&at(2000), assign, Value::Unset), Ok(&[("2001", "b")]));
     check("unknown one removed", change(&at(9), ChangeOp::Remove, Value::Unset), Ok(&[("2000", "a"), ("2001", "b")]));
-    check(
-        "within",
-        change(&format!("{}.backing.label", at(2001)), assign, "z"),
-        Ok(&[("2000", "a"), ("2001", "z")]),
-    );
+    check("within", change(&format!("{}.backing.label", at(2001)), assign, "z"), Ok(&[("2000", "a"), ("2001", "z")]));
     check(
         "an object within",
         change(&format!("{}.backing", at(2000)), assign, Object::untyped().with("label", "z")),
@@ -152,7 +146,8 @@ fn a_new_machine_grows_by_modifications() {
 
 #[test]
 fn missing_properties_come_and_go() {
-    let missing = MissingProperty { path: Name::new("config"), fault: Fault { kind: "NoPermission".into(), ..Fault::default() } };
+    let missing =
+        MissingProperty { path: Name::new("config"), fault: Fault { kind: "NoPermission".into(), ..Fault::default() } };
     let [_, mut state] = states();
     let denied = ObjectUpdate { missing: vec![missing.clone()], ..update(UpdateKind::Modify, Vec::new()) };
     state.apply(&denied).expect("applies");
@@ -168,10 +163,8 @@ fn missing_properties_come_and_go() {
 #[test]
 fn one_refused_change_does_not_keep_the_others_away() {
     let [mut state, _] = states();
-    let changes = vec![
-        change("config.hardware.device[9].backing", ChangeOp::Assign, "z"),
-        change("name", ChangeOp::Assign, "y"),
-    ];
+    let changes =
+        vec![change("config.hardware.device[9].backing", ChangeOp::Assign, "z"), change("name", ChangeOp::Assign, "y")];
     let error = state.apply(&update(UpdateKind::Modify, changes)).expect_err("one is refused");
     assert_eq!((error.path.as_str(), state.str("name")), ("config.hardware.device[9].backing", Some("y")));
 }
@@ -197,8 +190,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let fields = || proptest::collection::btree_map(small(), any::<u8>(), 0..3);
     let step = prop_oneof![
         (small(), any::<Option<u8>>()).prop_map(|(name, value)| Step::Scalar(name, value)),
-        (small(), fields(), any::<bool>(), any::<bool>())
-            .prop_map(|(key, fields, add, by_key)| Step::Put { key, fields, add, by_key }),
+        (small(), fields(), any::<bool>(), any::<bool>()).prop_map(|(key, fields, add, by_key)| Step::Put {
+            key,
+            fields,
+            add,
+            by_key
+        }),
         (small(), any::<bool>()).prop_map(|(key, indirect)| Step::Drop { key, indirect }),
         (small(), small(), any::<Option<u8>>()).prop_map(|(key, field, value)| Step::Field { key, field, value }),
         proptest::collection::btree_map(small(), fields(), 0..3).prop_map(Step::All),
@@ -228,9 +225,10 @@ impl Model {
     fn read(state: &ObjectState, scalars: &str, items: &str) -> Self {
         let number = |value: &Value| value.as_i32().and_then(|n| u8::try_from(n).ok()).expect("a small number");
         let named = |object: &Object| {
-            let fields = object.fields.iter().filter_map(|(name, value)| {
-                Some((name.strip_prefix('f')?.parse().ok()?, number(value)))
-            });
+            let fields = object
+                .fields
+                .iter()
+                .filter_map(|(name, value)| Some((name.strip_prefix('f')?.parse().ok()?, number(value))));
             fields.collect::<BTreeMap<u8, u8>>()
         };
         let scalars = (0..4).filter_map(|n| Some((n, number(state.get(&format!("{scalars}s{n}"))?))));

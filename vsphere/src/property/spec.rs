@@ -28,9 +28,15 @@ pub struct FilterSpec {
 enum Source {
     Object(MoRef),
     /// Everything below a container that is of one of the asked types.
-    Container { root: MoRef, recursive: bool },
+    Container {
+        root: MoRef,
+        recursive: bool,
+    },
     List(ObjectList),
-    Traversal { start: MoRef, path: String },
+    Traversal {
+        start: MoRef,
+        path: String,
+    },
 }
 
 impl FilterSpec {
@@ -264,10 +270,7 @@ impl Client {
         types: impl IntoIterator<Item = &'a str>,
         recursive: bool,
     ) -> Result<MoRef> {
-        let args = Object::untyped()
-            .with("container", root)
-            .with_each("type", types)
-            .with("recursive", recursive);
+        let args = Object::untyped().with("container", root).with_each("type", types).with("recursive", recursive);
         let view = self.call("CreateContainerView", &self.content().view_manager, args).await?;
         view.moref().cloned().ok_or_else(|| incomplete("CreateContainerView", "the view"))
     }

@@ -202,7 +202,8 @@ impl Collector {
         let call = "CreatePropertyCollector";
         let collector = client.call(call, &client.content().property_collector, Object::untyped()).await?;
         let collector = collector.moref().cloned().ok_or_else(|| incomplete(call, "the collector"))?;
-        let mut this = Self { collector: Scrap::collector(client, &collector), filters: Vec::new(), _views: Vec::new() };
+        let mut this =
+            Self { collector: Scrap::collector(client, &collector), filters: Vec::new(), _views: Vec::new() };
         for filter in &spec.filters {
             let held = filter.materialize(client, true).await?;
             let args = Object::untyped().with("spec", held.spec).with("partialUpdates", filter.sends_partial_updates());
@@ -299,12 +300,7 @@ fn visible_change(set: &UpdateSet) -> i64 {
 }
 
 /// One wait. `None` when nothing happened.
-async fn wait(
-    client: &Client,
-    spec: &WatchSpec,
-    collector: &Collector,
-    version: &str,
-) -> Result<Option<UpdateSet>> {
+async fn wait(client: &Client, spec: &WatchSpec, collector: &Collector, version: &str) -> Result<Option<UpdateSet>> {
     let seconds = i32::try_from(spec.max_wait.as_secs()).unwrap_or(i32::MAX);
     let objects = i32::try_from(spec.page_objects).unwrap_or(i32::MAX);
     let options = Object::new("WaitOptions").with("maxWaitSeconds", seconds).with("maxObjectUpdates", objects);

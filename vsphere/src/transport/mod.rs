@@ -60,7 +60,7 @@ impl Transport {
             .tls_backend_preconfigured(tls)
             .user_agent(&config.user_agent)
             .connect_timeout(config.connect_deadline)
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_secs(30))
             .tcp_keepalive(Duration::from_secs(30))
             .redirect(reqwest::redirect::Policy::none())
             // A password must not travel by whatever proxy the environment names.
@@ -80,8 +80,10 @@ impl Transport {
         self.within(call, deadline, async {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml; charset=utf-8"));
-            let action = header::HeaderValue::from_str(action)
-                .map_err(|_| Error::Request { call: call.to_owned(), reason: "the action is not a header".to_owned() })?;
+            let action = header::HeaderValue::from_str(action).map_err(|_| Error::Request {
+                call: call.to_owned(),
+                reason: "the action is not a header".to_owned(),
+            })?;
             headers.insert("soapaction", action);
             if let Some(cookie) = cookies.header() {
                 headers.insert(header::COOKIE, cookie);
@@ -182,20 +184,12 @@ impl Transport {
         if certificate_refused(&error)
             && let Some(refused) = self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
         {
-            return Error::Untrusted {
-                host: self.config.host(),
-                presented: refused.presented,
-                reason: refused.reason,
-            };
+            return Error::Untrusted { host: self.config.host(), presented: refused.presented, reason: refused.reason };
         }
         if error.is_timeout() {
             return Error::Deadline { call: call.to_owned(), limit: self.config.connect_deadline };
         }
-        Error::Connection {
-            call: call.to_owned(),
-            host: self.config.host(),
-            source: Box::new(error.without_url()),
-        }
+        Error::Connection { call: call.to_owned(), host: self.config.host(), source: Box::new(error.without_url()) }
     }
 }
 

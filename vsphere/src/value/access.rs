@@ -304,9 +304,15 @@ mod tests {
             .with("memoryMB", 2048_i32)
             .with("changed", Value::DateTime("2026-01-02T03:04:05.678Z".into()))
             .with("hardware", Object::untyped().with_each("device", [disk(2000, "[ds] a"), disk(2001, "[ds] b")]))
-            .with("host", Array { item_type: None, items: vec![
-                Object::untyped().with("key", MoRef::new("HostSystem", "host-7")).with("ok", "true").into(),
-            ] })
+            .with(
+                "host",
+                Array {
+                    item_type: None,
+                    items: vec![
+                        Object::untyped().with("key", MoRef::new("HostSystem", "host-7")).with("ok", "true").into(),
+                    ],
+                },
+            )
             .into()
     }
 

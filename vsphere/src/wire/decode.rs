@@ -168,7 +168,9 @@ pub(crate) fn decode_document(reader: impl BufRead, limits: &Limits) -> Result<(
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => return root.ok_or(DecodeError::Truncated),
         }
-        if tree.stack.is_empty() && let Some(done) = tree.done.pop() {
+        if tree.stack.is_empty()
+            && let Some(done) = tree.done.pop()
+        {
             root = Some(done);
         }
     }
@@ -190,6 +192,7 @@ struct Tree {
     limits: Limits,
     names: Names,
     types: Types,
+    texts: Texts,
     stack: Vec<Frame>,
     /// Closed elements that wait for their parent to close.
     done: Vec<(Name, Value)>,
@@ -204,6 +207,7 @@ impl Tree {
             limits,
             names: Names(vec![None; SLOTS]),
             types: Types(vec![None; SLOTS]),
+            texts: Texts(vec![None; SLOTS]),
             stack: Vec::with_capacity(16),
             done: Vec::with_capacity(64),
             text: String::new(),
@@ -290,9 +294,9 @@ impl Tree {
             self.done.truncate(frame.children);
             Value::Unset
         } else if frame.children < self.done.len() {
-            branch(&frame, self.done.drain(frame.children..))
+            branch(&frame, self.done.drain(frame.children..), &mut self.texts)
         } else {
-            leaf(&frame, &self.text)
+            leaf(&frame, &self.text, &mut self.texts)
         };
         self.text.clear();
         self.done.push((frame.name, value));
@@ -300,33 +304,33 @@ impl Tree {
 }
 
 /// The value of an element without children.
-fn leaf(frame: &Frame, text: &str) -> Value {
+fn leaf(frame: &Frame, text: &str, texts: &mut Texts) -> Value {
     let Some(class) = frame.class.as_deref() else {
         return match &frame.kind {
-            Some(kind) => reference(Some(kind.clone()), text),
-            None => Value::Text(Arc::from(text)),
+            Some(kind) => reference(Some(kind.clone()), text, texts),
+            None => Value::Text(texts.get(text)),
         };
     };
     match class {
-        Class::Primitive(primitive) => primitive.read(text),
-        Class::Reference => reference(frame.kind.clone(), text),
+        Class::Primitive(primitive) => primitive.read(text, texts),
+        Class::Reference => reference(frame.kind.clone(), text, texts),
         Class::Array(item, _) => Array { item_type: Some(item.clone()), items: Vec::new() }.into(),
         Class::Named(name) if text.trim().is_empty() => {
             Object { type_name: Some(name.clone()), fields: Vec::new() }.into()
         }
         Class::Named(name) => {
-            Value::Enum(Arc::new(crate::value::EnumValue { type_name: name.clone(), value: Arc::from(text) }))
+            Value::Enum(Arc::new(crate::value::EnumValue { type_name: name.clone(), value: texts.get(text) }))
         }
     }
 }
 
 /// The value of an element with children.
-fn branch(frame: &Frame, children: std::vec::Drain<'_, (Name, Value)>) -> Value {
+fn branch(frame: &Frame, children: std::vec::Drain<'_, (Name, Value)>, texts: &mut Texts) -> Value {
     match frame.class.as_deref() {
         Some(Class::Array(item_type, primitive)) => {
             let items = children.map(|(_, value)| match value {
                 Value::Text(text) => match primitive {
-                    Some(primitive) => primitive.read(&text),
+                    Some(primitive) => primitive.read(&text, texts),
                     None => Value::Text(text),
                 },
                 Value::Object(mut object) if object.type_name.is_none() => {
@@ -338,9 +342,7 @@ fn branch(frame: &Frame, children: std::vec::Drain<'_, (Name, Value)>) -> Value 
             });
             Array { item_type: Some(item_type.clone()), items: items.collect() }.into()
         }
-        Some(Class::Named(name)) => {
-            Object { type_name: Some(name.clone()), fields: children.collect() }.into()
-        }
+        Some(Class::Named(name)) => Object { type_name: Some(name.clone()), fields: children.collect() }.into(),
         _ => Object { type_name: None, fields: children.collect() }.into(),
     }
 }
@@ -357,13 +359,22 @@ fn memchr_colon(name: &str) -> Option<usize> {
     name.as_bytes().iter().position(|byte| *byte == b':')
 }
 
-/// Slots of the direct-mapped tables: a power of two.
-const SLOTS: usize = 1024;
+/// Slots of the direct-mapped tables.
+const SLOT_BITS: u32 = 11;
+const SLOTS: usize = 1 << SLOT_BITS;
 
+/// Where a text belongs: by its length, its first and its last bytes. A collision only costs an allocation.
 fn slot(text: &str) -> usize {
-    // FNV-1a: names are short, and a collision only costs a look into the shared table.
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    (hash ^ (hash >> 15)) as usize & (SLOTS - 1)
+    let bytes = text.as_bytes();
+    let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last))),
+            _ => (bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
+        },
+    };
+    let mixed = (first ^ last.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> (64 - SLOT_BITS)) as usize
 }
 
 struct Names(Vec<Option<Name>>);
@@ -386,6 +397,25 @@ impl Types {
         match slot {
             Some((name, class)) if &**name == text => Rc::clone(class),
             _ => Rc::clone(&slot.insert((text.into(), Rc::new(Class::of(text)))).1),
+        }
+    }
+}
+
+/// Texts seen lately: most leaves say what many others say (`true`, `assign`, `persistent`, `host-12`).
+pub(super) struct Texts(Vec<Option<Arc<str>>>);
+
+impl Texts {
+    /// Longer texts seldom repeat.
+    const LENGTH_LIMIT: usize = 40;
+
+    pub(super) fn get(&mut self, text: &str) -> Arc<str> {
+        if text.len() > Self::LENGTH_LIMIT {
+            return Arc::from(text);
+        }
+        let slot = &mut self.0[slot(text)];
+        match slot {
+            Some(known) if **known == *text => Arc::clone(known),
+            _ => Arc::clone(slot.insert(Arc::from(text))),
         }
     }
 }

@@ -17,12 +17,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            answer_bytes: 256 << 20,
-            depth: 64,
-            elements: 16_000_000,
-            text_bytes: 16 << 20,
-            tag_bytes: 64 << 10,
-        }
+        Self { answer_bytes: 256 << 20, depth: 64, elements: 16_000_000, text_bytes: 16 << 20, tag_bytes: 64 << 10 }
     }
 }

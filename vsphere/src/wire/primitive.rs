@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 
+use super::decode::Texts;
 use crate::value::{MoRef, Name, Value};
 
 /// What an `xsi:type` means for decoding.
@@ -72,7 +73,7 @@ impl Primitive {
     }
 
     /// Reads the text as this type. What does not parse stays untyped text: decoding never fails over a value.
-    pub(super) fn read(self, text: &str) -> Value {
+    pub(super) fn read(self, text: &str, texts: &mut Texts) -> Value {
         let trimmed = text.trim();
         let value = match self {
             Primitive::Bool => match trimmed {
@@ -86,19 +87,19 @@ impl Primitive {
             Primitive::Long => trimmed.parse().ok().map(Value::Long),
             Primitive::Float => trimmed.parse().ok().map(Value::Float),
             Primitive::Double => trimmed.parse().ok().map(Value::Double),
-            Primitive::String => Some(Value::String(Arc::from(text))),
-            Primitive::DateTime => Some(Value::DateTime(Arc::from(trimmed))),
+            Primitive::String => Some(Value::String(texts.get(text))),
+            Primitive::DateTime => Some(Value::DateTime(texts.get(trimmed))),
             Primitive::Binary => {
                 let compact: Vec<u8> = trimmed.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
                 let bytes = base64::engine::general_purpose::STANDARD.decode(compact).ok();
                 bytes.map(|bytes| Value::Binary(Arc::from(bytes)))
             }
         };
-        value.unwrap_or_else(|| Value::Text(Arc::from(text)))
+        value.unwrap_or_else(|| Value::Text(texts.get(text)))
     }
 }
 
 /// A reference from its `type` attribute and text.
-pub(super) fn reference(kind: Option<Name>, text: &str) -> Value {
-    Value::MoRef(MoRef { kind: kind.unwrap_or_else(|| Name::new("")), value: Arc::from(text.trim()) })
+pub(super) fn reference(kind: Option<Name>, text: &str, texts: &mut Texts) -> Value {
+    Value::MoRef(MoRef { kind: kind.unwrap_or_else(|| Name::new("")), value: texts.get(text.trim()) })
 }

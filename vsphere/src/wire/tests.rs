@@ -47,8 +47,11 @@ fn primitives_have_the_type_that_the_wire_names() {
     check(r#"<val xsi:type="xsd:string"></val>"#, Value::String("".into()));
     check(r#"<val xsi:type="xsd:anyURI">x</val>"#, Value::String("x".into()));
     check(r#"<val xsi:type="xsd:dateTime">2026-01-02T03:04:05Z</val>"#, Value::DateTime("2026-01-02T03:04:05Z".into()));
-    check(r#"<val xsi:type="xsd:base64Binary">aGVs
-      bG8=</val>"#, Value::Binary((*b"hello").into()));
+    check(
+        r#"<val xsi:type="xsd:base64Binary">aGVs
+      bG8=</val>"#,
+        Value::Binary((*b"hello").into()),
+    );
     check("<val>untyped</val>", Value::Text("untyped".into()));
     check(r#"<val xsi:nil="true"/>"#, Value::Unset);
     // What is not of its type is kept as it is.

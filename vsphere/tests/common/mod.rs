@@ -18,9 +18,9 @@ pub struct Simulator {
 
 impl Simulator {
     pub fn start(arguments: &[&str]) -> Self {
-        let path = std::env::var_os("SPANDREL_SIMULATOR").map(PathBuf::from).unwrap_or_else(|| {
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.local/bin/simulator")
-        });
+        let path = std::env::var_os("SPANDREL_SIMULATOR")
+            .map(PathBuf::from)
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.local/bin/simulator"));
         let mut child = Command::new(&path)
             .args(["serve", "--listen", "127.0.0.1:0", "--username", "user@vsphere.local", "--password", "s3cret<&>"])
             .args(arguments)
