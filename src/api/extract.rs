@@ -199,30 +199,19 @@ fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
 }
 
-impl Params {
-    /// The value of a parameter that may be given once.
-    ///
-    /// # Errors
-    /// `invalid-parameter` when it is given twice.
-    pub fn one(&self, name: &str) -> Result<Option<&str>, Problem> {
-        let mut values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_str());
-        let first = values.next();
-        if values.next().is_some() {
-            return Err(Invalid::new(Subject::Parameter, name, "is given twice").into());
-        }
-        Ok(first)
-    }
+/// Refuses every query parameter: a slip of the pen is not ignored in silence.
+#[derive(Clone, Copy, Debug)]
+pub struct NoParams;
 
-    /// Refuses what is not among `allowed`: a slip of the pen is not ignored in silence.
-    ///
-    /// # Errors
-    /// `invalid-parameter` naming the first unknown one.
-    pub fn only(&self, allowed: &[&str]) -> Result<(), Problem> {
-        match self.0.iter().find(|(name, _)| !allowed.contains(&name.as_str())) {
-            None => Ok(()),
-            Some((name, _)) => Err(Invalid::new(Subject::Parameter, name, "is not a parameter here")
-                .allowed(allowed.iter().copied())
-                .into()),
+impl<S: Sync> FromRequestParts<S> for NoParams {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Params::from_request_parts(parts, state).await?.0.first() {
+            None => Ok(Self),
+            Some((name, _)) => {
+                Err(Invalid::new(Subject::Parameter, name, "is not a parameter here: there are none").into())
+            }
         }
     }
 }

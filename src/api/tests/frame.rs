@@ -21,6 +21,9 @@ async fn what_the_framework_rejects_is_a_problem_too() {
     gateway.act("/v1/vms").await.problem(405, "method-not-allowed");
     gateway.get("/v1/login").await.problem(405, "method-not-allowed");
     gateway.get("/v1/vms?q=%ff").await.problem(400, "bad-request");
+    let problem = gateway.get("/v1/providers?colour=red").await.problem(400, "invalid-parameter");
+    assert_eq!(problem["field"], "colour");
+    gateway.get("/v1/vms/0192f0c1-2345-7000-8000-000000000000?fields=x").await.problem(400, "invalid-parameter");
     gateway.get("/v1/vms/1").await.problem(400, "bad-request");
     gateway.get("/v1/vms/%ff").await.problem(400, "bad-request");
 

@@ -85,6 +85,9 @@ fn the_description_is_whole() {
     }
     assert!(count > 1000, "only {count} references");
     assert_eq!(openapi(), openapi(), "it does not change by itself");
+    let words = |name: &str| description["components"]["schemas"][name]["enum"].clone();
+    assert_eq!(words("ProviderKind"), serde_json::json!(["vsphere", "kvm"]));
+    assert_eq!(words("PowerState").as_array().map(Vec::len), Some(crate::model::vm::PowerState::ALL.len()));
     let mut ids: Vec<String> = document()
         .paths
         .paths
