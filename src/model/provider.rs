@@ -162,8 +162,12 @@ pub struct Provider {
     pub kind: ProviderKind,
     /// Whether it is synced.
     pub enabled: bool,
+    /// Whether its removal goes on.
+    pub removing: bool,
     /// The user that signs in there; absent where none is needed.
     pub username: Option<String>,
+    /// Whether a password is kept for that user. It is never shown.
+    pub has_password: bool,
     /// How its certificate is checked.
     pub trust: Trust,
     /// Its endpoints.

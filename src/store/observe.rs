@@ -61,6 +61,8 @@ impl ObserveBatch {
 pub struct PutObject {
     /// Its id.
     pub id: ObjectId,
+    /// The source that tells of it, when that is not the batch's: that one let go of what this one holds too.
+    pub source_id: Option<SourceId>,
     /// Its kind.
     pub kind: Kind,
     /// The word of its family.
@@ -170,7 +172,8 @@ impl SystemStore {
         writer.put_all().await.writing(WHAT)?;
         let Writer { puts, refused, .. } = writer;
         for written in &puts {
-            log.append(owner, batch.puts[written.index].kind, written.id, LogOp::Put);
+            let put = &batch.puts[written.index];
+            log.append(Owner { source: put.source_id.unwrap_or(owner.source), ..owner }, put.kind, written.id, LogOp::Put);
         }
         let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, &mut log).await?;
         quarantine::release(&tx, batch.source_id, &batch.released).await?;
@@ -358,7 +361,7 @@ impl Writer<'_> {
                 put.id.0.into(),
                 self.owner.tenant.0.into(),
                 self.owner.provider.0.into(),
-                self.owner.source.0.into(),
+                put.source_id.unwrap_or(self.owner.source).0.into(),
                 put.kind.as_str().into(),
                 put.family.into(),
                 put.group_key.as_str().into(),

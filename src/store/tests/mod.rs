@@ -200,6 +200,7 @@ pub(super) fn new_provider(name: &str) -> NewProvider {
 pub(super) fn put(id: ObjectId, key: &str, body: &str) -> PutObject {
     PutObject {
         id,
+        source_id: None,
         kind: Kind::Vm,
         family: "core",
         group_key: key.to_owned(),

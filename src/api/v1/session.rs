@@ -1,0 +1,132 @@
+//! Signing in and out.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::Api;
+use super::super::extract::{Body, ClientAddress, Secret};
+use super::super::problem::Problem;
+use crate::app::Session;
+use crate::authz::Role;
+use crate::model::TenantId;
+use crate::model::secret::ExposeSecret;
+
+/// What anybody may ask.
+pub(in crate::api) fn public_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(login))
+}
+
+/// What one may ask who is signed in.
+pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(logout)).routes(routes!(session)).routes(routes!(password))
+}
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    /// The user's name.
+    #[schema(example = "admin")]
+    username: String,
+    /// The user's password.
+    #[schema(value_type = String, format = Password, write_only)]
+    password: Secret,
+}
+
+/// A new session.
+#[derive(Serialize, ToSchema)]
+struct LoginAnswer {
+    /// The token, to be sent as `Authorization: Bearer <token>`.
+    token: String,
+    /// When it ends.
+    expires_at: DateTime<Utc>,
+    /// The user's name.
+    username: String,
+}
+
+/// Sign in
+///
+/// The answer and the time that it takes are the same for an unknown user and for a wrong password. After several
+/// failures the next attempts are delayed (`429` with `Retry-After`); the account is never locked.
+#[utoipa::path(post, path = "/v1/login", tag = "Session", operation_id = "login", security(()), request_body = Login,
+    responses((status = 200, description = "Signed in.", body = LoginAnswer)))]
+async fn login(
+    State(api): State<Api>,
+    ClientAddress(address): ClientAddress,
+    Body(login): Body<Login>,
+) -> Result<Json<LoginAnswer>, Problem> {
+    let signed_in = api.app().login(&login.username, login.password.0, address).await?;
+    Ok(Json(LoginAnswer {
+        token: signed_in.token.expose_secret().to_owned(),
+        expires_at: signed_in.expires_at,
+        username: signed_in.username,
+    }))
+}
+
+/// Sign out
+///
+/// The token that this is asked with is worth nothing any more.
+#[utoipa::path(post, path = "/v1/logout", tag = "Session", operation_id = "logout",
+    responses((status = 204, description = "Signed out.")))]
+async fn logout(State(api): State<Api>, Extension(session): Extension<Session>) -> Result<StatusCode, Problem> {
+    api.app().logout(&session).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who is signed in.
+#[derive(Serialize, ToSchema)]
+struct SessionAnswer {
+    /// The user's name.
+    username: String,
+    /// What the user is.
+    #[schema(example = "platform_admin")]
+    role: &'static str,
+    /// The tenant that the user belongs to.
+    tenant_id: TenantId,
+    /// When the token ends; absent when it does not.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// Who am I
+#[utoipa::path(get, path = "/v1/session", tag = "Session", operation_id = "session",
+    responses((status = 200, description = "Who is signed in.", body = SessionAnswer)))]
+async fn session(Extension(session): Extension<Session>) -> Json<SessionAnswer> {
+    let Session { principal, expires_at, .. } = session;
+    let role = match principal.role {
+        Role::PlatformAdmin => "platform_admin",
+    };
+    Json(SessionAnswer { username: principal.username, role, tenant_id: principal.tenant_id, expires_at })
+}
+
+/// A change of the own password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PasswordChange {
+    /// The present password.
+    #[schema(value_type = String, format = Password, write_only)]
+    current_password: Secret,
+    /// The new one: 12 characters or more, without the user's name.
+    #[schema(value_type = String, format = Password, write_only, min_length = 12)]
+    new_password: Secret,
+}
+
+/// Change the own password
+///
+/// Every other session of the user is signed out.
+#[utoipa::path(post, path = "/v1/account/password", tag = "Session", operation_id = "password_change",
+    request_body = PasswordChange, responses((status = 204, description = "Changed.")))]
+async fn password(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    ClientAddress(address): ClientAddress,
+    Body(change): Body<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    api.app().password_change(&session, change.current_password.0, change.new_password.0, address).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

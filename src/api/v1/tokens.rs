@@ -1,0 +1,122 @@
+//! API tokens: what programs sign in with.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::Api;
+use super::super::extract::{Body, Id};
+use super::super::problem::Problem;
+use super::Items;
+use crate::app::{Session, TokenRecord};
+use crate::model::TokenId;
+use crate::model::secret::ExposeSecret;
+
+pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(create, list)).routes(routes!(delete))
+}
+
+/// A token to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TokenCreate {
+    /// What it is for.
+    #[schema(example = "backup job", max_length = 128)]
+    name: String,
+    /// How long it is valid, days; a year when nothing is said.
+    #[schema(minimum = 1, maximum = 3650)]
+    expires_in_days: Option<u32>,
+}
+
+/// A token. What it is was shown once.
+#[derive(Serialize, ToSchema)]
+struct Token {
+    /// Its id.
+    id: TokenId,
+    /// What it is for.
+    name: String,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// When it ends; absent when it does not.
+    expires_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute.
+    last_used_at: Option<DateTime<Utc>>,
+}
+
+impl From<TokenRecord> for Token {
+    fn from(record: TokenRecord) -> Self {
+        Self {
+            id: record.id,
+            name: record.name,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            last_used_at: record.last_used_at,
+        }
+    }
+}
+
+/// A new token.
+#[derive(Serialize, ToSchema)]
+struct TokenCreated {
+    /// Its id.
+    id: TokenId,
+    /// What it is for.
+    name: String,
+    /// The token itself. It is shown this once.
+    token: String,
+    /// When it ends; absent when it does not.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// Make a token
+///
+/// It may do what the user may. The token itself is shown in this answer only.
+#[utoipa::path(post, path = "/v1/tokens", tag = "Session", operation_id = "token_create", request_body = TokenCreate,
+    responses((status = 201, description = "Made.", body = TokenCreated,
+        headers(("location" = String, description = "Its address.")))))]
+async fn create(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    Body(body): Body<TokenCreate>,
+) -> Result<Response, Problem> {
+    let (record, secret) = api.app().token_create(&session, &body.name, body.expires_in_days).await?;
+    let location = HeaderValue::from_str(&format!("/v1/tokens/{}", record.id));
+    let answer = TokenCreated {
+        id: record.id,
+        name: record.name,
+        token: secret.expose_secret().to_owned(),
+        expires_at: record.expires_at,
+    };
+    let mut response = (StatusCode::CREATED, Json(answer)).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// List the own tokens
+#[utoipa::path(get, path = "/v1/tokens", tag = "Session", operation_id = "token_list",
+    responses((status = 200, description = "The tokens of the own user, newest first.", body = Items<Token>)))]
+async fn list(State(api): State<Api>, Extension(session): Extension<Session>) -> Result<Json<Items<Token>>, Problem> {
+    let tokens = api.app().tokens(&session).await?;
+    Ok(Json(Items { items: tokens.into_iter().map(Token::from).collect() }))
+}
+
+/// Revoke a token
+#[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "Session", operation_id = "token_delete",
+    params(("id" = TokenId, Path, description = "The token's id.")),
+    responses((status = 204, description = "It is worth nothing any more.")))]
+async fn delete(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    Id(id): Id<TokenId>,
+) -> Result<StatusCode, Problem> {
+    api.app().token_delete(&session, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,223 @@
+//! The change stream: Server-Sent Events that are resumed from a revision.
+//!
+//! A task of its own carries events from the read model to the connection through a short channel. When the client does
+//! not take them for [`SEND_LIMIT`], or goes away, the task ends and gives its place among the watchers back.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures::{FutureExt, StreamExt};
+use opentelemetry::metrics::UpDownCounter;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::Api;
+use super::super::extract::Params;
+use super::super::problem::Problem;
+use crate::app::{Session, WatchEvent, Watching, watch_request};
+use crate::model::{ObjectId, ProviderId};
+
+/// How long a client may leave a full connection unread.
+const SEND_LIMIT: Duration = Duration::from_secs(60);
+/// After how long a silence a comment is sent, so that a dead connection is noticed and no proxy closes a living one.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How many events are put together into one write, bytes.
+const CHUNK_BYTES: usize = 64 << 10;
+/// How many writes may wait for the client.
+const CHUNKS: usize = 4;
+
+/// Metrics of the change stream.
+#[derive(Clone)]
+pub(in crate::api) struct Metrics {
+    watchers: UpDownCounter<i64>,
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let meter = opentelemetry::global::meter("spandrel.api");
+        let watchers = meter
+            .i64_up_down_counter("spandrel.watchers")
+            .with_description("Clients that follow the change stream.")
+            .build();
+        Self { watchers }
+    }
+}
+
+pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::default().routes(routes!(watch))
+}
+
+/// Watch what changes
+///
+/// A stream of Server-Sent Events. The `id` of an event is the revision from which the stream can be resumed, by
+/// `from_revision` or by the header `Last-Event-ID`; list, then watch from the revision of the list: nothing is missed.
+///
+/// - `provider` — a provider object. Sent first for every provider as it is now, then when its synchronization changes.
+/// - `provider_removed` — `{"id"}`.
+/// - `put` — `{"kind","revision","object"}`: the object is new or differs.
+/// - `delete` — `{"kind","id","revision"}`.
+/// - `bookmark` — `{"revision"}`: everything up to there was told. Sent at the beginning and at least every 15 s.
+/// - `end` — `{"reason","resume_from"}`: `slow_consumer`, `shutting_down` or `signed_out`; then the stream ends.
+///
+/// `410` says that the revision is too old: list again.
+#[utoipa::path(get, path = "/v1/watch", tag = "Inventory", operation_id = "watch",
+    params(
+        ("types" = Option<String>, Query,
+            description = "Only these kinds, separated by commas: `vm,host`. Providers are always told; `provider` by itself means only they.",
+            example = "vm,host"),
+        ("from_revision" = Option<String>, Query, description = "Everything after this revision; from now on when absent."),
+        ("provider_id" = Option<ProviderId>, Query, description = "Only what belongs to this provider."),
+        ("id" = Option<ObjectId>, Query, description = "Only this object."),
+        ("last-event-id" = Option<String>, Header, description = "The `id` of the last event received; goes before `from_revision`.")),
+    responses((status = 200, description = "The stream; it does not end by itself.", body = String,
+        content_type = "text/event-stream")))]
+async fn watch(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    Params(params): Params,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let last_event_id = match headers.get("last-event-id").map(HeaderValue::to_str) {
+        None => None,
+        // What is not text is not a revision either.
+        Some(value) => Some(value.unwrap_or("?")),
+    };
+    let asked = watch_request(&params, last_event_id)?;
+    let watching = api.app().watch(&session, asked)?;
+    let (sender, receiver) = mpsc::channel(CHUNKS);
+    let carrier = Carrier { api, session, watching, sender, chunk: BytesMut::new() };
+    tokio::spawn(carrier.run().in_current_span());
+    let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx would else hold events back until it has a bufferful.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Why the carrier ends before the stream does.
+enum Gone {
+    /// The client closed the connection, or did not read.
+    Client,
+}
+
+/// Carries events from the read model to one connection.
+struct Carrier {
+    api: Api,
+    session: Session,
+    watching: Watching,
+    sender: mpsc::Sender<Result<Bytes, Infallible>>,
+    chunk: BytesMut,
+}
+
+impl Carrier {
+    async fn run(mut self) {
+        let watchers = self.api.watch_metrics().watchers.clone();
+        watchers.add(1, &[]);
+        if let Err(Gone::Client) = self.carry().await {
+            tracing::debug!("the watcher went away, or did not read");
+        }
+        watchers.add(-1, &[]);
+    }
+
+    async fn carry(&mut self) -> Result<(), Gone> {
+        let bookmark_every = self.api.options().bookmark_every;
+        let shutdown = self.api.options().shutdown.clone();
+        self.chunk.extend_from_slice(b"retry: 1000\n\n");
+        let mut begun = false;
+        let mut bookmark_at = Instant::now() + bookmark_every;
+        loop {
+            // Everything that is there already goes out together.
+            loop {
+                match self.watching.watch.next().now_or_never() {
+                    Some(Some(event)) => {
+                        let end = matches!(event, WatchEvent::End { .. });
+                        self.write(&event);
+                        if end {
+                            return self.flush().await;
+                        }
+                        if self.chunk.len() >= CHUNK_BYTES {
+                            self.flush().await?;
+                        }
+                    }
+                    Some(None) => return self.flush().await,
+                    None => break,
+                }
+            }
+            if !begun {
+                // The providers, and what was asked for from the past, were told: this is where the present begins.
+                begun = true;
+                let bookmark = self.watching.watch.bookmark();
+                self.write(&bookmark);
+            }
+            self.flush().await?;
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return self.end("shutting_down").await,
+                () = self.sender.closed() => return Err(Gone::Client),
+                () = tokio::time::sleep_until(bookmark_at) => {
+                    if !self.session_is_valid().await {
+                        return self.end("signed_out").await;
+                    }
+                    let bookmark = self.watching.watch.bookmark();
+                    self.write(&bookmark);
+                    bookmark_at = Instant::now() + bookmark_every;
+                }
+                event = self.watching.watch.next() => match event {
+                    Some(event) => {
+                        let end = matches!(event, WatchEvent::End { .. });
+                        self.write(&event);
+                        if end {
+                            return self.flush().await;
+                        }
+                    }
+                    None => return self.flush().await,
+                },
+                () = tokio::time::sleep(KEEP_ALIVE) => self.chunk.extend_from_slice(b":\n\n"),
+            }
+        }
+    }
+
+    /// A watcher whose token was revoked is not told any more. While the database cannot be asked it goes on.
+    async fn session_is_valid(&self) -> bool {
+        self.api.app().session_is_valid(&self.session).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot tell whether a watcher is still signed in");
+            true
+        })
+    }
+
+    fn write(&mut self, event: &WatchEvent) {
+        let about_object = matches!(event, WatchEvent::Put { .. } | WatchEvent::Delete { .. });
+        if about_object && self.watching.providers_only {
+            return;
+        }
+        self.chunk.extend_from_slice(event.frame());
+    }
+
+    async fn end(&mut self, reason: &str) -> Result<(), Gone> {
+        let position = self.watching.watch.position();
+        let event =
+            format!("event: end\nid: {position}\ndata: {{\"reason\":\"{reason}\",\"resume_from\":\"{position}\"}}\n\n");
+        self.chunk.extend_from_slice(event.as_bytes());
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<(), Gone> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let chunk = self.chunk.split().freeze();
+        self.sender.send_timeout(Ok(chunk), SEND_LIMIT).await.map_err(|_| Gone::Client)
+    }
+}

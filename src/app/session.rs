@@ -1,0 +1,214 @@
+//! Signing in and out, and finding out who asks.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::TimeDelta;
+
+use super::bearer::TokenHash;
+use super::{Address, App, Error, Invalid, Result, bearer, password};
+use crate::authz::{self, Action, Principal, Role};
+use crate::model::secret::{ExposeSecret, SecretString};
+use crate::model::{TenantId, Time, TokenId};
+use crate::store::{NewToken, NewUser, TokenKind, TokenRecord, UserRecord};
+
+/// How long it may take until another node's sign-out is noticed here.
+const CACHED_FOR: TimeDelta = TimeDelta::seconds(5);
+/// How many sessions are remembered at most; more are only looked up again.
+const CACHED_AT_MOST: usize = 4096;
+/// The word of the one role, as the store keeps it.
+const PLATFORM_ADMIN: &str = "platform_admin";
+
+/// Who asks, by which token, until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The user.
+    pub principal: Principal,
+    /// The token.
+    pub token_id: TokenId,
+    /// When the token ends; `None` when it does not.
+    pub expires_at: Option<Time>,
+}
+
+/// A new session: the token is shown this once.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The token.
+    pub token: SecretString,
+    /// When it ends.
+    pub expires_at: Time,
+    /// The user's name as it is stored.
+    pub username: String,
+}
+
+/// The sessions seen a moment ago, so that not every request asks the database.
+#[derive(Default)]
+pub(super) struct SessionCache(Mutex<HashMap<TokenHash, (Session, Time)>>);
+
+impl SessionCache {
+    fn get(&self, hash: &TokenHash, now: Time) -> Option<Session> {
+        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (session, seen) = cache.get(hash)?;
+        let fresh = now.signed_duration_since(*seen) < CACHED_FOR && session.expires_at.is_none_or(|end| now < end);
+        fresh.then(|| session.clone())
+    }
+
+    fn put(&self, hash: TokenHash, session: Session, now: Time) {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= CACHED_AT_MOST {
+            cache.retain(|_, (_, seen)| now.signed_duration_since(*seen) < CACHED_FOR);
+        }
+        if cache.len() < CACHED_AT_MOST {
+            cache.insert(hash, (session, now));
+        }
+    }
+
+    /// Forgets everything: a token was revoked.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl App {
+    /// Makes the first administrator, if there is no user at all. Gives whether it was made.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name or the password cannot be accepted, or an internal one.
+    pub async fn admin_bootstrap(&self, username: &str, password: SecretString) -> Result<bool> {
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+        if username.is_empty() || username.len() > 64 || !username.chars().all(valid) {
+            return Err(Invalid::field("username", "must be 1 to 64 letters, digits or . _ - @").into());
+        }
+        password::check_new("password", &password, username)?;
+        if self.store().system("first start").user_count().await? > 0 {
+            return Ok(false);
+        }
+        let password_hash = self.passwords().hash(password).await?.into();
+        let new = NewUser {
+            tenant_id: TenantId::PLATFORM,
+            username: username.to_owned(),
+            password_hash,
+            role: PLATFORM_ADMIN,
+        };
+        Ok(self.store().system("first start").user_bootstrap(new).await?.is_some())
+    }
+
+    /// Signs a user in.
+    ///
+    /// # Errors
+    /// [`Error::CredentialsRefused`], after the same work whether or not there is such a user;
+    /// [`Error::TooManyAttempts`] without looking at the password; or an internal one.
+    pub async fn login(&self, username: &str, password: SecretString, address: Address) -> Result<SignedIn> {
+        if username.len() > 256 || password.expose_secret().len() > password::MAX_BYTES {
+            return Err(Error::CredentialsRefused);
+        }
+        let now = self.clock().now();
+        self.attempts().begin(username, address, now)?;
+        let user = self.store().system("login").user_by_name(username).await?;
+        let stored = user.as_ref().map(|user| user.password_hash.expose_secret().to_owned());
+        let accepted = self.passwords().verify(password, stored).await?;
+        let Some(user) = user.filter(|_| accepted) else {
+            tracing::info!(?address, "a sign-in was refused");
+            return Err(Error::CredentialsRefused);
+        };
+        self.attempts().succeeded(username, address, now);
+        let (token, hash) = bearer::generate()?;
+        let expires_at = now + self.options().session_lifetime;
+        let new = NewToken {
+            name: "login".to_owned(),
+            kind: TokenKind::Session,
+            digest: *hash.as_bytes(),
+            expires_at: Some(expires_at),
+        };
+        self.store().system("login").token_create(user.id, new).await?;
+        tracing::info!(user = user.username, ?address, "signed in");
+        Ok(SignedIn { token, expires_at, username: user.username })
+    }
+
+    /// Finds out who asks.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] without saying why, or an internal one.
+    pub async fn authenticate(&self, token: Option<&str>) -> Result<Session> {
+        let hash = token.and_then(TokenHash::of).ok_or(Error::Unauthenticated)?;
+        let now = self.clock().now();
+        if let Some(session) = self.sessions().get(&hash, now) {
+            return Ok(session);
+        }
+        let found = self.store().system("authentication").token_authenticate(hash.as_bytes()).await?;
+        let (token, user) = found.ok_or(Error::Unauthenticated)?;
+        let session = session_of(&token, user)?;
+        self.sessions().put(hash, session.clone(), now);
+        Ok(session)
+    }
+
+    /// Whether a session that was valid still is: for answers that go on for long.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn session_is_valid(&self, session: &Session) -> Result<bool> {
+        if session.expires_at.is_some_and(|end| end <= self.clock().now()) {
+            return Ok(false);
+        }
+        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let tokens = self.store().tenant(&scope).tokens(None).await?;
+        Ok(tokens.iter().any(|token| token.id == session.token_id))
+    }
+
+    /// Signs out: the token is worth nothing any more.
+    ///
+    /// # Errors
+    /// Internal ones only.
+    pub async fn logout(&self, session: &Session) -> Result<()> {
+        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        self.store().tenant(&scope).token_delete(session.token_id).await?;
+        self.sessions().clear();
+        Ok(())
+    }
+
+    /// Changes the own password; every other session of the user ends.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the present password is wrong or the new one is poor, [`Error::TooManyAttempts`], or an
+    /// internal one.
+    pub async fn password_change(
+        &self,
+        session: &Session,
+        current: SecretString,
+        new: SecretString,
+        address: Address,
+    ) -> Result<()> {
+        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let username = &session.principal.username;
+        password::check_new("new_password", &new, username)?;
+        if current.expose_secret() == new.expose_secret() {
+            return Err(Invalid::field("new_password", "is the present one").into());
+        }
+        let now = self.clock().now();
+        // A stolen token must not serve to guess the password.
+        self.attempts().begin(username, address, now)?;
+        let user = self.store().tenant(&scope).user().await?.ok_or(Error::Unauthenticated)?;
+        let stored = user.password_hash.expose_secret().to_owned();
+        if !self.passwords().verify(current, Some(stored)).await? {
+            return Err(Invalid::field("current_password", "is not the present password").into());
+        }
+        self.attempts().succeeded(username, address, now);
+        let hash = self.passwords().hash(new).await?.into();
+        self.store().tenant(&scope).password_set(&hash, Some(session.token_id)).await?;
+        self.sessions().clear();
+        tracing::info!(user = username, "changed the password");
+        Ok(())
+    }
+}
+
+fn session_of(token: &TokenRecord, user: UserRecord) -> Result<Session> {
+    if user.role != PLATFORM_ADMIN {
+        return Err(Error::internal(
+            "reading a user's role",
+            format!("the user {} has the role {:?}", user.id, user.role),
+        ));
+    }
+    let principal =
+        Principal { user_id: user.id, username: user.username, tenant_id: user.tenant_id, role: Role::PlatformAdmin };
+    Ok(Session { principal, token_id: token.id, expires_at: token.expires_at })
+}

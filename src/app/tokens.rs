@@ -1,0 +1,67 @@
+//! API tokens: what programs sign in with.
+
+use chrono::TimeDelta;
+
+use super::{App, Error, Invalid, Result, Session, bearer};
+use crate::authz::{self, Action};
+use crate::model::TokenId;
+use crate::model::secret::SecretString;
+use crate::store::{NewToken, TokenKind, TokenRecord};
+
+/// How long a token is valid when nothing is said, days.
+pub const DEFAULT_DAYS: u32 = 365;
+/// How long a token can be valid, days.
+pub const MAX_DAYS: u32 = 3650;
+/// How many tokens a user can have.
+const MAX_TOKENS: usize = 100;
+
+impl App {
+    /// Makes a token of the own user. The secret is given this once.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name or the lifetime cannot be accepted, or an internal one.
+    pub async fn token_create(
+        &self,
+        session: &Session,
+        name: &str,
+        expires_in_days: Option<u32>,
+    ) -> Result<(TokenRecord, SecretString)> {
+        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let name = super::checked_name("name", name)?;
+        let days = expires_in_days.unwrap_or(DEFAULT_DAYS);
+        if !(1..=MAX_DAYS).contains(&days) {
+            return Err(Invalid::field("expires_in_days", format!("must be from 1 to {MAX_DAYS}")).into());
+        }
+        let store = self.store().tenant(&scope);
+        if store.tokens(Some(TokenKind::Api)).await?.len() >= MAX_TOKENS {
+            return Err(
+                Invalid::field("name", format!("cannot be added: you have {MAX_TOKENS} tokens; delete one")).into()
+            );
+        }
+        let (secret, hash) = bearer::generate()?;
+        let expires_at = Some(self.clock().now() + TimeDelta::days(i64::from(days)));
+        let record =
+            store.token_create(NewToken { name, kind: TokenKind::Api, digest: *hash.as_bytes(), expires_at }).await?;
+        Ok((record, secret))
+    }
+
+    /// The API tokens of the own user, newest first.
+    ///
+    /// # Errors
+    /// Internal ones only.
+    pub async fn tokens(&self, session: &Session) -> Result<Vec<TokenRecord>> {
+        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        Ok(self.store().tenant(&scope).tokens(Some(TokenKind::Api)).await?)
+    }
+
+    /// Revokes a token of the own user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the user has no such token, or an internal one.
+    pub async fn token_delete(&self, session: &Session, id: TokenId) -> Result<()> {
+        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let deleted = self.store().tenant(&scope).token_delete(id).await?;
+        self.sessions().clear();
+        if deleted { Ok(()) } else { Err(Error::not_found("token", id)) }
+    }
+}

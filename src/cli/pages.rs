@@ -1,0 +1,59 @@
+//! Lists of any length, page by page.
+
+use serde_json::Value;
+
+use super::client::Client;
+use super::failure::Failure;
+use super::names::{collection, items, pair};
+use crate::model::Kind;
+
+/// The most that one page holds.
+pub(crate) const PAGE_LIMIT: usize = 1000;
+
+/// Objects of one kind.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// The objects, in the order asked for.
+    pub(crate) items: Vec<Value>,
+    /// The revision of the *first* page: a watch from it misses nothing of what changed while the others were read.
+    pub(crate) revision: Option<String>,
+    /// Whether there are more than were asked for.
+    pub(crate) more: bool,
+}
+
+/// Reads up to `limit` objects, or all of them.
+pub(crate) async fn fetch(
+    client: &Client,
+    kind: Kind,
+    query: &[(String, String)],
+    limit: Option<usize>,
+) -> Result<Listing, Failure> {
+    let mut listing = Listing { items: Vec::new(), revision: None, more: false };
+    let mut page_token: Option<String> = None;
+    loop {
+        let wanted = limit.map_or(PAGE_LIMIT, |limit| (limit - listing.items.len()).min(PAGE_LIMIT));
+        let mut page = query.to_vec();
+        page.push(pair("limit", wanted.to_string()));
+        page.extend(page_token.take().map(|token| pair("page_token", token)));
+        let body = client.get(&collection(kind), &page).await?.body;
+        if listing.revision.is_none() {
+            listing.revision = revision(&body["revision"]);
+        }
+        listing.items.extend_from_slice(items(&body));
+        page_token = body["next_page_token"].as_str().map(str::to_owned);
+        let full = limit.is_some_and(|limit| listing.items.len() >= limit);
+        if page_token.is_none() || full {
+            listing.more = page_token.is_some();
+            return Ok(listing);
+        }
+    }
+}
+
+/// A revision as the API writes it: a text, or a number.
+pub(crate) fn revision(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,303 @@
+//! One object as the read model keeps it: its fields for comparing, and its JSON for answering.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::schema::Schema;
+use super::status::{ProviderTable, time_text};
+use super::text::{Interner, fold};
+use crate::model::{Kind, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time, Value};
+
+/// Longest text that the full-text search looks through, bytes.
+const SEARCH_MAX: usize = 1024;
+
+/// Whom an object belongs to. Shared by all objects of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Owner {
+    pub(super) tenant_id: TenantId,
+    pub(super) provider_id: ProviderId,
+    pub(super) source_id: SourceId,
+}
+
+/// What stays the same of an object while it is not renamed: its place in the table and in the order of names.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    pub(super) id: ObjectId,
+    pub(super) kind: Kind,
+    pub(super) slot: u32,
+    pub(super) name: Arc<str>,
+    pub(super) folded: Arc<str>,
+}
+
+/// The order of a list when no other is asked for: by name without regard to case, then by id.
+#[derive(Clone, Debug)]
+pub(super) struct NameKey(pub(super) Arc<Anchor>);
+
+impl NameKey {
+    /// A place in the order that need not be an object's.
+    pub(super) fn probe(folded: &str, name: &str, id: ObjectId) -> Self {
+        Self(Arc::new(Anchor { id, kind: Kind::Zone, slot: 0, name: name.into(), folded: folded.into() }))
+    }
+}
+
+impl Ord for NameKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (a, b) = (&self.0, &other.0);
+        a.folded.cmp(&b.folded).then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id))
+    }
+}
+
+impl PartialOrd for NameKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for NameKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for NameKey {}
+
+/// One object at one revision. Immutable; shared by every snapshot in which it is the same.
+#[derive(Debug)]
+pub struct Entry {
+    pub(super) anchor: Arc<Anchor>,
+    pub(super) owner: Arc<Owner>,
+    revision: Revision,
+    first_seen_at: Time,
+    changed_at: Time,
+    values: Box<[Value]>,
+    search: Box<str>,
+    /// `,"revision":"…","first_seen_at":"…","changed_at":"…"`, and from `head_len` on the stored text without its
+    /// opening brace and its state member: `,"name":…}`.
+    text: Box<str>,
+    head_len: u32,
+}
+
+impl Entry {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        self.anchor.id
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.anchor.kind
+    }
+
+    /// The name shown to people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.anchor.name
+    }
+
+    /// The tenant that owns it.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        self.owner.tenant_id
+    }
+
+    /// The provider that it belongs to.
+    #[must_use]
+    pub fn provider_id(&self) -> ProviderId {
+        self.owner.provider_id
+    }
+
+    /// The source that tells of it.
+    #[must_use]
+    pub fn source_id(&self) -> SourceId {
+        self.owner.source_id
+    }
+
+    /// The revision at which it last changed.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// When the gateway first saw it.
+    #[must_use]
+    pub fn first_seen_at(&self) -> Time {
+        self.first_seen_at
+    }
+
+    /// When it last changed.
+    #[must_use]
+    pub fn changed_at(&self) -> Time {
+        self.changed_at
+    }
+
+    /// The value of a declared field as it was last told, also while the source cannot be trusted.
+    #[must_use]
+    pub fn value(&self, field: &str) -> Option<&Value> {
+        let at = Schema::of(self.kind()).fields.iter().position(|spec| spec.name == field)?;
+        self.values.get(at)
+    }
+
+    pub(super) fn declared(&self, at: u16) -> &Value {
+        &self.values[usize::from(at)]
+    }
+
+    /// What the full-text search looks through, folded.
+    pub(super) fn search(&self) -> &str {
+        &self.search
+    }
+
+    /// Writes the JSON object that is answered.
+    pub(super) fn write_json(&self, providers: &ProviderTable, out: &mut Vec<u8>) {
+        let schema = Schema::of(self.kind());
+        out.reserve(self.text.len() + 384);
+        out.extend_from_slice(b"{\"id\":\"");
+        let mut id = uuid::Uuid::encode_buffer();
+        out.extend_from_slice(self.id().0.hyphenated().encode_lower(&mut id).as_bytes());
+        out.extend_from_slice(b"\",\"kind\":\"");
+        out.extend_from_slice(schema.kind.as_str().as_bytes());
+        out.extend_from_slice(b"\",");
+        providers.write_source(&self.owner, out);
+        let (head, rest) = self.text.as_bytes().split_at(self.head_len as usize);
+        out.extend_from_slice(head);
+        if let Some((field, at)) = schema.state
+            && let Value::Word(word) = self.declared(at)
+        {
+            let parts: &[&str] = if providers.state(self.owner.source_id).is_trustworthy() {
+                &[",\"", field, "\":\"", word, "\""]
+            } else {
+                &[",\"", field, "\":\"unknown\",\"last_known_", field, "\":\"", word, "\""]
+            };
+            for part in parts {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        out.extend_from_slice(rest);
+    }
+
+    /// The object itself, as it was last told.
+    pub(super) fn object(&self) -> Option<Object> {
+        let mut text = String::from("{");
+        let rest = &self.text[self.head_len as usize..];
+        match Schema::of(self.kind()).state.map(|(field, at)| (field, self.declared(at))) {
+            Some((field, Value::Word(word))) => {
+                text.extend(["\"", field, "\":\"", word, "\"", rest]);
+            }
+            _ => text.push_str(rest.trim_start_matches(',')),
+        }
+        Object::from_json(self.kind(), text.as_bytes()).ok()
+    }
+
+    /// How many bytes it takes, without what it shares with others. An estimate, for metrics.
+    pub(super) fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.values.len() * size_of::<Value>() + self.search.len() + self.text.len()
+    }
+}
+
+/// What is known of an object besides its text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) id: ObjectId,
+    pub(super) kind: Kind,
+    pub(super) owner: Owner,
+    pub(super) revision: Revision,
+    pub(super) first_seen_at: Time,
+    pub(super) changed_at: Time,
+}
+
+/// An entry that has no place in a table yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) facts: Facts,
+    pub(super) name: Arc<str>,
+    pub(super) folded: Arc<str>,
+    pub(super) values: Box<[Value]>,
+    search: Box<str>,
+    text: Box<str>,
+    head_len: u32,
+}
+
+impl Draft {
+    /// Works out what the read model keeps of an object. `body` is its stored text.
+    pub(super) fn new(facts: Facts, body: &str, object: &Object, interner: &mut Interner) -> Self {
+        let name = interner.intern_text(object.name());
+        let folded: Arc<str> = match fold(&name) {
+            folded if *folded == *name => name.clone(),
+            folded => interner.intern_text(&folded),
+        };
+        let values = object.values().into_iter().map(|value| interner.intern(value)).collect();
+        let search = search_text(&folded, object);
+        let head = format!(
+            r#","revision":"{}","first_seen_at":"{}","changed_at":"{}""#,
+            facts.revision,
+            time_text(facts.first_seen_at),
+            time_text(facts.changed_at)
+        );
+        let own;
+        let rest = match rest_of_body(body, object) {
+            Some(rest) => rest,
+            None => {
+                // Written by another version, or not compactly: what is answered must begin with the state.
+                own = object.to_json().ok().and_then(|json| String::from_utf8(json).ok()).unwrap_or_default();
+                rest_of_body(&own, object).unwrap_or("}")
+            }
+        };
+        let mut text = String::with_capacity(head.len() + 1 + rest.len());
+        text.push_str(&head);
+        if !rest.starts_with([',', '}']) {
+            text.push(',');
+        }
+        text.push_str(rest);
+        let head_len = u32::try_from(head.len()).unwrap_or(u32::MAX);
+        Self { facts, name, folded, values, search, text: text.into(), head_len }
+    }
+
+    /// Gives it its place.
+    pub(super) fn place(self, anchor: Arc<Anchor>, owner: Arc<Owner>) -> Entry {
+        Entry {
+            anchor,
+            owner,
+            revision: self.facts.revision,
+            first_seen_at: self.facts.first_seen_at,
+            changed_at: self.facts.changed_at,
+            values: self.values,
+            search: self.search,
+            text: self.text,
+            head_len: self.head_len,
+        }
+    }
+
+    /// The anchor for a place.
+    pub(super) fn anchor(&self, slot: u32) -> Arc<Anchor> {
+        let (name, folded) = (self.name.clone(), self.folded.clone());
+        Arc::new(Anchor { id: self.facts.id, kind: self.facts.kind, slot, name, folded })
+    }
+}
+
+/// The stored text after its opening brace and, where the kind has one, its state member. `None` when the text does not
+/// begin with the state, or is not on one line, as the stream of changes needs it.
+fn rest_of_body<'a>(body: &'a str, object: &Object) -> Option<&'a str> {
+    if memchr::memchr2(b'\n', b'\r', body.as_bytes()).is_some() {
+        return None;
+    }
+    let inner = body.strip_prefix('{').filter(|inner| inner.ends_with('}'))?;
+    let (Some(field), Some(word)) = (Object::state_field(object.kind()), object.state()) else { return Some(inner) };
+    let rest = inner.strip_prefix('"')?.strip_prefix(field)?.strip_prefix("\":\"")?.strip_prefix(word)?;
+    rest.strip_prefix('"').filter(|rest| rest.starts_with([',', '}']))
+}
+
+fn search_text(folded_name: &str, object: &Object) -> Box<str> {
+    let mut text = folded_name.to_owned();
+    for part in object.search_texts() {
+        if text.len() + part.len() >= SEARCH_MAX {
+            break;
+        }
+        text.push('\n');
+        text.push_str(&fold(part));
+    }
+    if text.len() > SEARCH_MAX {
+        text.truncate(text.floor_char_boundary(SEARCH_MAX));
+    }
+    text.into()
+}

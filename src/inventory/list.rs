@@ -1,0 +1,300 @@
+//! Answers to get, list and count.
+//!
+//! A page is found in one of three ways, whichever looks at fewest objects: by reading an order from where the last page
+//! ended until the page is full; by looking at all that an index offers for one of the filters and sorting that; or, when
+//! neither is at hand, by looking at everything. The first is given up when it has looked at as many as the second would.
+
+use std::cmp::Ordering;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::entry::{Entry, NameKey};
+use super::plan::{Candidates, Reader, after_prefix, name_place};
+use super::query::{Position, Query};
+use super::schema::FieldRef;
+use super::snapshot::Snapshot;
+use crate::authz::TenantScope;
+use crate::model::{ObjectId, Revision, Value};
+
+/// An object that was found, with the snapshot that it was found in.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) entry: Arc<Entry>,
+}
+
+impl Found {
+    /// The object.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The revision of the snapshot.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.snapshot.revision
+    }
+
+    /// The JSON object that is answered.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        let mut out = Vec::new();
+        self.entry.write_json(&self.snapshot.providers, &mut out);
+        out.into()
+    }
+
+    /// A strong `ETag`, with its quotes: equal only while the answered text is equal.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        let source = self.snapshot.providers.source(self.entry.source_id());
+        let observed_at = source.and_then(|status| status.observed_at()).map_or(0, |at| at.timestamp_micros());
+        let state = self.snapshot.providers.state(self.entry.source_id());
+        format!("\"{}.{state}.{observed_at:x}\"", self.entry.revision())
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The objects, in the asked order.
+    pub items: Vec<Arc<Entry>>,
+    /// What to hand in for the next page; absent on the last.
+    pub next_page_token: Option<String>,
+    /// The revision of the snapshot that was read: a watch from here misses nothing.
+    pub revision: Revision,
+    pub(super) snapshot: Arc<Snapshot>,
+}
+
+impl Page {
+    /// The whole answer: `{"items":[…],"next_page_token":…,"revision":"…"}`.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        let mut out = Vec::with_capacity(64 + self.items.len() * 1024);
+        out.extend_from_slice(b"{\"items\":[");
+        for (at, entry) in self.items.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            entry.write_json(&self.snapshot.providers, &mut out);
+        }
+        out.extend_from_slice(b"],\"next_page_token\":");
+        match &self.next_page_token {
+            // Its characters need no escaping.
+            Some(token) => out.extend_from_slice(format!("\"{token}\"").as_bytes()),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(format!(",\"revision\":\"{}\"}}", self.revision).as_bytes());
+        out.into()
+    }
+
+    /// The JSON objects that are answered, one by one.
+    #[must_use]
+    pub fn objects_json(&self) -> Vec<Bytes> {
+        let found = |entry: &Arc<Entry>| {
+            let mut out = Vec::new();
+            entry.write_json(&self.snapshot.providers, &mut out);
+            Bytes::from(out)
+        };
+        self.items.iter().map(found).collect()
+    }
+}
+
+/// The objects of a page, and where it ended if there are more.
+#[derive(Debug)]
+pub(super) struct Listing {
+    pub(super) items: Vec<Arc<Entry>>,
+    pub(super) last: Option<Position>,
+}
+
+impl Listing {
+    /// Finds a page. `Err` names the field whose order would spare looking at everything; with `look_at_all` it does so.
+    pub(super) fn run(
+        snapshot: &Snapshot,
+        scope: &TenantScope,
+        query: &Query,
+        after: Option<&Position>,
+        look_at_all: bool,
+    ) -> Result<Self, FieldRef> {
+        let reader = Reader::new(snapshot, scope, query);
+        let candidates = reader.narrowest();
+        let enough = candidates.as_ref().is_some_and(|candidates| candidates.len() <= reader.limits().gather_min);
+        if !enough {
+            let budget = candidates.as_ref().map_or(usize::MAX, Candidates::len);
+            if let Some(rows) = reader.scan(after, budget) {
+                return Ok(reader.page(rows));
+            }
+            let size = candidates.as_ref().map_or(reader.table.len(), Candidates::len);
+            if let Some(field) = query.sort().index_field()
+                && !look_at_all
+                && size >= reader.limits().order_min
+                && reader.table.order(field).is_none()
+            {
+                return Err(field);
+            }
+        }
+        let rows = match candidates {
+            Some(candidates) => {
+                let slots = candidates.slots();
+                reader.gather(slots.iter().filter_map(|slot| reader.table.at(*slot)), after)
+            }
+            None => reader.gather(reader.table.iter(), after),
+        };
+        Ok(reader.page(rows))
+    }
+
+    /// How many objects a query lets through.
+    pub(super) fn count(snapshot: &Snapshot, scope: &TenantScope, query: &Query) -> u64 {
+        let reader = Reader::new(snapshot, scope, query);
+        if let Some(count) = reader.known_count() {
+            return count as u64;
+        }
+        let mut count = 0;
+        reader.for_each(|_| count += 1);
+        count
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Every answer, in no order.
+    pub(super) fn for_each(&self, mut each: impl FnMut(&'a Arc<Entry>)) {
+        match self.narrowest() {
+            Some(candidates) => {
+                let slots = candidates.slots();
+                slots.iter().filter_map(|slot| self.table.at(*slot)).filter(|e| self.matches(e)).for_each(&mut each);
+            }
+            None => self.table.iter().filter(|entry| self.matches(entry)).for_each(&mut each),
+        }
+    }
+
+    /// The answers among some objects after a position: one more than the page holds, if there are that many, in order.
+    fn gather(&self, among: impl Iterator<Item = &'a Arc<Entry>>, after: Option<&Position>) -> Vec<&'a Arc<Entry>> {
+        let sort = self.query.sort();
+        let is_after = |entry: &Entry| after.is_none_or(|after| sort.is_after(entry, after, &self.view));
+        let rows = among.filter(|entry| self.matches(entry) && is_after(entry)).collect();
+        self.in_order(rows)
+    }
+
+    fn in_order(&self, mut rows: Vec<&'a Arc<Entry>>) -> Vec<&'a Arc<Entry>> {
+        let sort = self.query.sort();
+        let order = |a: &&Arc<Entry>, b: &&Arc<Entry>| sort.cmp(a, b, &self.view);
+        if rows.len() > self.query.limit() + 1 {
+            rows.select_nth_unstable_by(self.query.limit(), order);
+            rows.truncate(self.query.limit() + 1);
+        }
+        rows.sort_unstable_by(order);
+        rows
+    }
+
+    /// The answers after a position, read from the order of the first field, as [`Reader::gather`]. `None` when there is
+    /// no such order, or `budget` objects were looked at before the page was full.
+    fn scan(&self, after: Option<&Position>, budget: usize) -> Option<Vec<&'a Arc<Entry>>> {
+        let first = self.query.sort().first()?;
+        // In an order that goes on by other fields, those equal in the first are read together.
+        let exact = self.query.sort().is_index_order();
+        if first.field == FieldRef::Name {
+            let entries = self.by_name(after, exact, first.descending);
+            self.fill(entries, after, budget, exact, |entry| entry.anchor.name.clone())
+        } else {
+            let order = self.table.order(first.field)?;
+            let from = after.and_then(|after| after.values.first().map(|value| (value.clone(), after.id)));
+            let entries: Box<dyn Iterator<Item = &'a Arc<Entry>>> = if first.descending {
+                let to = from.map_or(Bound::Unbounded, |(value, id)| match exact {
+                    true => Bound::Excluded((value, id)),
+                    false => Bound::Included((value, ObjectId(uuid::Uuid::max()))),
+                });
+                let range = order.order.range((Bound::Unbounded, to)).rev();
+                Box::new(range.filter_map(|(_, slot)| self.table.at(*slot)))
+            } else {
+                let from = from.map_or(Bound::Unbounded, |(value, id)| match exact {
+                    true => Bound::Excluded((value, id)),
+                    false => Bound::Included((value, ObjectId(uuid::Uuid::nil()))),
+                });
+                let range = order.order.range((from, Bound::Unbounded));
+                Box::new(range.filter_map(|(_, slot)| self.table.at(*slot)))
+            };
+            self.fill(entries, after, budget, exact, |entry| first.field.own_value(entry))
+        }
+    }
+
+    /// The objects in the order of names, from a position on.
+    fn by_name(
+        &self,
+        after: Option<&Position>,
+        exact: bool,
+        descending: bool,
+    ) -> Box<dyn Iterator<Item = &'a Arc<Entry>> + 'a> {
+        let prefix = self.name_prefix();
+        let at = after.and_then(|after| match after.values.first() {
+            Some(Value::Text(name)) => Some((name.clone(), after.id)),
+            _ => None,
+        });
+        let names = self.table.by_name();
+        let table = self.table;
+        let entry = move |key: &NameKey| table.at(key.0.slot);
+        let nil = ObjectId(uuid::Uuid::nil());
+        if descending {
+            let to = match at {
+                Some((name, id)) if exact => Bound::Excluded(name_place(&name, id)),
+                Some((name, _)) => Bound::Included(name_place(&name, ObjectId(uuid::Uuid::max()))),
+                None => prefix
+                    .and_then(after_prefix)
+                    .map_or(Bound::Unbounded, |text| Bound::Excluded(NameKey::probe(&text, "", nil))),
+            };
+            let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.0.folded.starts_with(prefix));
+            Box::new(names.range((Bound::Unbounded, to)).rev().take_while(within).filter_map(entry))
+        } else {
+            let start = prefix.map(|prefix| NameKey::probe(prefix, "", nil));
+            let from = match at {
+                Some((name, id)) if exact => Bound::Excluded(name_place(&name, id)),
+                Some((name, _)) => Bound::Included(name_place(&name, nil)),
+                None => start.map_or(Bound::Unbounded, Bound::Included),
+            };
+            let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.0.folded.starts_with(prefix));
+            Box::new(names.range((from, Bound::Unbounded)).take_while(within).filter_map(entry))
+        }
+    }
+
+    /// Reads objects that come in the order of the first field until the page is full.
+    fn fill<K: PartialEq>(
+        &self,
+        entries: impl Iterator<Item = &'a Arc<Entry>>,
+        after: Option<&Position>,
+        budget: usize,
+        exact: bool,
+        first: impl Fn(&Entry) -> K,
+    ) -> Option<Vec<&'a Arc<Entry>>> {
+        let wanted = self.query.limit() + 1;
+        let mut rows = Vec::with_capacity(wanted);
+        let mut last_first = None;
+        for (looked_at, entry) in entries.enumerate() {
+            if looked_at >= budget {
+                return None;
+            }
+            if rows.len() >= wanted && (exact || last_first != Some(first(entry))) {
+                break;
+            }
+            if !self.matches(entry) {
+                continue;
+            }
+            if !exact {
+                if after.is_some_and(|after| !self.query.sort().is_after(entry, after, &self.view)) {
+                    continue;
+                }
+                last_first = Some(first(entry));
+            }
+            rows.push(entry);
+        }
+        Some(if exact { rows } else { self.in_order(rows) })
+    }
+
+    fn page(&self, mut rows: Vec<&'a Arc<Entry>>) -> Listing {
+        debug_assert!(rows.is_sorted_by(|a, b| self.query.sort().cmp(a, b, &self.view) == Ordering::Less));
+        let more = rows.len() > self.query.limit();
+        rows.truncate(self.query.limit());
+        let last = rows.last().filter(|_| more).map(|last| self.query.sort().position(last, &self.view));
+        Listing { items: rows.into_iter().cloned().collect(), last }
+    }
+}

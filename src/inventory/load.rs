@@ -1,0 +1,183 @@
+//! Filling the inventory from the store when the process starts.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread;
+
+use super::entry::{Draft, Facts, Owner};
+use super::feed::Inventory;
+use super::log::{Logged, LoggedOp, Rendered};
+use super::snapshot::Snapshot;
+use super::table::KindTable;
+use super::text::Interner;
+use crate::model::{Kind, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+
+/// Threads that read objects at most.
+const THREADS_MAX: usize = 8;
+
+/// An object as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredObject {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its kind.
+    pub kind: Kind,
+    /// The tenant that owns it.
+    pub tenant_id: TenantId,
+    /// The provider that it belongs to.
+    pub provider_id: ProviderId,
+    /// The source that tells of it.
+    pub source_id: SourceId,
+    /// The revision at which it last changed.
+    pub revision: Revision,
+    /// When the gateway first saw it.
+    pub created_at: Time,
+    /// When it last changed.
+    pub changed_at: Time,
+    /// Its stored text: a JSON object, with the state member first where the kind has one.
+    pub body: Box<str>,
+}
+
+/// What an entry of the change log did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOp {
+    /// The object is new or changed.
+    Put,
+    /// The object is gone.
+    Delete,
+}
+
+/// An entry of the change log, as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedChange {
+    /// Its place in the log.
+    pub revision: Revision,
+    /// The object.
+    pub id: ObjectId,
+    /// The object's kind.
+    pub kind: Kind,
+    /// The tenant that owned the object.
+    pub tenant_id: TenantId,
+    /// The provider that the object belongs to.
+    pub provider_id: ProviderId,
+    /// What happened.
+    pub op: LogOp,
+}
+
+/// A stored object that cannot be read. It is left out.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    /// The object.
+    pub id: ObjectId,
+    /// Its kind.
+    pub kind: Kind,
+    /// The provider that it belongs to.
+    pub provider_id: ProviderId,
+    /// What is wrong with its text.
+    pub reason: String,
+}
+
+/// What was loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadReport {
+    /// Objects in the inventory now.
+    pub object_count: usize,
+    /// Objects left out.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Fills an inventory. Objects come in portions of any size, so that not all of the stored texts are in memory at once.
+#[derive(Debug)]
+pub struct Loader {
+    inventory: Arc<Inventory>,
+    drafts: Vec<Vec<Draft>>,
+    interners: Vec<Interner>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Loader {
+    pub(super) fn new(inventory: Arc<Inventory>) -> Self {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+        Self {
+            inventory,
+            drafts: Kind::ALL.iter().map(|_| Vec::new()).collect(),
+            interners: (0..threads).map(|_| Interner::default()).collect(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// Takes a portion of the stored objects: a few thousand at once are best. Reads them on all cores; blocks.
+    pub fn add(&mut self, objects: Vec<StoredObject>) {
+        let share = objects.len().div_ceil(self.interners.len()).max(1);
+        let read: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = objects
+                .chunks(share)
+                .zip(&mut self.interners)
+                .map(|(objects, interner)| scope.spawn(move || objects.iter().map(|o| read(o, interner)).collect()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Vec::new())).collect()
+        });
+        for result in read.into_iter().flatten() {
+            match result {
+                Ok(draft) => self.drafts[draft.facts.kind.index()].push(draft),
+                Err(unreadable) => self.unreadable.push(unreadable),
+            }
+        }
+    }
+
+    /// Publishes what was taken. `log` is the tail of the change log in its order, `compacted_through` the last revision
+    /// that the log no longer holds, `revision` the newest revision of the store: all read in one transaction with the
+    /// objects. Blocks. Providers that were put before stay.
+    ///
+    /// Of the changes in `log` only their objects' newest versions are known, so a watcher that resumes from before the
+    /// restart is told of every object's newest version and of every deletion, and not of versions in between; nor is one
+    /// with a narrower scope told that an object was given away before the restart.
+    pub fn finish(mut self, log: &[LoggedChange], compacted_through: Revision, revision: Revision) -> LoadReport {
+        let mut writer = self.inventory.write();
+        let mut next = Snapshot::clone(&self.inventory.snapshot());
+        for kind in Kind::ALL {
+            let drafts = std::mem::take(&mut self.drafts[kind.index()]);
+            next.tables[kind.index()] = Arc::new(KindTable::build(*kind, drafts, &mut writer.owners));
+        }
+        next.log.restore(log.iter().map(logged), compacted_through);
+        next.revision = log.last().map_or(revision, |last| revision.max(last.revision)).max(compacted_through);
+        let object_count = next.tables.iter().map(|table| table.len()).sum();
+        self.inventory.publish(next, &writer);
+        self.inventory.set_loaded();
+        drop(writer);
+        LoadReport { object_count, unreadable: self.unreadable }
+    }
+}
+
+fn read(stored: &StoredObject, interner: &mut Interner) -> Result<Draft, Unreadable> {
+    let object = Object::from_json(stored.kind, stored.body.as_bytes()).map_err(|error| Unreadable {
+        id: stored.id,
+        kind: stored.kind,
+        provider_id: stored.provider_id,
+        reason: error.to_string(),
+    })?;
+    let facts = Facts {
+        id: stored.id,
+        kind: stored.kind,
+        owner: Owner { tenant_id: stored.tenant_id, provider_id: stored.provider_id, source_id: stored.source_id },
+        revision: stored.revision,
+        first_seen_at: stored.created_at,
+        changed_at: stored.changed_at,
+    };
+    Ok(Draft::new(facts, &stored.body, &object, interner))
+}
+
+fn logged(change: &LoggedChange) -> Logged {
+    Logged {
+        revision: change.revision,
+        id: change.id,
+        kind: change.kind,
+        provider_id: change.provider_id,
+        tenant_id: change.tenant_id,
+        from_tenant_id: None,
+        op: match change.op {
+            LogOp::Put => LoggedOp::Changed,
+            LogOp::Delete => LoggedOp::Deleted(Rendered::default()),
+        },
+    }
+}

@@ -1,0 +1,192 @@
+//! Providers and the state of their sources, as the read model keeps them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::SecondsFormat;
+
+use super::entry::{Entry, Owner};
+use super::log::Frame;
+use super::schema::UNTOLD;
+use crate::authz::TenantScope;
+use crate::model::{Provider, ProviderId, Source, SourceId, SourceState, Time};
+
+/// A provider with its JSON, which is serialized once.
+#[derive(Debug)]
+pub struct ProviderEntry {
+    provider: Provider,
+    frame: Frame,
+    version: u64,
+}
+
+impl ProviderEntry {
+    /// The provider.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// The JSON object that is answered.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        self.frame.data.clone()
+    }
+
+    /// The event that tells of it.
+    pub(super) fn frame(&self) -> Frame {
+        self.frame.clone()
+    }
+
+    /// Rises whenever any provider changes: tells a watcher what it has not told yet.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// What the answers need of a source's state, written once when it changes.
+#[derive(Debug)]
+pub(super) struct SourceStatus {
+    state: SourceState,
+    observed_at: Option<Time>,
+    /// `"provider_id":"…","source_id":"…","observed_at":…,"sync":"…"`.
+    text: Box<str>,
+}
+
+impl SourceStatus {
+    fn new(provider_id: ProviderId, source_id: SourceId, state: SourceState, observed_at: Option<Time>) -> Self {
+        Self { state, observed_at, text: source_text(provider_id, source_id, state, observed_at).into() }
+    }
+
+    fn of(source: &Source) -> Self {
+        Self::new(source.provider_id, source.id, source.sync.state, source.sync.observed_at)
+    }
+
+    pub(super) fn observed_at(&self) -> Option<Time> {
+        self.observed_at
+    }
+}
+
+fn source_text(provider: ProviderId, source: SourceId, state: SourceState, observed_at: Option<Time>) -> String {
+    let observed_at = observed_at.map_or_else(|| "null".to_owned(), |at| format!("\"{}\"", time_text(at)));
+    format!(r#""provider_id":"{provider}","source_id":"{source}","observed_at":{observed_at},"sync":"{state}""#)
+}
+
+/// An instant as the API writes it.
+pub(super) fn time_text(time: Time) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// The providers and the states of their sources. Replaced as a whole at every change of one of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProviderTable {
+    version: u64,
+    providers: BTreeMap<ProviderId, Arc<ProviderEntry>>,
+    sources: HashMap<SourceId, Arc<SourceStatus>>,
+}
+
+impl ProviderTable {
+    /// Takes a provider in. `false` when nothing differs from what is known.
+    pub(super) fn put(&mut self, provider: Provider) -> bool {
+        let known = self.providers.get(&provider.id);
+        if known.is_some_and(|known| known.provider == provider) {
+            return false;
+        }
+        if let Some(known) = known {
+            for source in &known.provider.sources {
+                self.sources.remove(&source.id);
+            }
+        }
+        for source in &provider.sources {
+            self.sources.insert(source.id, Arc::new(SourceStatus::of(source)));
+        }
+        let json = match serde_json::to_vec(&provider) {
+            Ok(json) => json,
+            Err(error) => {
+                tracing::error!(provider.id = %provider.id, %error, "a provider cannot be written as JSON");
+                return false;
+            }
+        };
+        let frame = Frame::new("provider", None, |out| out.extend_from_slice(&json));
+        self.version += 1;
+        self.providers.insert(provider.id, Arc::new(ProviderEntry { provider, frame, version: self.version }));
+        true
+    }
+
+    /// Takes a provider out. `false` when it is not known.
+    pub(super) fn remove(&mut self, id: ProviderId) -> bool {
+        let Some(known) = self.providers.remove(&id) else { return false };
+        for source in &known.provider.sources {
+            self.sources.remove(&source.id);
+        }
+        self.version += 1;
+        true
+    }
+
+    /// Rises with every change.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The visible providers.
+    pub(super) fn visible<'a>(&'a self, scope: &'a TenantScope) -> impl Iterator<Item = &'a Arc<ProviderEntry>> {
+        self.providers.values().filter(|entry| scope.sees(entry.provider.tenant_id))
+    }
+
+    /// One visible provider.
+    pub(super) fn get(&self, scope: &TenantScope, id: ProviderId) -> Option<&Arc<ProviderEntry>> {
+        self.providers.get(&id).filter(|entry| scope.sees(entry.provider.tenant_id))
+    }
+
+    /// The state of a source; absent when its provider was not put yet.
+    pub(super) fn source(&self, id: SourceId) -> Option<&Arc<SourceStatus>> {
+        self.sources.get(&id)
+    }
+
+    /// The state of a source as it is answered.
+    pub(super) fn state(&self, id: SourceId) -> SourceState {
+        self.sources.get(&id).map_or(UNTOLD, |status| status.state)
+    }
+
+    /// What an answer says of an object's source.
+    pub(super) fn write_source(&self, owner: &Owner, out: &mut Vec<u8>) {
+        match self.sources.get(&owner.source_id) {
+            Some(status) => out.extend_from_slice(status.text.as_bytes()),
+            None => out.extend_from_slice(source_text(owner.provider_id, owner.source_id, UNTOLD, None).as_bytes()),
+        }
+    }
+}
+
+/// Looks up the states of sources for one reader: objects that are read one after another mostly share a source.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    table: &'a ProviderTable,
+    last: RefCell<Option<(SourceId, Option<&'a SourceStatus>)>>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(table: &'a ProviderTable) -> Self {
+        Self { table, last: RefCell::new(None) }
+    }
+
+    fn status(&self, entry: &Entry) -> Option<&'a SourceStatus> {
+        let id = entry.source_id();
+        if let Some((last, status)) = *self.last.borrow()
+            && last == id
+        {
+            return status;
+        }
+        let status = self.table.source(id).map(Arc::as_ref);
+        self.last.replace(Some((id, status)));
+        status
+    }
+
+    pub(super) fn state(&self, entry: &Entry) -> SourceState {
+        self.status(entry).map_or(UNTOLD, |status| status.state)
+    }
+
+    pub(super) fn observed_at(&self, entry: &Entry) -> Option<Time> {
+        self.status(entry).and_then(|status| status.observed_at)
+    }
+}

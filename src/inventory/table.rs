@@ -1,0 +1,229 @@
+//! All objects of one kind, with their indexes: a persistent structure, of which a changed copy shares what is the same.
+
+use std::collections::HashMap as StdHashMap;
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdSet, Vector};
+
+use super::entry::{Draft, Entry, NameKey, Owner};
+use super::index::{EqualIndex, OrderIndex};
+use super::schema::{FieldRef, Schema};
+use crate::model::{Kind, ObjectId, Value};
+
+/// Orders kept besides that of names, at most. Each takes about 60 bytes an object.
+const ORDER_MAX: usize = 6;
+
+/// The indexes of equality that every kind has, before those of its declared fields.
+const TENANT: usize = 0;
+const PROVIDER: usize = 1;
+const SOURCE: usize = 2;
+const DECLARED: usize = 3;
+
+/// All objects of one kind.
+#[derive(Clone, Debug)]
+pub(super) struct KindTable {
+    schema: &'static Schema,
+    slots: Vector<Option<Arc<Entry>>>,
+    free: Vector<u32>,
+    by_id: HashMap<ObjectId, u32>,
+    by_name: OrdSet<NameKey>,
+    equal: Vec<EqualIndex>,
+    orders: Vec<OrderIndex>,
+}
+
+impl KindTable {
+    pub(super) fn new(kind: Kind) -> Self {
+        let schema = Schema::of(kind);
+        Self {
+            schema,
+            slots: Vector::new(),
+            free: Vector::new(),
+            by_id: HashMap::new(),
+            by_name: OrdSet::new(),
+            equal: vec![EqualIndex::default(); DECLARED + schema.indexed.len()],
+            orders: Vec::new(),
+        }
+    }
+
+    /// How many objects there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
+    pub(super) fn get(&self, id: ObjectId) -> Option<&Arc<Entry>> {
+        self.by_id.get(&id).and_then(|slot| self.at(*slot))
+    }
+
+    pub(super) fn slot(&self, id: ObjectId) -> Option<u32> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The object in a place.
+    pub(super) fn at(&self, slot: u32) -> Option<&Arc<Entry>> {
+        self.slots.get(slot as usize).and_then(Option::as_ref)
+    }
+
+    /// Every object, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.slots.iter().flatten()
+    }
+
+    /// The order of names.
+    pub(super) fn by_name(&self) -> &OrdSet<NameKey> {
+        &self.by_name
+    }
+
+    /// The order of a field, if it is kept.
+    pub(super) fn order(&self, field: FieldRef) -> Option<&OrderIndex> {
+        self.orders.iter().find(|order| order.field == field)
+    }
+
+    pub(super) fn tenants(&self) -> &EqualIndex {
+        &self.equal[TENANT]
+    }
+
+    pub(super) fn sources(&self) -> &EqualIndex {
+        &self.equal[SOURCE]
+    }
+
+    /// The index of equality of a field, if there is one. For the main state: of what was last told.
+    pub(super) fn equal(&self, field: FieldRef) -> Option<&EqualIndex> {
+        match field {
+            FieldRef::Provider => Some(&self.equal[PROVIDER]),
+            FieldRef::Source => Some(&self.equal[SOURCE]),
+            FieldRef::State(at) | FieldRef::Declared(at) => {
+                let place = self.schema.indexed.iter().position(|indexed| *indexed == at)?;
+                Some(&self.equal[DECLARED + place])
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes an object in, or its newer version. Answers with the version before and the one now.
+    pub(super) fn put(&mut self, draft: Draft, owner: Arc<Owner>) -> (Option<Arc<Entry>>, Arc<Entry>) {
+        let old = self.get(draft.facts.id).cloned();
+        let anchor = match &old {
+            Some(old) if old.anchor.name == draft.name => old.anchor.clone(),
+            Some(old) => {
+                self.by_name.remove(&NameKey(old.anchor.clone()));
+                let anchor = draft.anchor(old.anchor.slot);
+                self.by_name.insert(NameKey(anchor.clone()));
+                anchor
+            }
+            None => {
+                let slot = self.free.pop_back().unwrap_or_else(|| {
+                    self.slots.push_back(None);
+                    u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+                });
+                let anchor = draft.anchor(slot);
+                self.by_id.insert(anchor.id, slot);
+                self.by_name.insert(NameKey(anchor.clone()));
+                anchor
+            }
+        };
+        let entry = Arc::new(draft.place(anchor, owner));
+        self.reindex(old.as_deref(), Some(&entry), entry.anchor.slot);
+        self.slots.set(entry.anchor.slot as usize, Some(entry.clone()));
+        (old, entry)
+    }
+
+    /// Takes an object out, and answers with its last version.
+    pub(super) fn remove(&mut self, id: ObjectId) -> Option<Arc<Entry>> {
+        let slot = self.by_id.remove(&id)?;
+        let old = self.slots.set(slot as usize, None)?;
+        self.by_name.remove(&NameKey(old.anchor.clone()));
+        self.reindex(Some(&old), None, slot);
+        self.free.push_back(slot);
+        Some(old)
+    }
+
+    fn reindex(&mut self, old: Option<&Entry>, new: Option<&Entry>, slot: u32) {
+        let owner_keys = |entry: &Entry| {
+            [entry.owner.tenant_id.0, entry.owner.provider_id.0, entry.owner.source_id.0].map(Value::Id)
+        };
+        let (old_keys, new_keys) = (old.map(owner_keys), new.map(owner_keys));
+        for at in 0..DECLARED {
+            let (old, new) = (old_keys.as_ref().map(|keys| &keys[at]), new_keys.as_ref().map(|keys| &keys[at]));
+            replace(&mut self.equal[at], old, new, slot);
+        }
+        for (place, field) in self.schema.indexed.iter().enumerate() {
+            let (old, new) = (old.map(|entry| entry.declared(*field)), new.map(|entry| entry.declared(*field)));
+            replace(&mut self.equal[DECLARED + place], old, new, slot);
+        }
+        for order in &mut self.orders {
+            order.replace(old, new);
+        }
+    }
+
+    /// Keeps the order of a field from now on, giving up the one that was not used for longest if there are too many.
+    pub(super) fn keep_order(&mut self, field: FieldRef) {
+        if self.order(field).is_some() || !field.is_own() {
+            return;
+        }
+        if self.orders.len() >= ORDER_MAX
+            && let Some((oldest, _)) = self.orders.iter().enumerate().min_by_key(|(_, order)| order.used())
+        {
+            self.orders.swap_remove(oldest);
+        }
+        let order = OrderIndex::build(field, self.slots.iter().flatten());
+        self.orders.push(order);
+    }
+
+    /// A table of these objects, made at once. Of several with one id the last counts.
+    pub(super) fn build(kind: Kind, drafts: Vec<Draft>, owners: &mut Owners) -> Self {
+        let mut last: StdHashMap<ObjectId, usize> = StdHashMap::with_capacity(drafts.len());
+        for (at, draft) in drafts.iter().enumerate() {
+            last.insert(draft.facts.id, at);
+        }
+        let mut table = Self::new(kind);
+        let mut anchors = Vec::with_capacity(last.len());
+        for (at, draft) in drafts.into_iter().enumerate() {
+            if last.get(&draft.facts.id) != Some(&at) {
+                continue;
+            }
+            let slot = u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
+            let anchor = draft.anchor(slot);
+            let owner = owners.share(draft.facts.owner);
+            let entry = Arc::new(draft.place(anchor.clone(), owner));
+            table.by_id.insert(anchor.id, slot);
+            table.reindex(None, Some(&entry), slot);
+            table.slots.push_back(Some(entry));
+            anchors.push(NameKey(anchor));
+        }
+        anchors.sort_unstable();
+        table.by_name = anchors.into_iter().collect();
+        table
+    }
+}
+
+fn replace(index: &mut EqualIndex, old: Option<&Value>, new: Option<&Value>, slot: u32) {
+    if old == new {
+        return;
+    }
+    if let Some(old) = old {
+        index.remove(old, slot);
+    }
+    if let Some(new) = new {
+        index.insert(new, slot);
+    }
+}
+
+/// The owners of objects, each kept once.
+#[derive(Debug, Default)]
+pub(super) struct Owners(StdHashMap<Owner, Arc<Owner>>);
+
+impl Owners {
+    /// Above this many those that nobody uses are forgotten.
+    const KEEP_MAX: usize = 4096;
+
+    pub(super) fn share(&mut self, owner: Owner) -> Arc<Owner> {
+        if self.0.len() > Self::KEEP_MAX {
+            self.0.retain(|_, shared| Arc::strong_count(shared) > 1);
+        }
+        self.0.entry(owner).or_insert_with(|| Arc::new(owner)).clone()
+    }
+}

@@ -1,0 +1,337 @@
+//! From what a provider tells to committed rows and the read model, for all sources of one provider.
+//!
+//! Rows, change log, new ids, quarantine and the source's position are committed in one transaction; only then the read
+//! model gets the same changes. When the commit fails, what is kept in memory is thrown away and loaded from the store
+//! again, and every source of the provider reads everything anew: so nothing is lost and nothing is taken for stored that
+//! is not.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::identity::Identities;
+use super::journal::Journal;
+use super::view::{Effects, ReadObject, StoredRow, View, ViewError};
+use crate::model::provider::SourceIdentity;
+use crate::model::{HostId, Kind, Object, ObjectId, ProviderId, SourceId, Time};
+use crate::provider::{Event, Family, LoadReason};
+use crate::store::{self, Committed, ObserveBatch, PutObject, QuarantinePut, SourceUpdate};
+
+/// Rows read from the store at once when a view is built.
+const PAGE: u64 = 10_000;
+
+/// What the application of events came to.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// The platform said what it is.
+    pub(super) identity: Option<SourceIdentity>,
+    /// Loads that began, with the number of groups expected.
+    pub(super) began: Vec<(Family, LoadReason, Option<u64>)>,
+    /// Loads that ended.
+    pub(super) loaded: Vec<(Family, LoadReason)>,
+    /// Groups observed.
+    pub(super) observed: Vec<(Family, String)>,
+    /// Groups in which a comparison found a difference.
+    pub(super) differing: Vec<(Family, Arc<str>)>,
+    /// Everything up to here is known.
+    pub(super) caught_up: Option<Time>,
+    /// Rows written.
+    pub(super) written: usize,
+    /// How many groups of the source are in quarantine, if that changed.
+    pub(super) quarantined: Option<u64>,
+}
+
+/// Why events could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApplyError {
+    /// The platform's answer contradicts what is known.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// The database did not take it.
+    #[error("the changes of a source cannot be stored")]
+    Store(#[from] store::Error),
+    /// Another source's failure made the view start anew: this source must read everything again.
+    #[error("the provider's state was loaded anew")]
+    Renewed,
+}
+
+/// Writes for all sources of one provider.
+pub(super) struct Writer {
+    provider_id: ProviderId,
+    journal: Arc<Journal>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Rises when the view is loaded anew.
+    generation: u64,
+    sources: Vec<SourceId>,
+    loaded: Option<(View, Arc<Identities>)>,
+    quarantine: HashMap<SourceId, HashSet<(Family, String)>>,
+}
+
+/// A source's ticket to write with one loading of the view.
+#[derive(Clone)]
+pub(super) struct Ticket {
+    pub(super) source_id: SourceId,
+    pub(super) identities: Arc<Identities>,
+    generation: u64,
+}
+
+impl Writer {
+    pub(super) fn new(provider_id: ProviderId, sources: Vec<SourceId>, journal: Arc<Journal>) -> Self {
+        Self { provider_id, journal, state: Mutex::new(State { sources, ..State::default() }) }
+    }
+
+    /// What a source needs before it runs; loads what is stored of the provider when that was not done yet.
+    pub(super) async fn ticket(&self, source_id: SourceId) -> Result<Ticket, store::Error> {
+        let mut state = self.state.lock().await;
+        let identities = match &state.loaded {
+            Some((_, identities)) => Arc::clone(identities),
+            None => self.load(&mut state).await?,
+        };
+        Ok(Ticket { source_id, identities, generation: state.generation })
+    }
+
+    async fn load(&self, state: &mut State) -> Result<Arc<Identities>, store::Error> {
+        let system = self.journal.store().system("load what is known of a provider");
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = system.observed_page(self.provider_id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            rows.extend(page.into_iter().map(|row| StoredRow {
+                source_id: row.source_id,
+                kind: row.kind,
+                family: Family::parse(&row.family).unwrap_or(Family::Core),
+                group_key: row.group_key,
+                id: row.id,
+                hash: row.hash,
+            }));
+        }
+        let mut known = Vec::new();
+        let mut after = None;
+        loop {
+            let page = system.identities_page(self.provider_id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            known.extend(page.into_iter().map(|row| (row.kind, row.key, row.id)));
+        }
+        state.quarantine.clear();
+        for row in system.quarantine(self.provider_id).await? {
+            let family = Family::parse(&row.family).unwrap_or(Family::Core);
+            state.quarantine.entry(row.source_id).or_default().insert((family, row.group_key));
+        }
+        let identities = Arc::new(Identities::new(known));
+        state.generation += 1;
+        state.loaded = Some((View::new(state.sources.iter().copied(), rows), Arc::clone(&identities)));
+        Ok(identities)
+    }
+
+    /// Applies events of one source, in order, and commits what they change.
+    pub(super) async fn apply(&self, ticket: &Ticket, events: Vec<Event>) -> Result<Applied, ApplyError> {
+        let source = ticket.source_id;
+        self.change(ticket, source, |view, read, effects| {
+            let mut applied = Applied::default();
+            let mut cursor = None;
+            for event in events {
+                if let Event::CaughtUp { cursor: position, .. } = &event {
+                    cursor.clone_from(position);
+                }
+                one(view, source, event, read, effects, &mut applied)?;
+            }
+            let update = SourceUpdate {
+                identity: applied.identity.clone(),
+                cursor,
+                contact_at: applied.caught_up,
+                loaded: effects.loaded.iter().any(|(family, _)| *family == Family::Core),
+            };
+            Ok((applied, update))
+        })
+        .await
+    }
+
+    /// A source could not be reached: what others let go of does not wait for it.
+    pub(super) async fn source_failed(&self, ticket: &Ticket) -> Result<(), ApplyError> {
+        let source = ticket.source_id;
+        self.change(ticket, source, |view, _, effects| {
+            view.source_failed(source, effects);
+            Ok((Applied::default(), SourceUpdate::default()))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// An administrator took `removed` away. What others of the provider tell too stays.
+    pub(super) async fn source_removed(&self, removed: SourceId) -> Result<(), ApplyError> {
+        let Some(staying) = self.state.lock().await.sources.first().copied() else { return Ok(()) };
+        let ticket = self.ticket(staying).await?;
+        self.change(&ticket, staying, |view, read, effects| {
+            view.source_removed(removed, read, effects);
+            Ok((Applied::default(), SourceUpdate::default()))
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Notes on a host of this provider under which ids other providers know the same machine.
+    pub(super) async fn host_known_as(&self, host: HostId, others: &[HostId]) -> Result<(), ApplyError> {
+        let Some(source_id) = self.state.lock().await.sources.first().copied() else { return Ok(()) };
+        let ticket = self.ticket(source_id).await?;
+        self.change(&ticket, source_id, |view, read, effects| {
+            if let Some(Object::Host(mut stored)) = read(Kind::Host, host.into())
+                && stored.also_known_as != others
+            {
+                stored.also_known_as = others.to_vec();
+                view.amend(host.into(), Object::Host(stored), effects);
+            }
+            Ok((Applied::default(), SourceUpdate::default()))
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn change(
+        &self,
+        ticket: &Ticket,
+        source_id: SourceId,
+        plan: impl FnOnce(&mut View, ReadObject<'_>, &mut Effects) -> Result<(Applied, SourceUpdate), ViewError>,
+    ) -> Result<Applied, ApplyError> {
+        let mut guard = self.state.lock().await;
+        let state = &mut *guard;
+        if state.generation != ticket.generation {
+            return Err(ApplyError::Renewed);
+        }
+        let Some((view, identities)) = &mut state.loaded else { return Err(ApplyError::Renewed) };
+        let inventory = self.journal.inventory();
+        let read = move |kind: Kind, id: ObjectId| inventory.stored_object(kind, id);
+        let mut effects =
+            Effects { known_as: self.journal.duplicates().of_provider(self.provider_id), ..Effects::default() };
+        let planned = plan(view, &read, &mut effects);
+        let (mut applied, update) = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                // The view went half the way: it no longer says what is stored.
+                state.loaded = None;
+                return Err(error.into());
+            }
+        };
+        view.settle(&mut effects);
+        applied.loaded.append(&mut effects.loaded);
+        applied.differing.append(&mut effects.differing);
+        let unsaved = identities.take_unsaved();
+        if effects.is_empty() && unsaved.is_empty() && update.is_empty() {
+            return Ok(applied);
+        }
+        let batch = batch(self.provider_id, source_id, unsaved, &mut effects, update, identities);
+        match self.journal.commit(&batch, &effects.puts).await {
+            Ok(committed) => {
+                applied.written = committed.puts.len() + committed.deleted.len();
+                if !committed.refused.is_empty() {
+                    view.forget_hashes(committed.refused.iter().map(|refused| refused.id));
+                }
+                applied.quarantined = note_quarantine(state, source_id, &batch, &committed);
+                Ok(applied)
+            }
+            Err(error) => {
+                state.loaded = None;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// Applies one event to the view.
+fn one(
+    view: &mut View,
+    source: SourceId,
+    event: Event,
+    read: ReadObject<'_>,
+    effects: &mut Effects,
+    applied: &mut Applied,
+) -> Result<(), ViewError> {
+    match event {
+        Event::Connected(identity) => applied.identity = Some(identity),
+        Event::LoadBegan { family, reason, expected } => {
+            view.load_began(source, family, reason);
+            applied.began.push((family, reason, expected));
+        }
+        Event::Observed(groups) => {
+            for group in groups {
+                applied.observed.push((group.family, group.key.clone()));
+                view.observed(source, group, read, effects);
+            }
+        }
+        Event::Gone { family, keys } => {
+            for key in keys {
+                view.gone(source, family, &key, read, effects);
+                applied.observed.push((family, key));
+            }
+        }
+        Event::Quarantined { family, key, kind, reason } => {
+            tracing::warn!(%source, %kind, key, reason, "an object cannot be taken over and is left out");
+            view.quarantined(source, family, &key, kind, reason, effects);
+        }
+        Event::LoadEnded { family } => view.load_ended(source, family, read, effects)?,
+        Event::CaughtUp { at, .. } => applied.caught_up = Some(at),
+    }
+    Ok(())
+}
+
+fn batch(
+    provider_id: ProviderId,
+    source_id: SourceId,
+    unsaved: Vec<(Kind, String, ObjectId)>,
+    effects: &mut Effects,
+    update: SourceUpdate,
+    identities: &Identities,
+) -> ObserveBatch {
+    let puts = effects.puts.iter().map(|put| PutObject {
+        id: put.id,
+        source_id: Some(put.source_id),
+        kind: put.object.kind(),
+        family: put.family.as_str(),
+        group_key: put.group_key.to_string(),
+        key: put.key.clone().or_else(|| identities.key_of(put.object.kind(), put.id)).unwrap_or_default(),
+        body: Arc::clone(&put.body),
+        hash: put.hash,
+    });
+    let quarantine = effects.quarantined.drain(..).map(|(family, group_key, kind, reason)| QuarantinePut {
+        family: family.as_str(),
+        group_key,
+        kind,
+        reason,
+    });
+    ObserveBatch {
+        provider_id,
+        source_id,
+        identities: unsaved,
+        puts: puts.collect(),
+        deletes: effects.deletes.iter().map(|(id, _)| *id).collect(),
+        quarantine: quarantine.collect(),
+        released: effects.released.drain(..).map(|(family, key)| (family.as_str(), key)).collect(),
+        source: update,
+    }
+}
+
+/// Keeps count of a source's quarantine; gives the count when it changed.
+fn note_quarantine(state: &mut State, source: SourceId, batch: &ObserveBatch, committed: &Committed) -> Option<u64> {
+    let groups = state.quarantine.entry(source).or_default();
+    let before = groups.len();
+    for put in &batch.quarantine {
+        groups.extend(Family::parse(put.family).map(|family| (family, put.group_key.clone())));
+    }
+    for refused in &committed.refused {
+        let put = &batch.puts[refused.index];
+        groups.extend(Family::parse(put.family).map(|family| (family, put.group_key.clone())));
+    }
+    for (family, key) in &batch.released {
+        if let Some(family) = Family::parse(family) {
+            groups.remove(&(family, key.clone()));
+        }
+    }
+    (groups.len() != before).then_some(groups.len() as u64)
+}
