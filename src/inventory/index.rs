@@ -25,19 +25,11 @@ impl Slots {
     /// From here on a set is cheaper to change than a list.
     const FEW_MAX: usize = 32;
 
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn for_each(&self, each: impl FnMut(u32)) {
         match self {
-            Slots::One(_) => 1,
-            Slots::Few(slots) => slots.len(),
-            Slots::Many(slots) => slots.len(),
-        }
-    }
-
-    pub(super) fn collect_into(&self, out: &mut Vec<u32>) {
-        match self {
-            Slots::One(slot) => out.push(*slot),
-            Slots::Few(slots) => out.extend_from_slice(slots),
-            Slots::Many(slots) => out.extend(slots.iter()),
+            Slots::One(slot) => std::iter::once(*slot).for_each(each),
+            Slots::Few(slots) => slots.iter().copied().for_each(each),
+            Slots::Many(slots) => slots.iter().copied().for_each(each),
         }
     }
 

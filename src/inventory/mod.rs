@@ -8,6 +8,8 @@
 //!
 //! [`TenantScope`]: crate::authz::TenantScope
 
+mod bits;
+mod column;
 mod entry;
 mod feed;
 mod index;

@@ -179,6 +179,7 @@ mod tests {
         for kind in Kind::ALL {
             let schema = Schema::of(*kind);
             assert_eq!(schema.kind, *kind);
+            assert!(schema.fields.len() <= 64, "an entry has one bit for each field");
             for spec in &schema.fields {
                 assert!(common_fields().iter().all(|common| common.name != spec.name), "{kind}: {}", spec.name);
             }
