@@ -8,7 +8,7 @@ use super::status::{ProviderTable, write_time};
 use super::text::{Interner, fold};
 use crate::model::{Kind, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time, Value};
 
-/// Longest text that the full-text search looks through, bytes.
+/// Longest text that the full-text search looks through, bytes; a longer name is there all the same.
 const SEARCH_MAX: usize = 1024;
 
 /// Whom an object belongs to. Shared by all objects of a source.
@@ -53,7 +53,12 @@ impl NameKey {
 impl Ord for NameKey {
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (&self.anchor, &other.anchor);
-        a.folded.cmp(&b.folded).then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id))
+        // Names that repeat mostly share their text.
+        let names = match Arc::ptr_eq(&a.name, &b.name) {
+            true => Ordering::Equal,
+            false => a.folded.cmp(&b.folded).then_with(|| a.name.cmp(&b.name)),
+        };
+        names.then_with(|| a.id.cmp(&b.id))
     }
 }
 
@@ -300,9 +305,6 @@ fn search_text(folded_name: &str, object: &Object) -> Box<str> {
         }
         text.push('\n');
         text.push_str(&fold(part));
-    }
-    if text.len() > SEARCH_MAX {
-        text.truncate(text.floor_char_boundary(SEARCH_MAX));
     }
     text.into()
 }

@@ -126,6 +126,7 @@ impl Listing {
             if let Some(field) = query.sort().index_field()
                 && !look_at_all
                 && reader.candidate_count() >= reader.limits().order_min
+                && reader.is_order_true(field)
             {
                 return Err(field);
             }
@@ -178,7 +179,7 @@ impl<'a> Reader<'a> {
             let slots = self.by_name(after, exact, first.descending);
             Some(self.fill(slots, after, exact, |entry| entry.anchor.name.clone()))
         } else {
-            let order = self.table.order(first.field)?;
+            let order = self.table.order(first.field).filter(|order| self.is_order_true(order.field))?;
             let from = after.and_then(|after| after.values.first().map(|value| (value.clone(), after.id)));
             let slots: Box<dyn Iterator<Item = u32>> = if first.descending {
                 let to = from.map_or(Bound::Unbounded, |(value, id)| match exact {

@@ -25,6 +25,7 @@ mod status;
 mod summary;
 mod table;
 mod text;
+mod threads;
 mod token;
 mod watch;
 

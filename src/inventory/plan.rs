@@ -118,6 +118,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether the order kept of a field is that of the answers: for the main state only while every source is trusted.
+    pub(super) fn is_order_true(&self, field: FieldRef) -> bool {
+        let is_trusted = |source: &Value| match source {
+            Value::Id(id) => self.snapshot.providers.state(SourceId(*id)).is_trustworthy(),
+            _ => false,
+        };
+        !matches!(field, FieldRef::State(_)) || self.table.sources().iter().all(|(source, _)| is_trusted(source))
+    }
+
     pub(super) fn limits(&self) -> PlanLimits {
         self.snapshot.limits
     }

@@ -82,9 +82,10 @@ impl FieldRef {
         }
     }
 
-    /// Whether the value changes only when the object does: then an index can keep its order.
+    /// Whether the value changes only when the object does: then an index can keep its order. That of the main state is
+    /// kept as it was last told.
     pub(super) const fn is_own(self) -> bool {
-        !matches!(self, FieldRef::Sync | FieldRef::ObservedAt | FieldRef::State(_))
+        !matches!(self, FieldRef::Sync | FieldRef::ObservedAt)
     }
 
     /// The value of a field for which [`FieldRef::is_own`] holds.

@@ -1,5 +1,7 @@
 //! All objects of one kind, with their indexes: a persistent structure, of which a changed copy shares what is the same.
 
+mod build;
+
 use std::collections::HashMap as StdHashMap;
 use std::sync::Arc;
 
@@ -171,9 +173,7 @@ impl KindTable {
     }
 
     fn reindex(&mut self, old: Option<&Entry>, new: Option<&Entry>, slot: u32) {
-        let owner_keys = |entry: &Entry| {
-            [entry.owner.tenant_id.0, entry.owner.provider_id.0, entry.owner.source_id.0].map(Value::Id)
-        };
+        let owner_keys = |entry: &Entry| [TENANT, PROVIDER, SOURCE].map(|at| owner_key(entry, at));
         let (old_keys, new_keys) = (old.map(owner_keys), new.map(owner_keys));
         for at in 0..DECLARED {
             let (old, new) = (old_keys.as_ref().map(|keys| &keys[at]), new_keys.as_ref().map(|keys| &keys[at]));
@@ -201,34 +201,14 @@ impl KindTable {
         let order = OrderIndex::build(field, self.slots.iter().flatten());
         self.orders.push(order);
     }
+}
 
-    /// A table of these objects, made at once. Of several with one id the last counts.
-    pub(super) fn build(kind: Kind, drafts: Vec<Draft>, owners: &mut Owners) -> Self {
-        let mut last: StdHashMap<ObjectId, usize> = StdHashMap::with_capacity(drafts.len());
-        for (at, draft) in drafts.iter().enumerate() {
-            last.insert(draft.facts.id, at);
-        }
-        let mut table = Self::new(kind);
-        let mut anchors = Vec::with_capacity(last.len());
-        for (at, draft) in drafts.into_iter().enumerate() {
-            if last.get(&draft.facts.id) != Some(&at) {
-                continue;
-            }
-            let slot = u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
-            let anchor = draft.anchor(slot);
-            let owner = owners.share(draft.facts.owner);
-            table.search.set(slot, &draft.search);
-            let entry = Arc::new(draft.place(anchor.clone(), owner));
-            table.by_id.insert(anchor.id, slot);
-            table.reindex(None, Some(&entry), slot);
-            table.slots.push_back(Some(entry));
-            anchors.push(NameKey::new(&anchor));
-        }
-        table.search.shrink();
-        anchors.sort_unstable();
-        table.by_name = anchors.into_iter().collect();
-        table
-    }
+fn owner_key(entry: &Entry, at: usize) -> Value {
+    Value::Id(match at {
+        TENANT => entry.owner.tenant_id.0,
+        PROVIDER => entry.owner.provider_id.0,
+        _ => entry.owner.source_id.0,
+    })
 }
 
 fn replace(index: &mut EqualIndex, old: Option<&Value>, new: Option<&Value>, slot: u32) {
