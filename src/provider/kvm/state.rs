@@ -444,3 +444,7 @@ fn hash(group: &Group) -> blake3::Hash {
     }
     hasher.finalize()
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;
