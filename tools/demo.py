@@ -28,7 +28,7 @@ PREFERRED = "127.0.0.1:8480"
 # Providers that earlier demonstrations added. Their simulator is gone, so they are removed and added anew.
 DEMO_PROVIDERS = ("demo-vcenter", "demo-kvm")
 READY_WITHIN_S = 60
-LIVE_WITHIN_S = 60
+LIVE_WITHIN_S = 45
 
 
 class Child:
@@ -83,10 +83,10 @@ class Gateway:
         self.password = password
         self.token = None
         self.log_path = os.path.join(project.RUN, "gateway.log")
-        env = project.environment(SPANDREL_ADMIN_PASSWORD=password)
-        with open(self.log_path, "ab") as log:
+        env = project.environment(SPANDREL_ADMIN_PASSWORD=password, NO_COLOR="1")
+        with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [program, "serve", "--data", os.path.join(project.RUN, "data"), "--listen", address],
+                [program, "serve", "--data-directory", os.path.join(project.RUN, "data"), "--listen", address],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=project.ROOT, env=env, start_new_session=True,
                 preexec_fn=labkit.die_with_parent(signal.SIGTERM))
 
@@ -247,8 +247,8 @@ class Demonstration:
             self.children.append(lab)
         report = vcenter.report()
         gateway.must("POST", "/v1/providers", {
-            "name": "demo-vcenter", "kind": "vsphere", "url": report["url"], "username": report["username"],
-            "password": report["password"], "thumbprint_sha256": report["thumbprint_sha256"]})
+            "name": "demo-vcenter", "kind": "vsphere", "endpoints": [report["url"]], "username": report["username"],
+            "password": report["password"], "trust": {"thumbprint_sha256": report["thumbprint_sha256"]}})
         self.hints.append(f"vCenter   {report['url']}  (simulated; {arguments.vms} machines)")
         self._add_kvm(gateway, lab)
 
@@ -261,7 +261,7 @@ class Demonstration:
                 self.left_out += report["left_out"]
             except DevError as error:
                 self.left_out.append(f"the private KVM host ({error}); libvirt's own test driver stands in for it")
-        gateway.must("POST", "/v1/providers", {"name": "demo-kvm", "kind": "kvm", "hosts": [{"uri": uri}]})
+        gateway.must("POST", "/v1/providers", {"name": "demo-kvm", "kind": "kvm", "endpoints": [uri]})
         self.hints.append(f"KVM       {uri}")
 
     def stop(self):
@@ -301,7 +301,8 @@ def welcome(gateway, password_line, demonstration):
         say(f"  {hint}")
     for thing in demonstration.left_out:
         say(f"  left out  {thing}")
-    say(f"  API       {gateway.url}/v1/openapi.json    log  .local/run/gateway.log")
+    say(f"  API       {gateway.url}/docs")
+    say("  log       .local/run/gateway.log")
     say()
     program = os.path.join(".local", "bin", "spandrel")
     say("Try, in another terminal:")

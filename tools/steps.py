@@ -6,16 +6,13 @@ and at the very end `N passed, N failed`, added up from what the test runners th
 
 import os
 import re
-import shutil
 import subprocess
-import threading
 import time
 
-from tools import project
+from tools import progress, project
 from tools.project import DevError, paint, say
 
 TAIL_LINES = 120
-STILL_RUNNING_EVERY_S = 60
 
 # The runners' own closing lines: cargo test, go test -v, Python's unittest.
 _CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.M)
@@ -51,14 +48,14 @@ class Steps:
         os.makedirs(project.LOGS, exist_ok=True)
         log_path = os.path.join(project.LOGS, f"{self.command}-{self.count:02}-{re.sub(r'[^a-z0-9]+', '-', name.lower())}.log")
         began = time.monotonic()
-        self._line(f"{name} …")
+        progress.line(f"    {name} …")
         with open(log_path, "wb") as log:
             try:
                 process = subprocess.Popen(command, cwd=cwd, env=env or project.environment(), stdin=subprocess.DEVNULL,
                                            stdout=log, stderr=subprocess.STDOUT)
             except OSError as error:
                 raise DevError(f"{command[0]} cannot be started: {error}") from error
-            self._wait(process, name, log_path, began)
+            progress.wait(process, name, log_path)
         with open(log_path, encoding="utf-8", errors="replace") as log:
             text = log.read()
         passed, failed = count_tests(text)
@@ -94,54 +91,8 @@ class Steps:
 
     def _finish(self, name, began, fault, tests):
         mark = paint("✗", "31;1") if fault else paint("✓", "32")
-        self._line("")
+        progress.line("")
         say(f"  {mark} {name}  {time.monotonic() - began:.1f} s{tests}" + (f"  {fault}" if fault else ""))
-
-    @staticmethod
-    def _line(text):
-        """The line that is overwritten while a step runs; only where there is a terminal."""
-        if project.ON_TERMINAL:
-            width = shutil.get_terminal_size().columns - 1
-            print("\r\033[K" + text[:width], end="", flush=True)
-
-    def _wait(self, process, name, log_path, began):
-        """Waits for the end; shows how long it takes and the log's last line."""
-        done = threading.Event()
-
-        def watch():
-            said = began
-            while not done.wait(0.5):
-                now = time.monotonic()
-                if project.ON_TERMINAL:
-                    self._line(f"    {name} … {now - began:.0f} s  {_last_line(log_path)}")
-                elif now - said >= STILL_RUNNING_EVERY_S:
-                    said = now
-                    say(f"    {name} … {now - began:.0f} s  {_last_line(log_path)[:100]}")
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
-            process.wait()
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
-        finally:
-            done.set()
-            thread.join()
-
-
-def _last_line(path):
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.path.getsize(path) - 2000))
-            lines = file.read().decode(errors="replace").split("\n")
-    except OSError:
-        return ""
-    for line in reversed(lines):
-        if line.strip():
-            return line.strip()
-    return ""
 
 
 def _tail(text):

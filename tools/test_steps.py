@@ -79,6 +79,35 @@ class Choosing(unittest.TestCase):
                 self.assertEqual(install.go(), "/wheel")
             self.assertIn("1.19.8, too old", wheel.call_args.args[2])
 
+    def test_without_root_the_command_for_an_administrator_is_said(self):
+        lacks = [("build", "no-such-package", lambda: False, "it is needed here")]
+        said = io.StringIO()
+        with mock.patch.object(install, "PACKAGES", lacks), mock.patch.object(os, "getuid", return_value=1000), \
+                contextlib.redirect_stdout(said), self.assertRaises(project.DevError) as raised:
+            install.system_packages({"build"})
+        self.assertIn("apt-get install --no-install-recommends no-such-package", str(raised.exception))
+        self.assertIn("it is needed here", said.getvalue())
+
+    def test_what_is_there_is_left_alone(self):
+        there = [("build", "anything", lambda: True, "why"), ("lab", "other", lambda: False, "not asked for")]
+        with mock.patch.object(install, "PACKAGES", there), mock.patch.object(install, "_apt") as apt:
+            install.system_packages({"build"})
+        apt.assert_not_called()
+
+    def test_services_are_held_back_and_an_own_policy_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "policy-rc.d")
+            with mock.patch.object(install._NoServices, "path", path):
+                with install._NoServices():
+                    self.assertTrue(os.access(path, os.X_OK))
+                self.assertFalse(os.path.exists(path))
+                with open(path, "w", encoding="ascii") as file:
+                    file.write("the administrator's")
+                with install._NoServices():
+                    pass
+                with open(path, encoding="ascii") as file:
+                    self.assertEqual(file.read(), "the administrator's")
+
     def test_a_changed_source_changes_the_key(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "a.go")

@@ -134,7 +134,9 @@ fn noun(kind: Kind) -> Command {
         .after_help(help::noun(kind));
     Verb::augment_subcommands(command)
         .mut_subcommand("list", |list| {
-            list.alias("ls").after_help(help::list(kind)).after_long_help(help::list(kind) + "\n\n" + &help::fields(kind))
+            list.alias("ls")
+                .after_help(help::list(kind))
+                .after_long_help(help::list(kind) + "\n\n" + &help::fields(kind))
         })
         .mut_subcommand("get", |get| get.alias("show").after_help(help::get(kind)))
         .mut_subcommand("count", |count| {
@@ -230,9 +232,9 @@ async fn get(kind: Kind, args: GetArgs, session: &mut Session) -> Result<(), Fai
             let text = args.output.structured(&document)?;
             session.terminal.line(&text)
         }
-        Format::Name => {
-            objects.iter().try_for_each(|object| session.terminal.line(&harmless(object["name"].as_str().unwrap_or("-"))))
-        }
+        Format::Name => objects
+            .iter()
+            .try_for_each(|object| session.terminal.line(&harmless(object["name"].as_str().unwrap_or("-")))),
         Format::Table | Format::Wide => {
             for (index, object) in objects.iter().enumerate() {
                 if index > 0 {
@@ -274,8 +276,7 @@ async fn describe(kind: Kind, object: &Value, wide: bool, session: &mut Session)
         if value == Cell::none() && !wide {
             continue;
         }
-        let label = name.strip_suffix("_ids").or_else(|| name.strip_suffix("_id")).unwrap_or(name);
-        rows.push(vec![Cell::toned(&label.replace('_', " "), Tone::Quiet), value]);
+        rows.push(vec![Cell::toned(&label(name), Tone::Quiet), value]);
     }
     if wide {
         for (name, value) in object["native"].as_object().into_iter().flatten() {
@@ -286,6 +287,12 @@ async fn describe(kind: Kind, object: &Value, wide: bool, session: &mut Session)
     }
     let look = Look::of(&session.terminal, false, !wide);
     Ok(draw(&["FIELD".to_owned(), "VALUE".to_owned()], rows, look))
+}
+
+/// A field's name for people: a reference is told by name, a unit in the value.
+fn label(field: &str) -> String {
+    let stem = ["_ids", "_id", "_bytes", "_mib", "_mhz"].iter().find_map(|end| field.strip_suffix(end));
+    stem.unwrap_or(field).replace('_', " ")
 }
 
 async fn count(kind: Kind, args: CountArgs, session: &mut Session) -> Result<(), Failure> {

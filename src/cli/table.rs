@@ -69,12 +69,16 @@ pub(crate) fn draw(headers: &[String], rows: Vec<Vec<Cell>>, look: Look) -> Stri
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
-    let right: Vec<bool> =
-        (0..headers.len()).map(|column| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.right))).collect();
+    let right: Vec<bool> = (0..headers.len())
+        .map(|column| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.right)))
+        .collect();
     if look.headers {
-        let mut header = Row::from(headers.iter().zip(&right).map(|(name, right)| {
-            aligned(TableCell::new(name).add_attribute(Attribute::Bold), *right)
-        }));
+        let mut header = Row::from(
+            headers
+                .iter()
+                .zip(&right)
+                .map(|(name, right)| aligned(TableCell::new(name).add_attribute(Attribute::Bold), *right)),
+        );
         header.max_height(1);
         table.set_header(header);
     }
@@ -115,7 +119,12 @@ mod tests {
     fn rows() -> Vec<Vec<Cell>> {
         vec![
             vec![Cell::text("web-1"), Cell::state("running"), Cell::number("8 GiB".into()), Cell::text("10.0.0.5")],
-            vec![Cell::text("a machine with a long name"), Cell::state("stopped"), Cell::number("512 MiB".into()), Cell::none()],
+            vec![
+                Cell::text("a machine with a long name"),
+                Cell::state("stopped"),
+                Cell::number("512 MiB".into()),
+                Cell::none(),
+            ],
         ]
     }
 
@@ -127,7 +136,11 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_numbers_stand_to_the_right() {
-        insta::assert_snapshot!(draw(&headers(), rows(), PLAIN), @r"");
+        insta::assert_snapshot!(draw(&headers(), rows(), PLAIN), @r"
+        NAME                        STATE     MEMORY  ADDRESSES
+        web-1                       running    8 GiB  10.0.0.5
+        a machine with a long name  stopped  512 MiB  -
+        ");
     }
 
     #[test]
@@ -135,7 +148,11 @@ mod tests {
         let text = draw(&headers(), rows(), Look { width: Some(40), ..PLAIN });
         assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
         assert_eq!(text.lines().count(), 3, "{text}");
-        insta::assert_snapshot!(text, @r"");
+        insta::assert_snapshot!(text, @r"
+        NAME         STATE     MEMORY  ADDRESSES
+        web-1        running    8 GiB  10.0.0.5
+        a machine…   stopped  512 MiB  -
+        ");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::entry::{Draft, Facts, Owner};
 use super::list::{Found, Listing, Page};
 use super::load::Loader;
 use super::log::{Logged, LoggedOp, Rendered};
+use super::plan::PlanLimits;
 use super::query::{Query, QueryError, SearchQuery, SummaryQuery};
 use super::schema::FieldRef;
 use super::search::{SearchPage, search};
@@ -94,7 +95,11 @@ impl Inventory {
     /// An empty inventory that is not loaded yet. `key` authenticates page tokens.
     #[must_use]
     pub fn new(config: InventoryConfig, key: TokenKey) -> Arc<Self> {
-        let empty = Snapshot::new(config.log_max, config.version_max);
+        Self::with_limits(config, PlanLimits::default(), key)
+    }
+
+    pub(super) fn with_limits(config: InventoryConfig, limits: PlanLimits, key: TokenKey) -> Arc<Self> {
+        let empty = Snapshot::new(&config, limits);
         Arc::new(Self {
             config,
             key,
@@ -144,7 +149,7 @@ impl Inventory {
                 apply_one(&mut next, change, &mut writer);
                 next.revision = change.revision;
             } else if !next.log.knows(change.revision) {
-                return Err(OutOfOrder { given: change.revision, newest: next.revision });
+                return Err(OutOfOrder { given: change.revision, newest: self.revision() });
             }
         }
         let revision = next.revision;
@@ -283,6 +288,12 @@ impl Inventory {
     pub fn shut_down(&self) {
         self.closed.store(true, Ordering::Release);
         self.published.send_modify(|count| *count += 1);
+    }
+
+    /// How many watches there are. For metrics.
+    #[must_use]
+    pub fn watch_count(&self) -> usize {
+        self.published.receiver_count()
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -11,17 +11,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::entry::{Entry, NameKey};
-use super::plan::{Candidates, Reader, name_place};
+use super::plan::{Candidates, Reader, after_prefix, name_place};
 use super::query::{Position, Query};
 use super::schema::FieldRef;
 use super::snapshot::Snapshot;
 use crate::authz::TenantScope;
 use crate::model::{ObjectId, Revision, Value};
-
-/// Up to this many candidates of an index are looked at without trying an order first.
-const GATHER_MIN: usize = 256;
-/// From this many objects on it is worth keeping the order of a field that a list was sorted by.
-const ORDER_MIN: usize = 2048;
 
 /// An object that was found, with the snapshot that it was found in.
 #[derive(Clone, Debug)]
@@ -125,7 +120,7 @@ impl Listing {
     ) -> Result<Self, FieldRef> {
         let reader = Reader::new(snapshot, scope, query);
         let candidates = reader.narrowest();
-        let enough = candidates.as_ref().is_some_and(|candidates| candidates.len() <= GATHER_MIN);
+        let enough = candidates.as_ref().is_some_and(|candidates| candidates.len() <= reader.limits().gather_min);
         if !enough {
             let budget = candidates.as_ref().map_or(usize::MAX, Candidates::len);
             if let Some(rows) = reader.scan(after, budget) {
@@ -134,7 +129,7 @@ impl Listing {
             let size = candidates.as_ref().map_or(reader.table.len(), Candidates::len);
             if let Some(field) = query.sort().index_field()
                 && !look_at_all
-                && size >= ORDER_MIN
+                && size >= reader.limits().order_min
                 && reader.table.order(field).is_none()
             {
                 return Err(field);
@@ -239,25 +234,18 @@ impl<'a> Reader<'a> {
         let names = self.table.by_name();
         let table = self.table;
         let entry = move |key: &NameKey| table.at(key.0.slot);
+        let nil = ObjectId(uuid::Uuid::nil());
         if descending {
             let to = match at {
                 Some((name, id)) if exact => Bound::Excluded(name_place(&name, id)),
                 Some((name, _)) => Bound::Included(name_place(&name, ObjectId(uuid::Uuid::max()))),
-                None => Bound::Unbounded,
+                None => prefix
+                    .and_then(after_prefix)
+                    .map_or(Bound::Unbounded, |text| Bound::Excluded(NameKey::probe(&text, "", nil))),
             };
-            let from = match prefix {
-                Some(prefix) => Bound::Included(NameKey::probe(prefix, "", ObjectId(uuid::Uuid::nil()))),
-                None => Bound::Unbounded,
-            };
-            if let (Bound::Included(from), Bound::Included(to) | Bound::Excluded(to)) = (&from, &to)
-                && from > to
-            {
-                return Box::new(std::iter::empty());
-            }
-            let beyond = move |key: &&NameKey| prefix.is_some_and(|prefix| !key.0.folded.starts_with(prefix));
-            Box::new(names.range((from, to)).rev().skip_while(beyond).filter_map(entry))
+            let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.0.folded.starts_with(prefix));
+            Box::new(names.range((Bound::Unbounded, to)).rev().take_while(within).filter_map(entry))
         } else {
-            let nil = ObjectId(uuid::Uuid::nil());
             let start = prefix.map(|prefix| NameKey::probe(prefix, "", nil));
             let from = match at {
                 Some((name, id)) if exact => Bound::Excluded(name_place(&name, id)),

@@ -26,6 +26,9 @@ mod text;
 mod token;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use entry::Entry;
 pub use feed::{Inventory, InventoryConfig, OutOfOrder, TooLate};
 pub use list::{Found, Page};

@@ -13,8 +13,22 @@ use super::text::fold;
 use crate::authz::TenantScope;
 use crate::model::{ObjectId, SourceId, Value};
 
-/// Objects that a range of names is followed for before it is given up as too wide to help.
-const NAME_RANGE_MAX: usize = 10_000;
+/// Where one way to find a page becomes better than another: found by measuring.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlanLimits {
+    /// Up to this many candidates of an index are looked at without trying an order first.
+    pub(super) gather_min: usize,
+    /// From this many objects on it is worth keeping the order of a field that a list was sorted by.
+    pub(super) order_min: usize,
+    /// Objects that a range of names is followed for before it is given up as too wide to help.
+    pub(super) name_range_max: usize,
+}
+
+impl Default for PlanLimits {
+    fn default() -> Self {
+        Self { gather_min: 256, order_min: 2048, name_range_max: 10_000 }
+    }
+}
 
 /// A query about to be answered from a snapshot.
 pub(super) struct Reader<'a> {
@@ -58,6 +72,10 @@ impl<'a> Reader<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, scope: &'a TenantScope, query: &'a Query) -> Self {
         let table = snapshot.table(query.kind());
         Self { table, query, scope, view: View::new(&snapshot.providers), snapshot }
+    }
+
+    pub(super) fn limits(&self) -> PlanLimits {
+        self.snapshot.limits
     }
 
     /// Whether an object is an answer.
@@ -139,9 +157,10 @@ impl<'a> Reader<'a> {
     }
 
     fn of_names(&self, prefix: &str) -> Option<Candidates<'a>> {
+        let max = self.limits().name_range_max;
         let within = self.names_from(prefix).take_while(|key| key.0.folded.starts_with(prefix));
-        let single: Vec<u32> = within.take(NAME_RANGE_MAX + 1).map(|key| key.0.slot).collect();
-        (single.len() <= NAME_RANGE_MAX).then(|| Candidates { single, ..Candidates::default() })
+        let single: Vec<u32> = within.take(max + 1).map(|key| key.0.slot).collect();
+        (single.len() <= max).then(|| Candidates { single, ..Candidates::default() })
     }
 
     fn names_from(&self, folded: &str) -> impl Iterator<Item = &'a NameKey> + use<'a> {
@@ -177,7 +196,41 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The first text in the order of folded texts that comes after all that begin with `prefix`; `None` when there is none.
+pub(super) fn after_prefix(prefix: &str) -> Option<String> {
+    let mut text = prefix.to_owned();
+    while let Some(last) = text.pop() {
+        // The characters have a gap where UTF-16 has its surrogates.
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(last) + 1) };
+        if let Some(next) = next {
+            text.push(next);
+            return Some(text);
+        }
+    }
+    None
+}
+
 /// The place in the order of names at which a text would stand.
 pub(super) fn name_place(name: &str, id: ObjectId) -> NameKey {
     NameKey::probe(&fold(name), name, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after_prefix;
+
+    #[test]
+    fn what_comes_after_a_prefix() {
+        let check = |prefix: &str, expected: Option<&str>| {
+            let after = after_prefix(prefix);
+            assert_eq!(after.as_deref(), expected);
+            let longest = format!("{prefix}\u{10ffff}\u{10ffff}");
+            assert!(after.is_none_or(|after| longest < after && *prefix < *after));
+        };
+        check("web", Some("wec"));
+        check("", None);
+        check("a\u{10ffff}", Some("b"));
+        check("\u{10ffff}", None);
+        check("\u{d7ff}", Some("\u{e000}"));
+    }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::entry::Entry;
+use super::feed::InventoryConfig;
 use super::log::Log;
+use super::plan::PlanLimits;
 use super::status::ProviderTable;
 use super::table::KindTable;
 use crate::model::{Kind, ObjectId, Revision};
@@ -15,15 +17,17 @@ pub struct Snapshot {
     pub(super) tables: Vec<Arc<KindTable>>,
     pub(super) providers: Arc<ProviderTable>,
     pub(super) log: Log,
+    pub(super) limits: PlanLimits,
 }
 
 impl Snapshot {
-    pub(super) fn new(log_max: usize, version_max: usize) -> Self {
+    pub(super) fn new(config: &InventoryConfig, limits: PlanLimits) -> Self {
         Self {
             revision: Revision(0),
             tables: Kind::ALL.iter().map(|kind| Arc::new(KindTable::new(*kind))).collect(),
             providers: Arc::default(),
-            log: Log::new(log_max, version_max),
+            log: Log::new(config.log_max, config.version_max),
+            limits,
         }
     }
 

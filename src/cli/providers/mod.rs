@@ -24,16 +24,24 @@ pub use wait::WaitArgs;
 #[derive(Clone, Debug, Subcommand)]
 pub enum ProviderCommand {
     /// List them.
-    #[command(visible_alias = "ls", after_help = "Examples:\n  spandrel provider list\n  spandrel provider list -o wide\n  spandrel provider list -o name")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:\n  spandrel provider list\n  spandrel provider list -o wide\n  spandrel provider list -o name"
+    )]
     List(ListOutput),
     /// Show one: its endpoints, and how true what is shown of each is.
-    #[command(alias = "show", after_help = "Examples:\n  spandrel provider get lab\n  spandrel provider get lab -o yaml")]
+    #[command(
+        alias = "show",
+        after_help = "Examples:\n  spandrel provider get lab\n  spandrel provider get lab -o yaml"
+    )]
     Get(OneArgs),
     /// Join a vCenter, an ESXi or KVM hosts.
     #[command(subcommand, arg_required_else_help = true)]
     Add(AddCommand),
     /// Test the connection of one, step by step. Nothing is changed.
-    #[command(after_help = "Examples:\n  spandrel provider test lab\n\nTo test before adding: spandrel provider add … --dry-run")]
+    #[command(
+        after_help = "Examples:\n  spandrel provider test lab\n\nTo test before adding: spandrel provider add … --dry-run"
+    )]
     Test(OneArgs),
     /// Trust the certificate that a provider presents.
     #[command(after_help = TRUST_HELP)]
@@ -48,7 +56,10 @@ pub enum ProviderCommand {
     #[command(after_help = "Examples:\n  spandrel provider disable lab")]
     Disable(NameArgs),
     /// Part from a provider. Its objects go from the inventory; nothing is done to the platform.
-    #[command(alias = "rm", after_help = "Examples:\n  spandrel provider remove lab\n  spandrel provider remove lab --yes --wait")]
+    #[command(
+        alias = "rm",
+        after_help = "Examples:\n  spandrel provider remove lab\n  spandrel provider remove lab --yes --wait"
+    )]
     Remove(RemoveArgs),
     /// Read everything of a provider again.
     #[command(after_help = "Examples:\n  spandrel provider resync lab --wait")]
@@ -223,8 +234,10 @@ fn tell_report(report: &Value, format: Format, trust: &str, session: &mut Sessio
             })
             .collect();
         let headers = ["CHECK", "RESULT", "MESSAGE"].map(str::to_owned);
-        let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-        session.terminal.line(&text)?;
+        if !checks.is_empty() {
+            let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
+            session.terminal.line(&text)?;
+        }
         if let Some(product) = view::product(&report["identity"]) {
             session.terminal.line(&format!("It is {}.", harmless(&product)))?;
         }

@@ -1,0 +1,67 @@
+//! The simulator as a test partner. It is the program of `tests/simulator/`; its path comes from `SPANDREL_SIMULATOR` or is
+//! `.local/bin/simulator` in the workspace. Without it the tests fail: nothing is skipped.
+
+#![allow(dead_code)]
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value as Json;
+use vsphere::{Client, Config, Credentials, Trust};
+
+/// A running simulator. It ends when this is dropped, or when this process ends in whatever way: its standard input closes.
+pub struct Simulator {
+    child: Child,
+    ready: Json,
+}
+
+impl Simulator {
+    pub fn start(arguments: &[&str]) -> Self {
+        let path = std::env::var_os("SPANDREL_SIMULATOR")
+            .map(PathBuf::from)
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.local/bin/simulator"));
+        let mut child = Command::new(&path)
+            .args(["serve", "--listen", "127.0.0.1:0", "--username", "user@vsphere.local", "--password", "s3cret<&>"])
+            .args(arguments)
+            .arg("--exit-with-stdin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("the simulator {} cannot be started: {error}", path.display()));
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("its standard output");
+        BufReader::new(stdout).read_line(&mut line).expect("the simulator's first line");
+        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("not ready: {error}: {line}"));
+        Self { child, ready }
+    }
+
+    pub fn text(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap_or_else(|| panic!("the simulator does not say its {name}"))
+    }
+
+    pub fn untrusting(&self) -> Config {
+        Config::new(self.text("url")).expect("its address")
+    }
+
+    pub fn config(&self) -> Config {
+        let thumbprint = self.text("thumbprint_sha256").parse().expect("its thumbprint");
+        self.untrusting().trust(Trust::Thumbprint(thumbprint))
+    }
+
+    pub fn credentials(&self) -> Credentials {
+        Credentials::new(self.text("username"), self.text("password").to_owned())
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::connect(&self.config(), self.credentials()).await.expect("connects")
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
