@@ -54,7 +54,9 @@ pub fn provider(source: SourceId, tenant_id: TenantId, state: SourceState) -> Pr
         name: format!("provider-{}", source.0.as_u128()),
         kind: ProviderKind::Kvm,
         enabled: true,
+        removing: false,
         username: None,
+        has_password: false,
         trust: Trust::default(),
         sources: vec![Source {
             id: source,
