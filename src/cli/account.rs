@@ -12,7 +12,7 @@ use super::names::items;
 use super::output::{Format, ListOutput};
 use super::password::{Asking, two_from_stdin};
 use super::session::Session;
-use super::table::{Cell, Look, draw};
+use super::table::{Cell, print};
 use super::terminal::harmless;
 
 /// What can be done with one's own API tokens.
@@ -106,8 +106,7 @@ async fn list(output: ListOutput, session: &mut Session) -> Result<(), Failure> 
                 items(&body).iter().map(|token| columns.iter().map(|column| cell(token, column)).collect()).collect();
             let headers: Vec<String> = columns.iter().map(|column| column.replace('_', " ").to_uppercase()).collect();
             let cut = output.output == Format::Table;
-            let text = draw(&headers, rows, Look::of(&session.terminal, !output.no_headers, cut));
-            session.terminal.line(&text)
+            print(&mut session.terminal, &headers, rows, !output.no_headers, cut)
         }
     }
 }

@@ -1,11 +1,11 @@
 //! How a password gets in: a pipe, a variable or a prompt. Never the command line, which every process can read.
 
 use std::env;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
 use secrecy::SecretString;
 
-use super::failure::Failure;
+use super::failure::{EXIT_INTERRUPTED, Failure};
 use super::terminal::Terminal;
 
 /// A password longer than this is a file that was piped in by mistake.
@@ -42,8 +42,11 @@ impl Asking<'_> {
         }
         let prompt = self.prompt.to_owned();
         blocking(move || {
-            let password = rpassword::prompt_password(prompt)
-                .map_err(|error| Failure::failed(format!("The password cannot be read: {error}.")))?;
+            let password = rpassword::prompt_password(prompt).map_err(|error| match error.kind() {
+                // Ctrl-C at the prompt, which puts the terminal back by itself.
+                io::ErrorKind::Interrupted => Failure::Said(EXIT_INTERRUPTED),
+                _ => Failure::failed(format!("The password cannot be read: {error}.")),
+            })?;
             not_empty(password)
         })
         .await

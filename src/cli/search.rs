@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::names::{Directory, items, kind, pair};
 use super::output::Format;
 use super::session::Session;
-use super::table::{Cell, Look, draw};
+use super::table::{Cell, print};
 use super::terminal::harmless;
 use crate::model::Kind;
 
@@ -59,8 +59,7 @@ pub(crate) async fn run(args: SearchArgs, session: &mut Session) -> Result<(), F
             let rows = found.iter().map(|item| row(item, &directory)).collect();
             let headers = ["KIND", "NAME", "PROVIDER", "ID"].map(str::to_owned);
             let cut = args.output == Format::Table;
-            let text = draw(&headers, rows, Look::of(&session.terminal, !args.no_headers, cut));
-            session.terminal.line(&text)?;
+            print(&mut session.terminal, &headers, rows, !args.no_headers, cut)?;
             if body["truncated"] == true {
                 session.terminal.note(&format!("The first {} are shown. --limit N shows more.", found.len()));
             }

@@ -14,7 +14,7 @@ use super::names::{self, items};
 use super::output::{Format, ListOutput};
 use super::password::confirm;
 use super::session::Session;
-use super::table::{Cell, Look, draw};
+use super::table::{Cell, print};
 use super::terminal::{Tone, harmless};
 pub use edit::{AddCommand, EditArgs, TrustArgs};
 pub(crate) use view::{overall, source_line};
@@ -181,8 +181,7 @@ async fn list(output: ListOutput, session: &mut Session) -> Result<(), Failure> 
                 .map(|provider| columns.iter().map(|column| view::cell(provider, column, now)).collect())
                 .collect();
             let headers: Vec<String> = columns.iter().map(|column| column.replace('_', " ").to_uppercase()).collect();
-            let text = draw(&headers, rows, Look::of(&session.terminal, !output.no_headers, !wide));
-            session.terminal.line(&text)
+            print(&mut session.terminal, &headers, rows, !output.no_headers, !wide)
         }
     }
 }
@@ -235,8 +234,7 @@ fn tell_report(report: &Value, format: Format, trust: &str, session: &mut Sessio
             .collect();
         let headers = ["CHECK", "RESULT", "MESSAGE"].map(str::to_owned);
         if !checks.is_empty() {
-            let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-            session.terminal.line(&text)?;
+            print(&mut session.terminal, &headers, rows, true, false)?;
         }
         if let Some(product) = view::product(&report["identity"]) {
             session.terminal.line(&format!("It is {}.", harmless(&product)))?;
@@ -306,8 +304,7 @@ async fn quarantine(args: OneArgs, session: &mut Session) -> Result<(), Failure>
         })
         .collect();
     let headers = ["KIND", "KEY", "SINCE", "REASON"].map(str::to_owned);
-    let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-    session.terminal.line(&text)
+    print(&mut session.terminal, &headers, rows, true, false)
 }
 
 async fn capabilities(args: OneArgs, session: &mut Session) -> Result<(), Failure> {
@@ -329,6 +326,5 @@ async fn capabilities(args: OneArgs, session: &mut Session) -> Result<(), Failur
         })
         .collect();
     let headers = ["CAPABILITY", "SUPPORTED", "NOTE"].map(str::to_owned);
-    let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-    session.terminal.line(&text)
+    print(&mut session.terminal, &headers, rows, true, false)
 }

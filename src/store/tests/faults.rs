@@ -106,7 +106,7 @@ async fn readers_of_sqlite_cannot_write() {
 async fn connections_that_the_server_ends_are_replaced() {
     let fx = Fixture::postgres().await;
     let (provider, source) = fx.provider("vc").await;
-    let Pools::Postgres(pool) = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
+    let Pools::Postgres { pool, .. } = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
     let kill = || AssertSqlSafe(format!("{KILL} AND pid <> pg_backend_pid()"));
     for _ in 0..3 {
         pool.execute(kill()).await.unwrap();
@@ -128,7 +128,7 @@ async fn connections_that_the_server_ends_are_replaced() {
 async fn connections_to_a_server_that_became_read_only_are_discarded() {
     let fx = Fixture::postgres().await;
     let (provider, source) = fx.provider("vc").await;
-    let Pools::Postgres(pool) = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
+    let Pools::Postgres { pool, .. } = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
     let mut connection = pool.acquire().await.unwrap();
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
     // What a pooled connection looks like whose server was demoted.
@@ -155,7 +155,7 @@ async fn a_read_only_server_is_refused_at_the_start_and_told_of_later() {
     fx.sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     let error = Store::open(&fx.url, fx.keyring(), fx.clock.clone()).await.err().expect("it is refused");
     assert!(matches!(error, Error::ReadOnly { .. }) && error.is_unavailable(), "{error:?}");
-    let Pools::Postgres(pool) = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
+    let Pools::Postgres { pool, .. } = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
     // The others, then the one that asks: the next ones are made by the new rule.
     pool.execute(AssertSqlSafe(format!("{KILL} AND pid <> pg_backend_pid()"))).await.unwrap();
     pool.execute(KILL).await.expect_err("it is ended itself");
@@ -171,7 +171,7 @@ async fn no_statement_is_named_on_the_server() {
     let (provider, source) = fx.provider("vc").await;
     fx.system().observe(&full_batch(provider, source)).await.unwrap();
     picture(&fx).await;
-    let Pools::Postgres(pool) = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
+    let Pools::Postgres { pool, .. } = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
     let row = pool.fetch_one(sqlx::raw_sql("SELECT count(*)::text FROM pg_prepared_statements")).await.unwrap();
     assert_eq!(sqlx::Row::get::<String, _>(&row, 0), "0");
 }

@@ -1,7 +1,8 @@
 //! The tests of the store, each on both databases.
 //!
 //! A PostgreSQL cluster is started once per run by `tests/lab/postgres.py` and ends with this process; where it cannot be
-//! started the tests fail. Every test has a database of its own.
+//! started the tests fail. Every test has a database of its own. `SPANDREL_TEST_POSTGRES_URL` names another server, or a
+//! PgBouncer before one, whose user may create databases.
 
 mod faults;
 mod keys;
@@ -60,12 +61,15 @@ pub(super) struct Fixture {
     pub(super) folder: TempDir,
 }
 
-static CLUSTER: OnceLock<(Child, String)> = OnceLock::new();
+static CLUSTER: OnceLock<(Option<Child>, String)> = OnceLock::new();
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// The URL of the cluster's first database.
 fn cluster() -> &'static str {
     let (_, url) = CLUSTER.get_or_init(|| {
+        if let Ok(url) = std::env::var("SPANDREL_TEST_POSTGRES_URL") {
+            return (None, url);
+        }
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/postgres.py");
         let mut child = Command::new("python3")
             .arg(script)
@@ -78,7 +82,7 @@ fn cluster() -> &'static str {
         let stdout = child.stdout.take().expect("it was piped");
         BufReader::new(stdout).read_line(&mut line).expect("the cluster's line can be read");
         let answer: serde_json::Value = serde_json::from_str(&line).expect("PostgreSQL starts; see the message above");
-        (child, answer["url"].as_str().expect("a url").to_owned())
+        (Some(child), answer["url"].as_str().expect("a url").to_owned())
     });
     url
 }
@@ -86,8 +90,9 @@ fn cluster() -> &'static str {
 /// Makes a database in the cluster.
 pub(super) async fn new_postgres_database() -> String {
     let url = tokio::task::spawn_blocking(cluster).await.expect("the cluster starts");
-    let name = format!("t{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-    let mut connection = PgConnection::connect(url).await.expect("the cluster answers");
+    let name = format!("t{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
+    let options = db::postgres_options(url.parse().expect("a url"));
+    let mut connection = PgConnection::connect_with(&options).await.expect("the cluster answers");
     connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database can be made");
     connection.close().await.expect("it closes");
     let (server, _) = url.rsplit_once('/').expect("the url has a database");

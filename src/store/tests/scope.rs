@@ -67,7 +67,7 @@ async fn row_security_stands_behind_the_doors() {
     assert!(error.await.unwrap_err().to_string().contains("row-level security"));
     drop(tx);
 
-    let Pools::Postgres(pool) = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
+    let Pools::Postgres { pool, .. } = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM object").fetch_one(pool).await.unwrap();
     assert_eq!(count, 0, "a transaction that does not say for whom");
 }

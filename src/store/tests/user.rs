@@ -74,7 +74,7 @@ on_both! {
         assert!(system.token_authenticate(&[9; 32]).await.unwrap().is_none());
         let listed: Vec<_> = me.tokens(None).await.unwrap().iter().map(|token| token.id).collect();
         assert_eq!(listed, [api.id, session.id], "newest first, only the own");
-        assert_eq!(me.tokens(Some(TokenKind::Api)).await.unwrap(), [api.clone()]);
+        assert_eq!(me.tokens(Some(TokenKind::Api)).await.unwrap(), std::slice::from_ref(&api));
 
         // When it was used is written down by the sweep, and survives.
         let used = fx.clock.now();
