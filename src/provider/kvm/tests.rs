@@ -89,14 +89,14 @@ impl Followed {
                 for group in groups {
                     let shared: BTreeSet<_> = group.members.iter().map(|member| member.shared_by).collect();
                     assert_eq!(shared.len(), 1, "the members of {} are shared alike", group.key);
-                    self.seen.iter_mut().for_each(|seen| drop(seen.insert(group.key.clone())));
+                    self.seen.as_mut().map(|seen| seen.insert(group.key.clone()));
                     self.quarantine.remove(&group.key);
                     self.groups.insert(group.key.clone(), group);
                 }
             }
             Event::Gone { keys, .. } => keys.iter().for_each(|key| drop(self.groups.remove(key))),
             Event::Quarantined { key, reason, .. } => {
-                self.seen.iter_mut().for_each(|seen| drop(seen.insert(key.clone())));
+                self.seen.as_mut().map(|seen| seen.insert(key.clone()));
                 self.quarantine.insert(key, reason);
             }
             Event::LoadEnded { .. } => {
