@@ -66,6 +66,7 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     let options = AppOptions {
         session_lifetime: TimeDelta::hours(i64::try_from(config.server.session_h)?),
         watchers_max: config.server.watchers_max,
+        ..AppOptions::default()
     };
     let control = Arc::new(Control(Arc::clone(&sync)));
     let app =

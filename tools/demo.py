@@ -28,7 +28,7 @@ PREFERRED = "127.0.0.1:8480"
 # Providers that earlier demonstrations added. Their simulator is gone, so they are removed and added anew.
 DEMO_PROVIDERS = ("demo-vcenter", "demo-kvm")
 READY_WITHIN_S = 60
-LIVE_WITHIN_S = 60
+LIVE_WITHIN_S = 45
 
 
 class Child:
@@ -83,10 +83,10 @@ class Gateway:
         self.password = password
         self.token = None
         self.log_path = os.path.join(project.RUN, "gateway.log")
-        env = project.environment(SPANDREL_ADMIN_PASSWORD=password)
-        with open(self.log_path, "ab") as log:
+        env = project.environment(SPANDREL_ADMIN_PASSWORD=password, NO_COLOR="1")
+        with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [program, "serve", "--data", os.path.join(project.RUN, "data"), "--listen", address],
+                [program, "serve", "--data-directory", os.path.join(project.RUN, "data"), "--listen", address],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=project.ROOT, env=env, start_new_session=True,
                 preexec_fn=labkit.die_with_parent(signal.SIGTERM))
 

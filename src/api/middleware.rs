@@ -117,7 +117,8 @@ fn known_method(method: &Method) -> &'static str {
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let sane = |id: &&str| {
-        (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        (1..=128).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
     given.filter(sane).map_or_else(|| hex::encode(rand::random::<[u8; 16]>()), str::to_owned)
 }
@@ -169,7 +170,8 @@ pub(super) async fn limit_time(limit: Duration, request: Request, next: Next) ->
         Ok(response) => response,
         Err(_) => {
             tracing::warn!(limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX), "request timed out");
-            Problem::new(ProblemType::TimedOut, format!("It was not done within {} s.", limit.as_secs())).into_response()
+            Problem::new(ProblemType::TimedOut, format!("It was not done within {} s.", limit.as_secs()))
+                .into_response()
         }
     }
 }
@@ -189,7 +191,10 @@ pub(super) async fn unknown_route() -> Problem {
 
 /// What is answered to a method that a path does not have.
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(ProblemType::MethodNotAllowed, "The address does not have this method; the header `Allow` names those that it has.")
+    Problem::new(
+        ProblemType::MethodNotAllowed,
+        "The address does not have this method; the header `Allow` names those that it has.",
+    )
 }
 
 #[cfg(test)]

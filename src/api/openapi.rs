@@ -8,10 +8,11 @@ use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr};
+use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::ProblemType;
+use super::v1::nouns_doc;
 use super::{Api, Routes};
-use utoipa_axum::router::OpenApiRouter;
 
 const DESCRIPTION: &str = "\
 One live inventory of VMware and KVM machines.
@@ -37,7 +38,8 @@ pub fn openapi() -> String {
 /// The description.
 pub(super) fn document() -> OpenApi {
     let Routes { public, quick, slow, endless } = Routes::new();
-    let routes: OpenApiRouter<Api> = OpenApiRouter::with_openapi(head()).merge(public).merge(quick).merge(slow).merge(endless);
+    let routes: OpenApiRouter<Api> =
+        OpenApiRouter::with_openapi(head()).merge(public).merge(quick).merge(slow).merge(endless);
     let mut document = routes.into_openapi();
     for item in document.paths.paths.values_mut() {
         operations(item).for_each(|operation| {
@@ -46,12 +48,18 @@ pub(super) fn document() -> OpenApi {
             operation.responses.responses.entry("default".to_owned()).or_insert(problem);
         });
     }
+    if let Some(components) = &mut document.components {
+        // Merging leaves parameters out.
+        components.parameters.extend(nouns_doc::parameters().map(|(key, parameter)| (key, parameter.into())));
+    }
     document
 }
 
 /// The operations of a path.
 pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete].into_iter().filter_map(Option::as_mut)
+    [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete]
+        .into_iter()
+        .filter_map(Option::as_mut)
 }
 
 fn head() -> OpenApi {
@@ -97,7 +105,10 @@ fn problem_schema() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("What went wrong, and how to mend it."))
-        .property("type", text("What kind of problem it is, for programs: the address of its page.").enum_values(Some(types)))
+        .property(
+            "type",
+            text("What kind of problem it is, for programs: the address of its page.").enum_values(Some(types)),
+        )
         .property("title", text("The same for every occurrence."))
         .property("status", ObjectBuilder::new().schema_type(Type::Integer).description(Some("The HTTP status.")))
         .property("detail", text("What is wrong with this request, and how to mend it."))
@@ -105,7 +116,12 @@ fn problem_schema() -> ObjectBuilder {
         .property("request_id", text("By which it is found in the gateway's log."))
         .property("field", text("The parameter, header, or member of the body that is wrong."))
         .property("pointer", text("The JSON pointer of that member."))
-        .property("allowed", utoipa::openapi::schema::ArrayBuilder::new().items(text("A word.")).description(Some("What would be accepted there.")))
+        .property(
+            "allowed",
+            utoipa::openapi::schema::ArrayBuilder::new()
+                .items(text("A word."))
+                .description(Some("What would be accepted there.")),
+        )
         .required("type")
         .required("title")
         .required("status")

@@ -49,8 +49,9 @@ async fn problems() -> Response {
 }
 
 async fn problem(Path(slug): Path<String>) -> Result<Response, Problem> {
-    let kind = ProblemType::from_slug(&slug)
-        .ok_or_else(|| Problem::new(ProblemType::NotFound, "There is no such kind of problem; all are listed at /docs/problems."))?;
+    let kind = ProblemType::from_slug(&slug).ok_or_else(|| {
+        Problem::new(ProblemType::NotFound, "There is no such kind of problem; all are listed at /docs/problems.")
+    })?;
     Ok(page(kind.title(), &render(kind.page())))
 }
 
@@ -62,7 +63,10 @@ fn page(title: &str, body: &str) -> Response {
          href=\"/docs/docs.css\">\n</head>\n"
     );
     let nav = "<nav class=\"plain\"><a href=\"/docs\">API</a> <a href=\"/docs/problems\">Problems</a></nav>";
-    file("text/html; charset=utf-8", format!("{head}<body class=\"page\">\n{nav}\n<main>\n{body}</main>\n</body>\n</html>\n"))
+    file(
+        "text/html; charset=utf-8",
+        format!("{head}<body class=\"page\">\n{nav}\n<main>\n{body}</main>\n</body>\n</html>\n"),
+    )
 }
 
 /// Renders the little Markdown that the pages are written in: headings, paragraphs, lists, code and links.

@@ -161,10 +161,7 @@ impl Problem {
             next = error.source();
         }
         tracing::error!(act, error = chain, "internal error");
-        Self::new(
-            ProblemType::Internal,
-            "The gateway could not do it. The cause is in its log under this request_id.",
-        )
+        Self::new(ProblemType::Internal, "The gateway could not do it. The cause is in its log under this request_id.")
     }
 
     /// The answer's body.
@@ -238,7 +235,13 @@ impl From<Error> for Problem {
             ),
             Error::TooManyAttempts { retry_after } => Self {
                 retry_after_s: Some(retry_after.as_secs()),
-                ..Self::new(P::TooManyAttempts, format!("Too many sign-ins have failed lately; the next one is looked at in {} s.", retry_after.as_secs()))
+                ..Self::new(
+                    P::TooManyAttempts,
+                    format!(
+                        "Too many sign-ins have failed lately; the next one is looked at in {} s.",
+                        retry_after.as_secs()
+                    ),
+                )
             },
             Error::Denied(_) => Self::new(P::Forbidden, "Your role does not allow this."),
             Error::RevisionCompacted { asked, oldest } => Self::new(
@@ -247,10 +250,9 @@ impl From<Error> for Problem {
             )
             .with("revision", asked.to_string())
             .with("oldest_revision", oldest.to_string()),
-            Error::Unavailable { message, retry_after } => Self {
-                retry_after_s: Some(retry_after.as_secs().max(1)),
-                ..Self::new(P::Unavailable, message)
-            },
+            Error::Unavailable { message, retry_after } => {
+                Self { retry_after_s: Some(retry_after.as_secs().max(1)), ..Self::new(P::Unavailable, message) }
+            }
             Error::Internal { act, source } => Self::internal(act, source.as_ref()),
         }
     }

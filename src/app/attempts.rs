@@ -195,7 +195,11 @@ mod tests {
             assert_eq!(wait(attempts.begin("root", address(1), at(0))), None);
         }
         let first = wait(attempts.begin("root", address(1), at(0))).unwrap();
-        assert_eq!(wait(attempts.begin("root", address(1), at(0))), Some(first), "waiting is not made longer by asking");
+        assert_eq!(
+            wait(attempts.begin("root", address(1), at(0))),
+            Some(first),
+            "waiting is not made longer by asking"
+        );
         assert_eq!(wait(attempts.begin("root", address(1), at(first as i64))), None);
         let second = wait(attempts.begin("root", address(1), at(first as i64))).unwrap();
         assert!(second > first, "{second} > {first}");
@@ -222,8 +226,7 @@ mod tests {
     #[test]
     fn one_address_cannot_go_through_many_users() {
         let attempts = Attempts::default();
-        let passed =
-            (0..1000).filter(|n| attempts.begin(&format!("user{n}"), address(1), at(0)).is_ok()).count();
+        let passed = (0..1000).filter(|n| attempts.begin(&format!("user{n}"), address(1), at(0)).is_ok()).count();
         assert_eq!(passed, 20);
         assert!(attempts.begin("user1", address(2), at(0)).is_ok(), "others are not concerned");
     }

@@ -99,10 +99,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An internal error: what was being done, and what went wrong.
-    pub fn internal(
-        act: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn internal(act: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal { act, source: source.into() }
     }
 

@@ -17,6 +17,7 @@ mod tokens;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use rand::TryRngCore;
@@ -49,11 +50,13 @@ pub struct AppOptions {
     pub session_lifetime: TimeDelta,
     /// Watchers served at once; more are refused.
     pub watchers_max: usize,
+    /// How long a read waits for the revision that its caller asked for.
+    pub revision_wait: Duration,
 }
 
 impl Default for AppOptions {
     fn default() -> Self {
-        Self { session_lifetime: TimeDelta::hours(12), watchers_max: 2_000 }
+        Self { session_lifetime: TimeDelta::hours(12), watchers_max: 2_000, revision_wait: Duration::from_secs(5) }
     }
 }
 
@@ -149,11 +152,13 @@ impl From<StoreError> for Error {
             tracing::warn!(error = &error as &dyn std::error::Error, "the database is unavailable");
             return Error::Unavailable {
                 message: "The database cannot be reached or written at present.",
-                retry_after: std::time::Duration::from_secs(5),
+                retry_after: Duration::from_secs(5),
             };
         }
         match error {
-            StoreError::ProviderNameTaken { id, name, .. } => Error::ProviderExists { id, name, field: "name".to_owned() },
+            StoreError::ProviderNameTaken { id, name, .. } => {
+                Error::ProviderExists { id, name, field: "name".to_owned() }
+            }
             StoreError::EndpointTaken { id, name, .. } => {
                 Error::ProviderExists { id, name, field: "endpoints".to_owned() }
             }

@@ -10,9 +10,6 @@ use crate::authz::{self, Action, TenantScope};
 use crate::inventory::{Query, QueryError, SearchQuery, SummaryQuery};
 use crate::model::{Kind, ObjectId, Revision};
 
-/// How long a read waits for the revision that the caller asked for.
-const MIN_REVISION_WAIT: Duration = Duration::from_secs(5);
-
 /// The parameters of a read: names and values, decoded.
 pub type Pairs = [(String, String)];
 
@@ -99,9 +96,10 @@ impl App {
     ///
     /// # Errors
     /// As [`App::objects`].
-    pub fn search(&self, session: &Session, pairs: &Pairs) -> Result<Answer> {
+    pub async fn search(&self, session: &Session, pairs: &Pairs) -> Result<Answer> {
         let scope = self.reader(session)?;
         let query = SearchQuery::parse(pairs).map_err(invalid)?;
+        self.reach(query.min_revision()).await?;
         Ok(Answer { json: self.inventory().search(&scope, &query).json(), etag: None })
     }
 
@@ -117,7 +115,7 @@ impl App {
 
     async fn reach(&self, revision: Option<Revision>) -> Result<()> {
         let Some(revision) = revision else { return Ok(()) };
-        match self.inventory().wait_for(revision, Instant::now() + MIN_REVISION_WAIT).await {
+        match self.inventory().wait_for(revision, Instant::now() + self.options().revision_wait).await {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::Unavailable {
                 message: "The revision that `min_revision` asks for is not here yet.",
@@ -131,7 +129,8 @@ impl App {
 pub(super) fn invalid(error: QueryError) -> Error {
     let invalid = match error {
         QueryError::UnknownField { field, allowed } => {
-            Invalid::new(Subject::Filter, field, "is neither a field of this kind nor a parameter here").allowed(allowed)
+            Invalid::new(Subject::Filter, field, "is neither a field of this kind nor a parameter here")
+                .allowed(allowed)
         }
         QueryError::UnknownOperator { field, operator, allowed } => Invalid::new(
             Subject::Filter,

@@ -172,10 +172,13 @@ fn holds_password(address: &str) -> bool {
 
 fn username(name: Option<String>) -> Checked<Option<String>> {
     match name {
-        Some(name) if name.len() > MAX_CREDENTIAL_BYTES || name.chars().any(char::is_control) => {
-            Err(Invalid::field("username", format!("must be at most {MAX_CREDENTIAL_BYTES} bytes without control characters")))
+        Some(name) if name.len() > MAX_CREDENTIAL_BYTES || name.chars().any(char::is_control) => Err(Invalid::field(
+            "username",
+            format!("must be at most {MAX_CREDENTIAL_BYTES} bytes without control characters"),
+        )),
+        Some(name) if name.trim().is_empty() => {
+            Err(Invalid::field("username", "must not be empty; leave it out if none is needed"))
         }
-        Some(name) if name.trim().is_empty() => Err(Invalid::field("username", "must not be empty; leave it out if none is needed")),
         other => Ok(other),
     }
 }
@@ -200,7 +203,8 @@ fn credentials(kind: ProviderKind, username: bool, password: bool) -> Checked<()
 }
 
 fn trust(trust: Trust) -> Checked<Trust> {
-    let thumbprint_sha256 = trust.thumbprint_sha256.map(|text| thumbprint("trust.thumbprint_sha256", &text)).transpose()?;
+    let thumbprint_sha256 =
+        trust.thumbprint_sha256.map(|text| thumbprint("trust.thumbprint_sha256", &text)).transpose()?;
     if let Some(pem) = &trust.ca_pem {
         if pem.len() > MAX_PEM_BYTES {
             let message = format!("is too long: at most {MAX_PEM_BYTES} bytes are accepted");

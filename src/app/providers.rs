@@ -63,7 +63,8 @@ impl App {
         let fields = new.endpoints.clone();
         let app = self.clone();
         self.complete("adding a provider", async move {
-            let record = app.store().tenant(&scope).provider_create(new).await.map_err(|error| taken(error, &fields))?;
+            let record =
+                app.store().tenant(&scope).provider_create(new).await.map_err(|error| taken(error, &fields))?;
             tracing::info!(provider = %record.id, kind = %record.kind, "provider added");
             let provider = app.with_status(&scope, record);
             app.sync().provider_changed(provider.id);
@@ -312,9 +313,8 @@ fn precondition(expected: Option<&[String]>, actual: i64) -> Result<i64> {
 /// Says which of the given endpoints is taken.
 fn taken(error: StoreError, endpoints: &[crate::store::Endpoint]) -> Error {
     match error {
-        StoreError::ProviderNameTaken { id, removing: true, .. } | StoreError::EndpointTaken { id, removing: true, .. } => {
-            Error::ProviderRemoving(id)
-        }
+        StoreError::ProviderNameTaken { id, removing: true, .. }
+        | StoreError::EndpointTaken { id, removing: true, .. } => Error::ProviderRemoving(id),
         StoreError::EndpointTaken { endpoint, id, name, .. } => {
             let index = endpoints.iter().position(|other| other.given == endpoint);
             let field = index.map_or_else(|| "endpoints".to_owned(), |index| format!("endpoints[{index}]"));

@@ -193,7 +193,7 @@ impl App {
             return Err(Invalid::field("current_password", "is not the present password").into());
         }
         self.attempts().succeeded(username, address, now);
-        let hash: SecretString = self.passwords().hash(new).await?.into();
+        let hash = self.passwords().hash(new).await?.into();
         self.store().tenant(&scope).password_set(&hash, Some(session.token_id)).await?;
         self.sessions().clear();
         tracing::info!(user = username, "changed the password");
@@ -203,7 +203,10 @@ impl App {
 
 fn session_of(token: &TokenRecord, user: UserRecord) -> Result<Session> {
     if user.role != PLATFORM_ADMIN {
-        return Err(Error::internal("reading a user's role", format!("the user {} has the role {:?}", user.id, user.role)));
+        return Err(Error::internal(
+            "reading a user's role",
+            format!("the user {} has the role {:?}", user.id, user.role),
+        ));
     }
     let principal =
         Principal { user_id: user.id, username: user.username, tenant_id: user.tenant_id, role: Role::PlatformAdmin };

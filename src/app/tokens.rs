@@ -34,7 +34,9 @@ impl App {
         }
         let store = self.store().tenant(&scope);
         if store.tokens(Some(TokenKind::Api)).await?.len() >= MAX_TOKENS {
-            return Err(Invalid::field("name", format!("cannot be added: you have {MAX_TOKENS} tokens; delete one")).into());
+            return Err(
+                Invalid::field("name", format!("cannot be added: you have {MAX_TOKENS} tokens; delete one")).into()
+            );
         }
         let (secret, hash) = bearer::generate()?;
         let expires_at = Some(self.clock().now() + TimeDelta::days(i64::from(days)));

@@ -102,9 +102,7 @@ impl App {
             retry_after: Duration::from_secs(10),
         })?;
         let watch = self.inventory().watch(scope, request).map_err(|error| match error {
-            WatchError::Compacted { oldest } => {
-                Error::RevisionCompacted { asked: from.unwrap_or_default(), oldest }
-            }
+            WatchError::Compacted { oldest } => Error::RevisionCompacted { asked: from.unwrap_or_default(), oldest },
             WatchError::Future { newest } => Invalid::new(
                 Subject::Revision,
                 "from_revision",
@@ -133,7 +131,11 @@ mod tests {
         assert_eq!(request.kinds, [Kind::Vm, Kind::Host]);
         assert_eq!(request.from, Some(Revision(7)));
         let resumed = watch_request(&pairs("from_revision=7"), Some("9")).unwrap();
-        assert_eq!(resumed.request.from, Some(Revision(9)), "a browser repeats its first address when it connects again");
+        assert_eq!(
+            resumed.request.from,
+            Some(Revision(9)),
+            "a browser repeats its first address when it connects again"
+        );
         assert_eq!(watch_request(&[], None).unwrap().request.from, None);
         assert!(watch_request(&pairs("types=provider"), None).unwrap().providers_only);
         assert!(!watch_request(&pairs("types="), None).unwrap().providers_only);

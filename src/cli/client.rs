@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::problem::Problem;
 
 /// Where a gateway is looked for when nobody says where it is.
-pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8480";
 
 /// Answers are read up to this size. A page of 1000 objects is far below it.
 const ANSWER_LIMIT_BYTES: usize = 256 * 1024 * 1024;
@@ -84,7 +84,8 @@ impl Client {
         body: Option<&Value>,
         if_match: Option<&str>,
     ) -> Result<Answer, Failure> {
-        let mut request = self.request(method.clone(), path, query).timeout(self.timeout).header(ACCEPT, "application/json");
+        let mut request =
+            self.request(method.clone(), path, query).timeout(self.timeout).header(ACCEPT, "application/json");
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -211,7 +212,10 @@ impl Client {
 /// When it is no address of a server, or carries a password.
 pub(crate) fn parse_server(text: &str) -> Result<Url, Failure> {
     let wrong = |why: &str| {
-        Err(Failure::usage(format!("`{text}` is not the address of a server: {why}."), "Write it as https://gateway.example:8443."))
+        Err(Failure::usage(
+            format!("`{text}` is not the address of a server: {why}."),
+            "Write it as https://gateway.example:8443.",
+        ))
     };
     let text = text.trim();
     let full = if text.contains("://") {
@@ -224,8 +228,12 @@ pub(crate) fn parse_server(text: &str) -> Result<Url, Failure> {
     match Url::parse(&full) {
         Err(error) => wrong(&error.to_string()),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => wrong("it must begin with https:// or http://"),
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => wrong("it must not carry a user name or password"),
-        Ok(url) if url.query().is_some() || url.fragment().is_some() => wrong("it must end with the host, port or path"),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            wrong("it must not carry a user name or password")
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            wrong("it must end with the host, port or path")
+        }
         Ok(url) => Ok(url),
     }
 }
@@ -242,9 +250,8 @@ pub(crate) fn is_exposed(server: &Url) -> bool {
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let pem = std::fs::read(path).map_err(|error| {
-        Failure::usage(format!("{} cannot be read: {error}.", path.display()), "Give a PEM file.")
-    })?;
+    let pem = std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("{} cannot be read: {error}.", path.display()), "Give a PEM file."))?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(Failure::usage(
@@ -295,9 +302,12 @@ mod tests {
 
     #[test]
     fn plain_http_is_exposed_beyond_this_machine() {
-        for (text, expected) in
-            [("http://gw.example", true), ("https://gw.example", false), ("http://127.0.0.1", false), ("http://[::1]:1", false)]
-        {
+        for (text, expected) in [
+            ("http://gw.example", true),
+            ("https://gw.example", false),
+            ("http://127.0.0.1", false),
+            ("http://[::1]:1", false),
+        ] {
             assert_eq!(is_exposed(&parse_server(text).unwrap()), expected, "{text}");
         }
     }

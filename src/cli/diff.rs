@@ -12,7 +12,7 @@ pub(crate) struct Difference {
 }
 
 /// Members that tell of the version, not of the object.
-const OF_THE_VERSION: &[&str] = &["revision", "changed_at", "observed_at", "sync"];
+const OF_THE_VERSION: &[&str] = &["revision", "first_seen_at", "changed_at", "observed_at", "sync"];
 
 /// The differences, the main state first, platform detail last.
 pub(crate) fn differences(from: &Value, to: &Value, state: Option<&str>) -> Vec<Difference> {

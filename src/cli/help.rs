@@ -80,7 +80,7 @@ Examples:
   spandrel {noun} list --columns id,name --no-headers
 
 Filters:
-  FIELD=VALUE    is; several values with commas: one of them
+  FIELD=VALUE    is; of several with commas it is one. A comma in a value: \\,
   FIELD!=VALUE   is not
   FIELD>=VALUE   also >, <=, <: numbers, sizes (8GiB) and times
   FIELD~TEXT     contains
@@ -113,7 +113,8 @@ pub(crate) fn count(kind: Kind) -> String {
 /// Examples of `summary`.
 pub(crate) fn summary(kind: Kind) -> String {
     let (noun, (filter, _, sum)) = (word(kind), sample(kind));
-    let mut text = format!("Examples:\n  spandrel {noun} summary\n  spandrel {noun} summary -f '{filter}' --group-by provider");
+    let mut text =
+        format!("Examples:\n  spandrel {noun} summary\n  spandrel {noun} summary -f '{filter}' --group-by provider");
     if !sum.is_empty() {
         let _ = write!(text, "\n  spandrel {noun} summary --group-by provider --sum {sum}");
     }
@@ -126,8 +127,11 @@ pub(crate) fn fields(kind: Kind) -> String {
         ("id", "id", "The gateway's id."),
         ("name", "text", "The name shown to people."),
         ("provider_id", "id", "The provider that it belongs to."),
+        ("source_id", "id", "The source that tells of it: a vCenter, an ESXi or a libvirt host."),
         ("sync", "word", "How true what is shown of its source is."),
-        ("changed_at", "time", "When the gateway last saw it change."),
+        ("observed_at", "time", "When what is shown was last known to be true."),
+        ("first_seen_at", "time", "When the gateway first saw it."),
+        ("changed_at", "time", "When it last changed."),
     ];
     let mut text = format!("Fields of {}:", plural_words(kind));
     let mut line = |name: &str, kind: &str, doc: &str| {

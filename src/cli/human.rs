@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Local, Utc};
 
+use super::terminal::harmless;
 use crate::clock::Clock;
 
 /// The moment at which a command prints.
@@ -51,9 +52,15 @@ pub(crate) fn age(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// How long it takes until something comes.
+/// When something comes: `in 5s`, `at once`.
 pub(crate) fn until(then: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    age(now, then)
+    if then <= now { "at once".to_owned() } else { format!("in {}", age(now, then)).replace("in now", "at once") }
+}
+
+/// A time of the API where the user is, to the minute.
+pub(crate) fn moment(text: &str) -> String {
+    text.parse::<DateTime<Utc>>()
+        .map_or_else(|_| harmless(text), |time| time.with_timezone(&Local).format("%Y-%m-%d %H:%M").to_string())
 }
 
 /// The time of day where the user is, for lines of a stream.
@@ -129,7 +136,8 @@ mod tests {
     #[test]
     fn ages_use_the_largest_unit_that_tells() {
         let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
-        for (seconds, expected) in [(-5, "now"), (0, "now"), (90, "90s"), (600, "10m"), (10_000, "2h"), (400_000, "4d")] {
+        for (seconds, expected) in [(-5, "now"), (0, "now"), (90, "90s"), (600, "10m"), (10_000, "2h"), (400_000, "4d")]
+        {
             assert_eq!(age(now - chrono::TimeDelta::seconds(seconds), now), expected);
         }
     }

@@ -4,6 +4,7 @@
 //! declarations of fields. Answers go to standard output, everything else to standard error. Exit codes are part of the
 //! interface ([`failure`]); `docs/CLI.md` lists them.
 
+mod account;
 mod client;
 mod columns;
 mod credentials;
@@ -54,6 +55,12 @@ pub enum ClientCommand {
     /// Say who is signed in where.
     #[command(after_help = "Examples:\n  spandrel whoami\n  spandrel whoami -o json")]
     Whoami(session::WhoamiArgs),
+    /// Change your password.
+    #[command(after_help = "Examples:\n  spandrel password\n  spandrel password --password-stdin < FILE")]
+    Password(account::PasswordArgs),
+    /// Make, list and revoke tokens for programs.
+    #[command(subcommand, visible_alias = "tokens", arg_required_else_help = true, after_help = TOKEN_HELP)]
+    Token(account::TokenCommand),
     /// Join vCenters, ESXi and KVM hosts, and see how they do.
     #[command(subcommand, visible_alias = "providers", arg_required_else_help = true, after_help = PROVIDER_HELP)]
     Provider(ProviderCommand),
@@ -67,7 +74,9 @@ pub enum ClientCommand {
     #[command(after_help = TREE_HELP)]
     Tree(tree::TreeArgs),
     /// Search every kind for a text.
-    #[command(after_help = "Examples:\n  spandrel search web-1\n  spandrel search 10.0.0.17\n  spandrel search 00:50:56 -o json")]
+    #[command(
+        after_help = "Examples:\n  spandrel search web-1\n  spandrel search 10.0.0.17\n  spandrel search 00:50:56 -o json"
+    )]
     Search(search::SearchArgs),
     /// Write a completion script for a shell.
     #[command(after_help = COMPLETION_HELP)]
@@ -83,6 +92,14 @@ Environment: SPANDREL_SERVER and SPANDREL_TOKEN stand in for a login. SPANDREL_C
 Examples:
   spandrel login --server https://gateway.example:8443 --username admin
   spandrel login --username admin --password-stdin < FILE";
+
+const TOKEN_HELP: &str = "\
+A token may do what you may, until it ends or is revoked. Programs give it in SPANDREL_TOKEN.
+
+Examples:
+  spandrel token create backup --expires-in-days 90
+  spandrel token list
+  spandrel token revoke backup";
 
 const PROVIDER_HELP: &str = "\
 Examples:
@@ -159,6 +176,8 @@ async fn execute(
     let mut session = Session::open(globals, terminal)?;
     match command {
         ClientCommand::Whoami(args) => session::whoami(args, &mut session).await,
+        ClientCommand::Password(args) => account::password(args, &mut session).await,
+        ClientCommand::Token(command) => account::token(command, &mut session).await,
         ClientCommand::Provider(command) => providers::run(command, &mut session).await,
         ClientCommand::Noun(command) => nouns::run(command, &mut session).await,
         ClientCommand::Watch(args) => watch::run(args, &mut session).await,

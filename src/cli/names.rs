@@ -97,6 +97,16 @@ pub(crate) const fn word(kind: Kind) -> &'static str {
     }
 }
 
+/// The kind that a word on the command line names: `vm`, `vms`, `resource-pool`, `resource_pools`.
+pub(crate) fn kind(text: &str) -> Result<Kind, String> {
+    let text = text.trim().to_ascii_lowercase();
+    let kind = Kind::parse(&text.replace('-', "_")).or_else(|| Kind::from_plural(&text.replace('_', "-")));
+    kind.ok_or_else(|| {
+        let all: Vec<&str> = Kind::ALL.iter().map(|kind| word(*kind)).collect();
+        format!("there are: {}", all.join(", "))
+    })
+}
+
 /// The items of an answer that is a list.
 pub(crate) fn items(body: &Value) -> &[Value] {
     body["items"].as_array().map_or(&[], Vec::as_slice)
@@ -104,6 +114,31 @@ pub(crate) fn items(body: &Value) -> &[Value] {
 
 pub(crate) fn pair(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
+}
+
+/// A value for a filter that takes several: a comma in it belongs to it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace(',', "\\,")
+}
+
+/// The values of a filter: separated by commas. A comma that belongs to a value is written `\,`, a backslash `\\`.
+pub(crate) fn values(text: &str) -> Vec<String> {
+    let mut values = vec![String::new()];
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let literal = match character {
+            ',' => {
+                values.push(String::new());
+                continue;
+            }
+            '\\' => characters.next().unwrap_or('\\'),
+            other => other,
+        };
+        if let Some(value) = values.last_mut() {
+            value.push(literal);
+        }
+    }
+    values
 }
 
 /// The provider with this name or id.
@@ -127,15 +162,11 @@ pub(crate) async fn provider(client: &Client, text: &str) -> Result<Value, Failu
 
 /// Every object of a kind with this name.
 pub(crate) async fn named(client: &Client, kind: Kind, name: &str, scope: &Query) -> Result<Vec<Value>, Failure> {
-    // A comma separates values in a filter, so a name with one is found by what comes before it.
-    let mut query = match name.split_once(',') {
-        None => vec![pair("name", name)],
-        Some((before, _)) => vec![pair("name.prefix", before)],
-    };
-    query.push(pair("limit", "1000"));
+    let mut query = vec![pair("name", escaped(name)), pair("limit", "1000")];
     query.extend(scope.iter().cloned());
     let body = client.get(&collection(kind), &query).await?.body;
-    let same = |object: &&Value| object["name"].as_str().is_some_and(|other| other.to_lowercase() == name.to_lowercase());
+    let same =
+        |object: &&Value| object["name"].as_str().is_some_and(|other| other.to_lowercase() == name.to_lowercase());
     let found: Vec<Value> = items(&body).iter().filter(same).cloned().collect();
     // Names differ by letter case on both platforms: who types the very name means that one.
     let exact: Vec<Value> = found.iter().filter(|object| object["name"] == name).cloned().collect();
@@ -188,5 +219,18 @@ pub(crate) fn words(kind: Kind) -> String {
         Kind::Vm => "VM".to_owned(),
         Kind::Nic => "NIC".to_owned(),
         kind => kind.as_str().replace('_', " "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_name_belongs_to_it() {
+        for name in ["web", "a,b", "back\\slash", "\\,", "", ",,"] {
+            assert_eq!(values(&escaped(name)), [name]);
+        }
+        assert_eq!(values("a,b\\,c"), ["a", "b,c"]);
     }
 }

@@ -15,7 +15,7 @@ use super::output::{Format, ListOutput};
 use super::pages::{self, fetch};
 use super::query::{Selection, scope, selection};
 use super::session::Session;
-use super::table::{Cell, Look, draw};
+use super::table::{Cell, print};
 use super::terminal::{Tone, harmless};
 use crate::model::{Kind, Object};
 
@@ -134,7 +134,9 @@ fn noun(kind: Kind) -> Command {
         .after_help(help::noun(kind));
     Verb::augment_subcommands(command)
         .mut_subcommand("list", |list| {
-            list.alias("ls").after_help(help::list(kind)).after_long_help(help::list(kind) + "\n\n" + &help::fields(kind))
+            list.alias("ls")
+                .after_help(help::list(kind))
+                .after_long_help(help::list(kind) + "\n\n" + &help::fields(kind))
         })
         .mut_subcommand("get", |get| get.alias("show").after_help(help::get(kind)))
         .mut_subcommand("count", |count| {
@@ -213,8 +215,7 @@ async fn print_table(
         .map(|object| columns.iter().map(|column| cell(object, column, &directory, now)).collect())
         .collect();
     let names: Vec<String> = columns.iter().map(|column| column.header.clone()).collect();
-    let text = draw(&names, rows, Look::of(&session.terminal, headers, cut));
-    session.terminal.line(&text)
+    print(&mut session.terminal, &names, rows, headers, cut)
 }
 
 async fn get(kind: Kind, args: GetArgs, session: &mut Session) -> Result<(), Failure> {
@@ -230,16 +231,17 @@ async fn get(kind: Kind, args: GetArgs, session: &mut Session) -> Result<(), Fai
             let text = args.output.structured(&document)?;
             session.terminal.line(&text)
         }
-        Format::Name => {
-            objects.iter().try_for_each(|object| session.terminal.line(&harmless(object["name"].as_str().unwrap_or("-"))))
-        }
+        Format::Name => objects
+            .iter()
+            .try_for_each(|object| session.terminal.line(&harmless(object["name"].as_str().unwrap_or("-")))),
         Format::Table | Format::Wide => {
             for (index, object) in objects.iter().enumerate() {
                 if index > 0 {
                     session.terminal.line("")?;
                 }
-                let text = describe(kind, object, args.output == Format::Wide, session).await?;
-                session.terminal.line(&text)?;
+                let rows = describe(kind, object, args.output == Format::Wide, session).await?;
+                let headers = ["FIELD".to_owned(), "VALUE".to_owned()];
+                print(&mut session.terminal, &headers, rows, false, args.output == Format::Table)?;
             }
             Ok(())
         }
@@ -247,7 +249,7 @@ async fn get(kind: Kind, args: GetArgs, session: &mut Session) -> Result<(), Fai
 }
 
 /// One object, a line for each field that has a value. `wide` adds those without, and what the platform says besides.
-async fn describe(kind: Kind, object: &Value, wide: bool, session: &mut Session) -> Result<String, Failure> {
+async fn describe(kind: Kind, object: &Value, wide: bool, session: &Session) -> Result<Vec<Vec<Cell>>, Failure> {
     let common = ["name", "id", "kind", "provider_id", "sync"];
     let fields = Object::fields(kind);
     let declared: Vec<&str> = common.into_iter().chain(fields.iter().map(|field| field.name)).collect();
@@ -274,8 +276,7 @@ async fn describe(kind: Kind, object: &Value, wide: bool, session: &mut Session)
         if value == Cell::none() && !wide {
             continue;
         }
-        let label = name.strip_suffix("_ids").or_else(|| name.strip_suffix("_id")).unwrap_or(name);
-        rows.push(vec![Cell::toned(&label.replace('_', " "), Tone::Quiet), value]);
+        rows.push(vec![Cell::toned(&label(name), Tone::Quiet), value]);
     }
     if wide {
         for (name, value) in object["native"].as_object().into_iter().flatten() {
@@ -284,8 +285,13 @@ async fn describe(kind: Kind, object: &Value, wide: bool, session: &mut Session)
             rows.push(vec![Cell::toned(&format!("native {name}"), Tone::Quiet), value]);
         }
     }
-    let look = Look::of(&session.terminal, false, !wide);
-    Ok(draw(&["FIELD".to_owned(), "VALUE".to_owned()], rows, look))
+    Ok(rows)
+}
+
+/// A field's name for people: a reference is told by name, a unit in the value.
+fn label(field: &str) -> String {
+    let stem = ["_ids", "_id", "_bytes", "_mib", "_mhz"].iter().find_map(|end| field.strip_suffix(end));
+    stem.unwrap_or(field).replace('_', " ")
 }
 
 async fn count(kind: Kind, args: CountArgs, session: &mut Session) -> Result<(), Failure> {
@@ -315,22 +321,22 @@ async fn summary(kind: Kind, args: SummaryArgs, session: &mut Session) -> Result
         let text = args.output.structured(&answer)?;
         return session.terminal.line(&text);
     }
-    let text = summary_table(kind, &asked, &args, &answer, session).await?;
-    if text.is_empty() {
+    let (headers, rows) = summary_table(kind, &asked, &args.sum, &answer, session).await?;
+    if rows.is_empty() {
         session.terminal.note(&format!("There are no {} to sum up.", plural_words(kind)));
         return Ok(());
     }
-    session.terminal.line(&text)
+    print(&mut session.terminal, &headers, rows, !args.no_headers, args.output == Format::Table)
 }
 
 /// The groups as a table: the fields grouped by, the count, the sums.
 async fn summary_table(
     kind: Kind,
     asked: &[&str],
-    args: &SummaryArgs,
+    summed: &[String],
     answer: &Value,
     session: &Session,
-) -> Result<String, Failure> {
+) -> Result<(Vec<String>, Vec<Vec<Cell>>), Failure> {
     let groups = answer["groups"].as_array().map_or(&[][..], Vec::as_slice);
     let keys: Vec<Value> = groups.iter().map(|group| group["key"].clone()).collect();
     // A group's key is read as an object with just these fields. Ids are shown by name, also where the id was asked for.
@@ -347,7 +353,7 @@ async fn summary_table(
     let mut directory = Directory::default();
     directory.learn_for(&session.client, &columns, &keys).await?;
     let now = now();
-    let sums: Vec<Column> = args.sum.iter().map(|field| Column::named(kind, field.trim())).collect();
+    let sums: Vec<Column> = summed.iter().map(|field| Column::named(kind, field.trim())).collect();
     let rows: Vec<Vec<Cell>> = groups
         .iter()
         .zip(&keys)
@@ -358,17 +364,13 @@ async fn summary_table(
             row
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(String::new());
-    }
     let headers: Vec<String> = columns
         .iter()
         .map(|column| column.header.clone())
         .chain(["COUNT".to_owned()])
         .chain(sums.iter().map(|column| column.header.clone()))
         .collect();
-    let cut = args.output == Format::Table;
-    Ok(draw(&headers, rows, Look::of(&session.terminal, !args.no_headers, cut)))
+    Ok((headers, rows))
 }
 
 /// Field names for the API: `host` is `host_id` there, `state` is the noun's main state. A `-` in front stays.

@@ -1,11 +1,11 @@
 //! How a password gets in: a pipe, a variable or a prompt. Never the command line, which every process can read.
 
 use std::env;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 
 use secrecy::SecretString;
 
-use super::failure::Failure;
+use super::failure::{EXIT_INTERRUPTED, Failure};
 use super::terminal::Terminal;
 
 /// A password longer than this is a file that was piped in by mistake.
@@ -42,15 +42,41 @@ impl Asking<'_> {
         }
         let prompt = self.prompt.to_owned();
         blocking(move || {
-            let password = rpassword::prompt_password(prompt)
-                .map_err(|error| Failure::failed(format!("The password cannot be read: {error}.")))?;
+            let password = rpassword::prompt_password(prompt).map_err(|error| match error.kind() {
+                // Ctrl-C at the prompt, which puts the terminal back by itself.
+                io::ErrorKind::Interrupted => Failure::Said(EXIT_INTERRUPTED),
+                _ => Failure::failed(format!("The password cannot be read: {error}.")),
+            })?;
             not_empty(password)
         })
         .await
     }
 }
 
+/// Two passwords, a line each.
+pub(crate) async fn two_from_stdin() -> Result<(SecretString, SecretString), Failure> {
+    blocking(|| {
+        let text = stdin_text()?;
+        let mut lines = text.lines();
+        match (lines.next(), lines.next(), lines.next()) {
+            (Some(one), Some(two), None) => Ok((not_empty(one.to_owned())?, not_empty(two.to_owned())?)),
+            _ => Err(Failure::usage(
+                "Two lines are needed from standard input.",
+                "Pipe in the current password in the first line and the new one in the second.",
+            )),
+        }
+    })
+    .await
+}
+
 fn from_stdin() -> Result<SecretString, Failure> {
+    let text = stdin_text()?;
+    // The line's end is the editor's, all else belongs to the password.
+    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    not_empty(line.to_owned())
+}
+
+fn stdin_text() -> Result<String, Failure> {
     let mut text = String::new();
     std::io::stdin()
         .lock()
@@ -63,9 +89,7 @@ fn from_stdin() -> Result<SecretString, Failure> {
             "Pipe in the password alone: `spandrel … --password-stdin < FILE`.",
         ));
     }
-    // The line's end is the editor's, all else belongs to the password.
-    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    not_empty(line.to_owned())
+    Ok(text)
 }
 
 fn not_empty(password: String) -> Result<SecretString, Failure> {

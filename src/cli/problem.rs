@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::failure::{
-    EXIT_CONFLICT, EXIT_DENIED, EXIT_FAILED, EXIT_NOT_FOUND, EXIT_UNREACHABLE, EXIT_USAGE, told,
-};
+use super::failure::{EXIT_CONFLICT, EXIT_DENIED, EXIT_FAILED, EXIT_NOT_FOUND, EXIT_UNREACHABLE, EXIT_USAGE, told};
 use super::terminal::Palette;
 
 /// A problem that the server answered with.
@@ -26,6 +24,9 @@ pub(crate) struct Problem {
     /// Every further member: `field`, `allowed`, …
     extras: Map<String, Value>,
 }
+
+/// Longer lists are broken into lines.
+const LINE_LENGTH: usize = 100;
 
 /// Members that are told in their own way.
 const TOLD: &[&str] = &["type", "title", "status", "detail", "instance", "request_id", "mend"];
@@ -89,19 +90,22 @@ impl Problem {
             .extras
             .iter()
             .filter(|(name, value)| name.as_str() != "field" && !value.is_null())
-            .map(|(name, value)| (name.replace('_', " "), flat(value)))
+            .map(|(name, value)| (name.replace('_', " "), wrapped(&flat(value))))
             .collect();
-        let link = (!self.slug.is_empty()).then(|| {
-            format!("{}/docs/problems/{}", self.server.trim_end_matches('/'), self.slug)
-        });
+        let link = (!self.slug.is_empty())
+            .then(|| format!("{}/docs/problems/{}", self.server.trim_end_matches('/'), self.slug));
         let mend = self.mend();
-        let mut details: Vec<(&str, Option<&str>)> =
-            vec![("what", self.detail.as_deref()), ("where", Some(place.as_str()))];
+        // A detail that only repeats the title says nothing.
+        let detail =
+            self.detail.as_deref().filter(|detail| detail.trim_end_matches('.') != self.title.trim_end_matches('.'));
+        let mut details: Vec<(&str, Option<&str>)> = vec![("what", detail), ("where", Some(place.as_str()))];
         details.extend(extras.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))));
         details.push(("mend", mend.as_deref()));
         details.push(("read", link.as_deref()));
         details.push(("request", self.request_id.as_deref()));
-        told(palette, &self.title, &details)
+        // Titles are headings to the API, and sentences here.
+        let stop = if self.title.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+        told(palette, &format!("{}{stop}", self.title), &details)
     }
 
     /// What to do, where the client knows it better than the server: in terms of commands.
@@ -115,11 +119,56 @@ impl Problem {
                 Some(seconds) => format!("Wait {seconds} s, then try again."),
                 None => "Wait a little, then try again.".to_owned(),
             },
+            (409, "provider-exists") => {
+                "`spandrel provider list` shows it. `spandrel provider edit` changes it.".to_owned()
+            }
+            (400 | 422, _) => return self.meant().map(|word| format!("Did you mean `{word}`?")),
             (502..=504, _) => "The gateway is not ready. Try again in a moment.".to_owned(),
             _ => return None,
         };
         Some(advice)
     }
+
+    /// Of what is allowed, the word that was probably meant.
+    fn meant(&self) -> Option<&str> {
+        let field = self.extras.get("field")?.as_str()?.split('.').next()?;
+        let allowed = self.extras.get("allowed")?.as_array()?;
+        let words = allowed.iter().filter_map(Value::as_str).filter(|word| *word != field);
+        let (distance, word) = words.map(|word| (distance(field, word), word)).min()?;
+        (distance <= 2 && distance < field.chars().count()).then_some(word)
+    }
+}
+
+/// How many letters have to be changed, added or left out to make one word of another.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other_letter) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other_letter);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+/// A long list in lines of a readable length.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + word.chars().count() < LINE_LENGTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 fn flat(value: &Value) -> String {
@@ -149,7 +198,7 @@ mod tests {
     fn a_problem_says_what_where_how_to_mend_and_the_request() {
         let problem = problem(
             400,
-            r#"{"type":"/docs/problems/invalid-filter","title":"The filter cannot be used.","status":400,
+            r#"{"type":"/docs/problems/invalid-filter","title":"The filter cannot be used","status":400,
                 "detail":"VMs have no field `colour`.","request_id":"0192","field":"colour","allowed":["name","power_state"]}"#,
         );
         insta::assert_snapshot!(problem.message(Palette { coloured: false }), @r"
@@ -161,6 +210,22 @@ mod tests {
           request: 0192
         ");
         assert_eq!(problem.exit_code(), EXIT_USAGE);
+    }
+
+    #[track_caller]
+    fn check_meant(field: &str, expected: Option<&str>) {
+        let body = serde_json::json!({"field": field, "allowed": ["name", "power_state", "host_id"]});
+        assert_eq!(problem(400, &body.to_string()).meant(), expected);
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_recognised() {
+        check_meant("powerstate", Some("power_state"));
+        check_meant("nmae", Some("name"));
+        check_meant("host_id.gt", None);
+        check_meant("colour", None);
+        check_meant("x", None);
+        check_meant("", None);
     }
 
     #[test]
@@ -177,7 +242,8 @@ mod tests {
 
     #[test]
     fn exit_codes_follow_the_status() {
-        for (status, code) in [(400, 2), (401, 3), (403, 3), (404, 4), (409, 5), (412, 5), (422, 2), (429, 1), (500, 1), (503, 6)]
+        for (status, code) in
+            [(400, 2), (401, 3), (403, 3), (404, 4), (409, 5), (412, 5), (422, 2), (429, 1), (500, 1), (503, 6)]
         {
             assert_eq!(problem(status, "{}").exit_code(), code, "{status}");
         }
@@ -185,7 +251,8 @@ mod tests {
 
     #[test]
     fn a_problem_cannot_act_on_the_terminal() {
-        let message = problem(400, r#"{"title":"no \u001b[2J","detail":"\u001b]0;x\u0007"}"#).message(Palette { coloured: false });
+        let message = problem(400, r#"{"title":"no \u001b[2J","detail":"\u001b]0;x\u0007"}"#)
+            .message(Palette { coloured: false });
         assert!(!message.contains('\x1b'), "{message:?}");
     }
 }

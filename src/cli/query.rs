@@ -74,7 +74,8 @@ struct Filter {
 
 impl Filter {
     fn parse(text: &str) -> Result<Self, Failure> {
-        let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ' ' || c == '-')).unwrap_or(text.len());
+        let end =
+            text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ' ' || c == '-')).unwrap_or(text.len());
         let (field, rest) = text.split_at(end);
         let field = field.trim().replace('-', "_");
         if field.is_empty() {
@@ -169,14 +170,17 @@ pub(crate) async fn selection(client: &Client, kind: Kind, selection: &Selection
 pub(crate) async fn scope(client: &Client, provider: Option<&str>) -> Result<Query, Failure> {
     match provider {
         None => Ok(Vec::new()),
-        Some(text) => Ok(vec![pair("provider_id", names::provider(client, text).await?["id"].as_str().unwrap_or(text))]),
+        Some(text) => {
+            Ok(vec![pair("provider_id", names::provider(client, text).await?["id"].as_str().unwrap_or(text))])
+        }
     }
 }
 
 /// The ids of everything with one of these names.
 async fn ids(client: &Client, target: Target, values: &str) -> Result<String, Failure> {
     let mut ids = Vec::new();
-    for value in values.split(',').map(str::trim) {
+    for value in names::values(values) {
+        let value = value.trim();
         if Uuid::try_parse(value).is_ok() {
             ids.push(value.to_owned());
             continue;
@@ -188,7 +192,10 @@ async fn ids(client: &Client, target: Target, values: &str) -> Result<String, Fa
         if let (true, Target::Kind(kind)) = (found.is_empty(), target) {
             return Err(Failure::NotFound {
                 what: format!("There is no {} named `{value}`.", names::words(kind)),
-                mend: Some(format!("`spandrel {} list` shows what there is.", names::word(kind))),
+                mend: Some(format!(
+                    "`spandrel {} list` shows what there is. A comma that belongs to a name is written `\\,`.",
+                    names::word(kind)
+                )),
             });
         }
         ids.extend(found.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)));

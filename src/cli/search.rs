@@ -5,17 +5,21 @@ use serde_json::Value;
 
 use super::columns::Target;
 use super::failure::Failure;
-use super::names::{Directory, items, pair};
+use super::names::{Directory, items, kind, pair};
 use super::output::Format;
 use super::session::Session;
-use super::table::{Cell, Look, draw};
+use super::table::{Cell, print};
 use super::terminal::harmless;
+use crate::model::Kind;
 
 /// Options of `search`.
 #[derive(Args, Clone, Debug)]
 pub struct SearchArgs {
     /// Part of a name, an address or an id.
     text: String,
+    /// Only these kinds: `vm,host`.
+    #[arg(long, short, value_delimiter = ',', value_name = "TYPES", value_parser = kind)]
+    types: Vec<Kind>,
     /// At most so many.
     #[arg(long, short, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
     limit: u64,
@@ -29,7 +33,11 @@ pub struct SearchArgs {
 
 /// Searches.
 pub(crate) async fn run(args: SearchArgs, session: &mut Session) -> Result<(), Failure> {
-    let query = [pair("q", args.text.as_str()), pair("limit", args.limit.to_string())];
+    let mut query = vec![pair("q", args.text.as_str()), pair("limit", args.limit.to_string())];
+    if !args.types.is_empty() {
+        let types: Vec<&str> = args.types.iter().map(|kind| kind.as_str()).collect();
+        query.push(pair("types", types.join(",")));
+    }
     let body = session.client.get("/v1/search", &query).await?.body;
     let found = items(&body);
     match args.output {
@@ -49,11 +57,10 @@ pub(crate) async fn run(args: SearchArgs, session: &mut Session) -> Result<(), F
             let providers: Vec<&str> = found.iter().filter_map(|item| item["provider_id"].as_str()).collect();
             directory.learn(&session.client, Target::Provider, &providers).await?;
             let rows = found.iter().map(|item| row(item, &directory)).collect();
-            let headers = ["KIND", "NAME", "STATE", "PROVIDER", "ID"].map(str::to_owned);
+            let headers = ["KIND", "NAME", "PROVIDER", "ID"].map(str::to_owned);
             let cut = args.output == Format::Table;
-            let text = draw(&headers, rows, Look::of(&session.terminal, !args.no_headers, cut));
-            session.terminal.line(&text)?;
-            if found.len() as u64 >= args.limit {
+            print(&mut session.terminal, &headers, rows, !args.no_headers, cut)?;
+            if body["truncated"] == true {
                 session.terminal.note(&format!("The first {} are shown. --limit N shows more.", found.len()));
             }
             Ok(())
@@ -65,13 +72,5 @@ fn row(item: &Value, directory: &Directory) -> Vec<Cell> {
     let text = |name: &str| item[name].as_str().map_or_else(Cell::none, Cell::text);
     let kind = item["kind"].as_str().unwrap_or("-").replace('_', "-");
     let provider = item["provider_id"].as_str().unwrap_or("-");
-    // The state's member is named as the noun names it.
-    let state = item["state"].as_str().or(item["power_state"].as_str());
-    vec![
-        Cell::text(&kind),
-        text("name"),
-        state.map_or_else(Cell::none, Cell::state),
-        Cell::text(directory.name(provider).unwrap_or(provider)),
-        text("id"),
-    ]
+    vec![Cell::text(&kind), text("name"), Cell::text(directory.name(provider).unwrap_or(provider)), text("id")]
 }

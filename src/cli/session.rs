@@ -13,6 +13,7 @@ use url::Url;
 use super::client::{Client, DEFAULT_SERVER, is_exposed, parse_server};
 use super::credentials::{Credentials, Entry, default_path};
 use super::failure::Failure;
+use super::human::moment;
 use super::output::Format;
 use super::password::{Asking, ask_line};
 use super::terminal::{Terminal, harmless};
@@ -24,7 +25,13 @@ pub struct Globals {
     #[arg(long, global = true, env = "SPANDREL_SERVER", value_name = "URL", help_heading = "Client options")]
     pub server: Option<String>,
     /// Trust the gateway by the certificates in this PEM file too, besides the machine's own. Remembered by `login`.
-    #[arg(long = "server-ca-file", global = true, env = "SPANDREL_CA_FILE", value_name = "FILE", help_heading = "Client options")]
+    #[arg(
+        long = "server-ca-file",
+        global = true,
+        env = "SPANDREL_CA_FILE",
+        value_name = "FILE",
+        help_heading = "Client options"
+    )]
     pub ca_file: Option<PathBuf>,
     /// Seconds to wait for an answer.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Client options")]
@@ -117,8 +124,8 @@ pub(crate) async fn login(args: LoginArgs, globals: &Globals, mut terminal: Term
         expires_at: answer["expires_at"].as_str().map(str::to_owned),
         ca_file,
     };
-    let until = entry.expires_at.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
-    terminal.note(&format!("Signed in at {name} as {}{}.", harmless(&entry.username), harmless(&until)));
+    let until = entry.expires_at.as_ref().map(|until| format!(", until {}", moment(until))).unwrap_or_default();
+    terminal.note(&format!("Signed in at {name} as {}{}.", harmless(&entry.username), until));
     credentials.servers.insert(name.clone(), entry);
     credentials.current = Some(name);
     credentials.save(&path)
@@ -144,7 +151,8 @@ pub(crate) async fn logout(globals: &Globals, mut terminal: Terminal) -> Result<
         // The token was not valid any more.
         Err(Failure::Problem(problem)) if problem.status == 401 => terminal.note(&format!("Signed out at {name}.")),
         Err(failure) => {
-            terminal.note("The token is forgotten on this machine. The server could not be told; there it ends by itself.");
+            terminal
+                .note("The token is forgotten on this machine. The server could not be told; there it ends by itself.");
             return Err(failure);
         }
     }
@@ -176,7 +184,7 @@ pub(crate) async fn whoami(args: WhoamiArgs, session: &mut Session) -> Result<()
                 text("username"),
                 text("role"),
                 match &answer["expires_at"] {
-                    Value::String(until) => format!(", until {}", harmless(until)),
+                    Value::String(until) => format!(", until {}", moment(until)),
                     _ => String::new(),
                 }
             ))

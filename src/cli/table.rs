@@ -1,8 +1,11 @@
 //! Tables for people: one line a row, cut at the terminal's edge and nowhere else.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Attribute, Cell as TableCell, CellAlignment, Color, ContentArrangement, Row, Table};
+use comfy_table::{
+    Attribute, Cell as TableCell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
+};
 
+use super::failure::Failure;
 use super::terminal::{Palette, Terminal, Tone, harmless};
 
 /// One cell.
@@ -50,31 +53,55 @@ pub(crate) struct Look {
     pub(crate) palette: Palette,
 }
 
-impl Look {
-    /// A table for standard output; `cut` when it must not be wider than the terminal.
-    pub(crate) fn of(terminal: &Terminal, headers: bool, cut: bool) -> Self {
-        Self { headers, width: terminal.width.filter(|_| cut), palette: terminal.palette }
-    }
+/// A table, without the last line's end.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    pub(crate) text: String,
+    /// Headers of columns for which there was no room.
+    pub(crate) hidden: Vec<String>,
 }
 
-/// Draws a table, without the last line's end.
-pub(crate) fn draw(headers: &[String], rows: Vec<Vec<Cell>>, look: Look) -> String {
+/// Room between columns.
+const GAP: u16 = 2;
+
+/// No column is made narrower than this.
+const NARROWEST: u16 = 10;
+
+/// Prints a table to standard output. With `cut` it is not wider than the terminal; what had no room is told.
+pub(crate) fn print(
+    terminal: &mut Terminal,
+    headers: &[String],
+    rows: Vec<Vec<Cell>>,
+    show_headers: bool,
+    cut: bool,
+) -> Result<(), Failure> {
+    let look = Look { headers: show_headers, width: terminal.width.filter(|_| cut), palette: terminal.palette };
+    let drawn = draw(headers, rows, look);
+    terminal.line(&drawn.text)?;
+    if !drawn.hidden.is_empty() {
+        terminal.note(&format!("There was no room for {}. -o wide shows everything.", drawn.hidden.join(", ")));
+    }
+    Ok(())
+}
+
+/// Draws a table.
+pub(crate) fn draw(headers: &[String], rows: Vec<Vec<Cell>>, look: Look) -> Drawn {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.force_no_tty();
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    // Cells are cut at the last letter that fits, not at the last word.
+    table.set_delimiter('\u{1}');
     if look.palette.coloured {
         table.enforce_styling();
     }
-    match look.width {
-        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
-    };
-    let right: Vec<bool> =
-        (0..headers.len()).map(|column| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.right))).collect();
+    let right: Vec<bool> = (0..headers.len())
+        .map(|column| rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.right)))
+        .collect();
     if look.headers {
-        let mut header = Row::from(headers.iter().zip(&right).map(|(name, right)| {
-            aligned(TableCell::new(name).add_attribute(Attribute::Bold), *right)
-        }));
+        let cells = headers.iter().zip(&right);
+        let mut header =
+            Row::from(cells.map(|(name, right)| aligned(TableCell::new(name).add_attribute(Attribute::Bold), *right)));
         header.max_height(1);
         table.set_header(header);
     }
@@ -84,11 +111,54 @@ pub(crate) fn draw(headers: &[String], rows: Vec<Vec<Cell>>, look: Look) -> Stri
         row.max_height(1);
         table.add_row(row);
     }
-    let last = headers.len().saturating_sub(1);
+    let natural = table.column_max_content_widths();
+    let fitted = look.width.map_or_else(|| natural.clone(), |width| fit(&natural, width));
+    let last = fitted.len().saturating_sub(1);
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index == last { 0 } else { 2 }));
+        let gap = if index >= last { 0 } else { GAP };
+        column.set_padding((0, gap));
+        match fitted.get(index) {
+            None => column.set_constraint(ColumnConstraint::Hidden),
+            Some(width) if *width < natural[index] => {
+                column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + gap)))
+            }
+            Some(_) => column,
+        };
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    if fitted != natural {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(u16::MAX);
+    }
+    Drawn {
+        text: table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n"),
+        hidden: headers.iter().skip(fitted.len()).cloned().collect(),
+    }
+}
+
+/// The widths of the columns in a table of this width: the widest are narrowed first, and when all are narrow, the last
+/// ones are left out. The first column always stays.
+fn fit(natural: &[u16], width: u16) -> Vec<u16> {
+    let total = |widths: &[u16]| -> u32 {
+        widths.iter().map(|width| u32::from(width + GAP)).sum::<u32>().saturating_sub(u32::from(GAP))
+    };
+    let mut widths = natural.to_vec();
+    loop {
+        while total(&widths) > u32::from(width) {
+            match widths.iter_mut().filter(|width| **width > NARROWEST).max() {
+                Some(widest) => *widest -= 1,
+                None => break,
+            }
+        }
+        if total(&widths) <= u32::from(width) || widths.len() <= 1 {
+            break;
+        }
+        // One column less, and all others may be as wide as before.
+        let columns = widths.len() - 1;
+        widths = natural[..columns].to_vec();
+    }
+    if let [only] = widths.as_mut_slice() {
+        *only = (*only).min(width.max(1));
+    }
+    widths
 }
 
 fn aligned(cell: TableCell, right: bool) -> TableCell {
@@ -115,7 +185,12 @@ mod tests {
     fn rows() -> Vec<Vec<Cell>> {
         vec![
             vec![Cell::text("web-1"), Cell::state("running"), Cell::number("8 GiB".into()), Cell::text("10.0.0.5")],
-            vec![Cell::text("a machine with a long name"), Cell::state("stopped"), Cell::number("512 MiB".into()), Cell::none()],
+            vec![
+                Cell::text("a machine with a long name"),
+                Cell::state("stopped"),
+                Cell::number("512 MiB".into()),
+                Cell::none(),
+            ],
         ]
     }
 
@@ -127,25 +202,55 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_numbers_stand_to_the_right() {
-        insta::assert_snapshot!(draw(&headers(), rows(), PLAIN), @r"");
+        insta::assert_snapshot!(draw(&headers(), rows(), PLAIN).text, @r"
+        NAME                        STATE     MEMORY  ADDRESSES
+        web-1                       running    8 GiB  10.0.0.5
+        a machine with a long name  stopped  512 MiB  -
+        ");
     }
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
-        let text = draw(&headers(), rows(), Look { width: Some(40), ..PLAIN });
-        assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
-        assert_eq!(text.lines().count(), 3, "{text}");
-        insta::assert_snapshot!(text, @r"");
+        for width in 1..80 {
+            let drawn = draw(&headers(), rows(), Look { width: Some(width), ..PLAIN });
+            let widest = drawn.text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            assert!(widest <= usize::from(width), "{width}: {}", drawn.text);
+            assert_eq!(drawn.text.lines().count(), 3, "{}", drawn.text);
+        }
+        let drawn = draw(&headers(), rows(), Look { width: Some(45), ..PLAIN });
+        assert_eq!(drawn.hidden, [""; 0]);
+        insta::assert_snapshot!(drawn.text, @r"
+        NAME              STATE     MEMORY  ADDRESSES
+        web-1             running    8 GiB  10.0.0.5
+        a machine with …  stopped  512 MiB  -
+        ");
+        let drawn = draw(&headers(), rows(), Look { width: Some(30), ..PLAIN });
+        assert_eq!(drawn.hidden, ["ADDRESSES"]);
+        insta::assert_snapshot!(drawn.text, @r"
+        NAME          STATE     MEMORY
+        web-1         running    8 GiB
+        a machine w…  stopped  512 MiB
+        ");
+    }
+
+    #[test]
+    fn the_widest_columns_give_way_first() {
+        assert_eq!(fit(&[20, 8, 40], 72), [20, 8, 40]);
+        assert_eq!(fit(&[20, 8, 40], 62), [20, 8, 30]);
+        assert_eq!(fit(&[20, 8, 40], 42), [15, 8, 15]);
+        assert_eq!(fit(&[20, 8, 40], 30), [20, 8]);
+        assert_eq!(fit(&[20], 5), [5]);
+        assert_eq!(fit(&[], 5), [0; 0]);
     }
 
     #[test]
     fn colour_is_used_only_when_it_is_asked_for() {
-        assert!(!draw(&headers(), rows(), PLAIN).contains('\x1b'));
-        assert!(draw(&headers(), rows(), Look { palette: Palette { coloured: true }, ..PLAIN }).contains('\x1b'));
+        assert!(!draw(&headers(), rows(), PLAIN).text.contains('\x1b'));
+        assert!(draw(&headers(), rows(), Look { palette: Palette { coloured: true }, ..PLAIN }).text.contains('\x1b'));
     }
 
     #[test]
     fn headers_can_be_left_out() {
-        assert_eq!(draw(&headers(), rows(), Look { headers: false, ..PLAIN }).lines().count(), 2);
+        assert_eq!(draw(&headers(), rows(), Look { headers: false, ..PLAIN }).text.lines().count(), 2);
     }
 }

@@ -1,6 +1,9 @@
 //! The command line as a whole, and what the wire makes of it. The servers here only play the parts that a real one
 //! plays rarely: problems, ambiguous names, a closed pipe.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::extract::{RawQuery, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -47,7 +50,10 @@ fn every_command_has_examples() {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let root_or_group = command.has_subcommands() && command.get_name() != "provider";
         assert!(root_or_group || help.contains("Examples:"), "{path} has no examples");
-        command.get_subcommands().filter(|command| command.get_name() != "help").for_each(|command| check(command, &path));
+        command
+            .get_subcommands()
+            .filter(|command| command.get_name() != "help")
+            .for_each(|command| check(command, &path));
     }
     check(&Line::command(), "");
 }
@@ -58,7 +64,11 @@ fn no_option_takes_a_password() {
         for argument in command.get_arguments() {
             let name = argument.get_id().as_str();
             let takes_value = argument.get_action().takes_values();
-            assert!(!(takes_value && (name.contains("password") || name.contains("token"))), "{} takes {name}", command.get_name());
+            assert!(
+                !(takes_value && (name.contains("password") || name.contains("token"))),
+                "{} takes {name}",
+                command.get_name()
+            );
         }
         command.get_subcommands().for_each(check);
     }
@@ -98,14 +108,23 @@ async fn a_problem_becomes_an_exit_code_and_keeps_its_request_id() {
     for (status, code) in [(400_u16, 2), (403, 3), (404, 4), (409, 5), (500, 1), (503, 6)] {
         let router = Router::new().fallback(move |request: Request| async move {
             assert_eq!(request.headers()[header::AUTHORIZATION], "Bearer t0ken");
-            let problem = json!({"type": "/docs/problems/some-problem", "title": "No.", "status": status, "request_id": "r7"});
-            (StatusCode::from_u16(status).unwrap(), [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string())
+            let problem =
+                json!({"type": "/docs/problems/some-problem", "title": "No.", "status": status, "request_id": "r7"});
+            (
+                StatusCode::from_u16(status).unwrap(),
+                [(header::CONTENT_TYPE, "application/problem+json")],
+                problem.to_string(),
+            )
         });
         let (mut session, out, _) = session(router).await;
         let failure = run_in(&mut session, "vm count").await.unwrap_err();
         assert_eq!(failure.exit_code(), code);
         let message = failure.message(terminal::Palette { coloured: false }).unwrap();
-        assert!(message.starts_with("error: No.") && message.contains("r7") && message.contains("/docs/problems/some-problem"));
+        assert!(
+            message.starts_with("error: No.")
+                && message.contains("r7")
+                && message.contains("/docs/problems/some-problem")
+        );
         assert_eq!(out.text(), "");
     }
 }
@@ -131,7 +150,13 @@ async fn what_answers_but_is_no_gateway_is_told_so() {
 
 #[tokio::test]
 async fn a_redirect_is_told_and_the_token_stays_here() {
-    let elsewhere = serve(Router::new().fallback(|| async { panic!("the redirect was followed") })).await;
+    let visits = Arc::new(AtomicUsize::new(0));
+    let counted = visits.clone();
+    let elsewhere = serve(Router::new().fallback(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { "{}" }
+    }))
+    .await;
     let router = Router::new().fallback(move || {
         let elsewhere = elsewhere.clone();
         async move { (StatusCode::FOUND, [(header::LOCATION, elsewhere)]).into_response() }
@@ -139,6 +164,7 @@ async fn a_redirect_is_told_and_the_token_stays_here() {
     let (mut session, _, _) = session(router).await;
     let failure = run_in(&mut session, "vm count").await.unwrap_err();
     assert_eq!(failure.exit_code(), 1);
+    assert_eq!(visits.load(Ordering::SeqCst), 0, "the redirect was followed");
 }
 
 #[tokio::test]
@@ -154,12 +180,20 @@ async fn a_closed_pipe_is_quiet() {
 async fn a_name_that_several_have_lists_them() {
     let vm = |id: &str| json!({"id": id, "name": "web", "provider_id": "p1", "folder_path": "prod"});
     let router = Router::new()
-        .route("/v1/vms", get(move || async move { Json(json!({"items": [vm("a1"), vm("a2")], "next_page_token": null})) }))
+        .route(
+            "/v1/vms",
+            get(move || async move { Json(json!({"items": [vm("a1"), vm("a2")], "next_page_token": null})) }),
+        )
         .route("/v1/providers", get(|| async { Json(json!({"items": [{"id": "p1", "name": "lab"}]})) }));
     let (mut session, _, _) = session(router).await;
     let failure = run_in(&mut session, "vm get web").await.unwrap_err();
     assert_eq!(failure.exit_code(), 2);
-    insta::assert_snapshot!(failure.message(terminal::Palette { coloured: false }).unwrap(), @r"");
+    insta::assert_snapshot!(failure.message(terminal::Palette { coloured: false }).unwrap(), @r"
+    error: 2 VMs are named `web`.
+      mend:    Use the id, or narrow it with --provider NAME:
+               a1  web of provider lab, in prod
+               a2  web of provider lab, in prod
+    ");
 }
 
 #[tokio::test]
@@ -197,18 +231,16 @@ async fn a_list_that_was_cut_says_so() {
 async fn an_edit_carries_the_version_that_was_looked_at() {
     let provider = json!({"id": "p1", "name": "lab", "sources": []});
     let (one, two) = (provider.clone(), provider.clone());
-    let router = Router::new()
-        .route("/v1/providers", get(move || async move { Json(json!({"items": [one]})) }))
-        .route(
-            "/v1/providers/p1",
-            get(move || async move { ([(header::ETAG, "\"5\"")], Json(two)) }).patch(
-                |headers: HeaderMap, Json(patch): Json<serde_json::Value>| async move {
-                    assert_eq!(headers[header::IF_MATCH], "\"5\"");
-                    assert_eq!(patch, json!({"name": "production"}));
-                    (StatusCode::PRECONDITION_FAILED, Json(json!({"title": "It was changed."})))
-                },
-            ),
-        );
+    let router = Router::new().route("/v1/providers", get(move || async move { Json(json!({"items": [one]})) })).route(
+        "/v1/providers/p1",
+        get(move || async move { ([(header::ETAG, "\"5\"")], Json(two)) }).patch(
+            |headers: HeaderMap, Json(patch): Json<serde_json::Value>| async move {
+                assert_eq!(headers[header::IF_MATCH], "\"5\"");
+                assert_eq!(patch, json!({"name": "production"}));
+                (StatusCode::PRECONDITION_FAILED, Json(json!({"title": "It was changed."})))
+            },
+        ),
+    );
     let (mut session, _, _) = session(router).await;
     let failure = run_in(&mut session, "provider edit lab --name production").await.unwrap_err();
     assert_eq!(failure.exit_code(), 5);
@@ -228,7 +260,8 @@ async fn adding_tells_the_fingerprint_and_the_command_that_trusts_it() {
     let (mut session, _, err) = session(router).await;
     run_in(&mut session, "provider add kvm --name lab --url qemu+tls://one/system").await.unwrap();
     assert!(err.text().contains("spandrel provider trust lab --thumbprint AB:CD"), "{}", err.text());
-    let failure = run_in(&mut session, "provider add kvm --name lab --url qemu+tls://one/system --wait").await.unwrap_err();
+    let failure =
+        run_in(&mut session, "provider add kvm --name lab --url qemu+tls://one/system --wait").await.unwrap_err();
     assert_eq!(failure.exit_code(), 1);
     let message = failure.message(terminal::Palette { coloured: false }).unwrap();
     assert!(message.contains("spandrel provider trust lab --thumbprint AB:CD"), "{message}");

@@ -186,9 +186,12 @@ impl<'a> Grower<'a> {
         let id = text(provider, "id");
         let of = |groups: &Groups<'a>| groups.get(&id).cloned().unwrap_or_default();
         let (clusters, hosts, vms) = (of(&self.clusters), of(&self.hosts), of(&self.vms));
-        let host_ids: HashMap<&str, &Value> = hosts.iter().filter_map(|host| Some((text(host, "id")?, *host))).collect();
-        let cluster_ids: HashMap<&str, &Value> = clusters.iter().filter_map(|cluster| Some((text(cluster, "id")?, *cluster))).collect();
-        let zones: std::collections::BTreeSet<_> = clusters.iter().filter_map(|cluster| text(cluster, "zone_id")).collect();
+        let host_ids: HashMap<&str, &Value> =
+            hosts.iter().filter_map(|host| Some((text(host, "id")?, *host))).collect();
+        let cluster_ids: HashMap<&str, &Value> =
+            clusters.iter().filter_map(|cluster| Some((text(cluster, "id")?, *cluster))).collect();
+        let zones: std::collections::BTreeSet<_> =
+            clusters.iter().filter_map(|cluster| text(cluster, "zone_id")).collect();
         let mut places = Places {
             several_zones: zones.len() > 1,
             hosts_of_cluster: HashMap::new(),
@@ -217,7 +220,8 @@ impl<'a> Grower<'a> {
         let state = overall(provider);
         let sources = provider["sources"].as_array().map_or(&[][..], Vec::as_slice);
         // A live provider needs no words.
-        let why = sources.iter().find(|source| source["sync"]["state"] == state && !matches!(state, "live" | "disabled"));
+        let why =
+            sources.iter().find(|source| source["sync"]["state"] == state && !matches!(state, "live" | "disabled"));
         let mut detail = format!(
             "{} · {}, {}, {}",
             text(provider, "kind").unwrap_or("-"),
@@ -249,7 +253,8 @@ impl<'a> Grower<'a> {
         let vms: usize = hosts.iter().map(|host| places.vms_of(host).len()).sum::<usize>()
             + places.unplaced.get(&id).map_or(0, Vec::len);
         let mut detail = format!("{}, {}", counted(hosts.len(), "host"), counted(vms, "VM"));
-        if let Some(zone) = text(cluster, "zone_id").and_then(|id| self.zones.get(id)).filter(|_| places.several_zones) {
+        if let Some(zone) = text(cluster, "zone_id").and_then(|id| self.zones.get(id)).filter(|_| places.several_zones)
+        {
             detail = format!("in {zone} · {detail}");
         }
         Node {
@@ -286,7 +291,8 @@ impl<'a> Grower<'a> {
     fn host(&self, host: &'a Value, places: &Places<'a>) -> Node {
         let vms = places.vms_of(host);
         let memory = host["memory_mib"].as_u64().map(human::mib).unwrap_or_default();
-        let mut detail = format!("{}, {memory} · {}", counted_value(&host["cpu_core_count"], "core"), counted(vms.len(), "VM"));
+        let mut detail =
+            format!("{}, {memory} · {}", counted_value(&host["cpu_core_count"], "core"), counted(vms.len(), "VM"));
         if host["maintenance"] == true {
             detail.push_str(" · in maintenance");
         }
@@ -325,7 +331,10 @@ fn leaf(kind: &'static str, object: &Value, state: &str, detail: String) -> Node
         kind,
         id: text(object, "id").map(str::to_owned),
         name: text(object, "name").unwrap_or("-").to_owned(),
-        state: text(object, state).map(str::to_owned),
+        state: text(object, state).map(|word| match text(object, &format!("last_known_{state}")) {
+            Some(last) if last != word => format!("{word} (was {last})"),
+            _ => word.to_owned(),
+        }),
         detail,
         children: Vec::new(),
     }
@@ -362,7 +371,10 @@ fn draw(node: &Node, own: &str, below: &str, pen: Pen, palette: Palette, lines: 
     };
     let mut line = format!("{own}{}", palette.paint(tone, &harmless(&node.name)));
     if let Some(state) = &node.state {
-        line = format!("{line}  {}", palette.paint(Tone::of_state(state), &harmless(state)));
+        line = format!(
+            "{line}  {}",
+            palette.paint(Tone::of_state(state.split(' ').next().unwrap_or_default()), &harmless(state))
+        );
     }
     let detail = harmless(&node.detail).replace('·', pen.separator);
     line = format!("{line}  {}", palette.paint(Tone::Quiet, &detail));
@@ -421,14 +433,37 @@ mod tests {
 
     #[test]
     fn every_machine_is_in_the_tree_with_a_host_or_without() {
-        insta::assert_snapshot!(drawn(Depth::Vm, Pen::UNICODE), @r"");
+        insta::assert_snapshot!(drawn(Depth::Vm, Pen::UNICODE), @r"
+        dc  live  vsphere · 2 clusters, 3 hosts, 5 VMs
+        ├─ esx-9  connected  16 cores, 128 GiB · 1 VM
+        │  └─ alone  running  2 vCPUs, 4 GiB
+        ├─ gold  in north · 2 hosts, 3 VMs
+        │  ├─ esx-2  connected  16 cores, 128 GiB · 2 VMs
+        │  │  ├─ web-2  stopped  2 vCPUs, 4 GiB
+        │  │  └─ web-10  running  2 vCPUs, 4 GiB
+        │  ├─ esx-10  connected  16 cores, 128 GiB · 0 VMs · in maintenance
+        │  └─ no host  1 VM
+        │     └─ lost\u{1b}[2J  unknown  2 vCPUs, 4 GiB
+        └─ no host  1 VM
+           └─ adrift  running  2 vCPUs, 4 GiB
+        empty  disabled  kvm · 0 clusters, 0 hosts, 0 VMs
+        ");
     }
 
     #[test]
     fn the_tree_can_be_drawn_in_ascii_and_less_deep() {
         let text = drawn(Depth::Host, Pen::ASCII);
         assert!(text.is_ascii(), "{text}");
-        insta::assert_snapshot!(text, @r"");
+        insta::assert_snapshot!(text, @r"
+        dc  live  vsphere - 2 clusters, 3 hosts, 5 VMs
+        |- esx-9  connected  16 cores, 128 GiB - 1 VM
+        |- gold  in north - 2 hosts, 3 VMs
+        |  |- esx-2  connected  16 cores, 128 GiB - 2 VMs
+        |  |- esx-10  connected  16 cores, 128 GiB - 0 VMs - in maintenance
+        |  `- no host  1 VM
+        `- no host  1 VM
+        empty  disabled  kvm - 0 clusters, 0 hosts, 0 VMs
+        ");
     }
 
     #[test]
@@ -467,7 +502,10 @@ mod fields {
     fn the_tree_reads_fields_that_exist() {
         let has = |kind: Kind, name: &str| Object::fields(kind).iter().any(|field| field.name == name);
         for (kind, names) in [
-            (Kind::Vm, &["power_state", "host_id", "cluster_id", "vcpu_count", "memory_mib", "ip_addresses", "condition"][..]),
+            (
+                Kind::Vm,
+                &["power_state", "host_id", "cluster_id", "vcpu_count", "memory_mib", "ip_addresses", "condition"][..],
+            ),
             (Kind::Host, &["state", "cluster_id", "cpu_core_count", "memory_mib", "maintenance"]),
             (Kind::Cluster, &["zone_id", "standalone"]),
         ] {

@@ -8,6 +8,7 @@
 //! - PostgreSQL: statements are sent unnamed, since a name is worth nothing on the next server connection behind PgBouncer
 //!   (SeaORM's own transactions would name each of them); a connection to a server that became read-only is discarded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
@@ -15,19 +16,24 @@ use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Row, Sqlite, Transaction};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::DatabaseUrl;
 use crate::model::secret::ExposeSecret;
 
-/// How long a transaction waits for a connection, and SQLite for the lock.
+/// How long a transaction waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one waits for its turn to write: behind a batch of each of many sources that load at once.
+const WRITE_TURN_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long SQLite waits for a lock, which only another program could have.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// No statement of ours takes this long; a server that was cut off from us says nothing for ever.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
+/// Writers wait for one lock: more of them at once would only keep connections from the readers.
+const POSTGRES_WRITERS: usize = 3;
 
 /// Whose rows a transaction sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +55,12 @@ pub(super) enum Pools {
         reader: SqlitePool,
     },
     /// A server.
-    Postgres(PgPool),
+    Postgres {
+        /// Its connections.
+        pool: PgPool,
+        /// Turns to write.
+        writers: Arc<Semaphore>,
+    },
 }
 
 impl Pools {
@@ -66,15 +77,17 @@ impl Pools {
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
                     .foreign_keys(true)
                     .disable_statement_logging();
-                let writer = sqlite_pool(1).connect_with(options.clone()).await.map_err(acquiring)?;
+                let writer =
+                    sqlite_pool(1, WRITE_TURN_TIMEOUT).connect_with(options.clone()).await.map_err(acquiring)?;
                 let options = options.create_if_missing(false).pragma("query_only", "ON");
-                let reader = sqlite_pool(SQLITE_READERS).connect_with(options).await.map_err(acquiring)?;
+                let reader =
+                    sqlite_pool(SQLITE_READERS, ACQUIRE_TIMEOUT).connect_with(options).await.map_err(acquiring)?;
                 Ok(Self::Sqlite { writer, reader })
             }
             DatabaseUrl::Postgres { url, .. } => {
                 let options: PgConnectOptions = url.expose_secret().parse().map_err(acquiring)?;
                 let pool = postgres_pool().connect_with(postgres_options(options)).await.map_err(acquiring)?;
-                Ok(Self::Postgres(pool))
+                Ok(Self::Postgres { pool, writers: Arc::new(Semaphore::new(POSTGRES_WRITERS)) })
             }
         }
     }
@@ -84,7 +97,7 @@ impl Pools {
         match self {
             Self::Sqlite { reader, .. } => Tx::sqlite(reader, "BEGIN DEFERRED").await,
             // One snapshot for all statements of a read, as on SQLite.
-            Self::Postgres(pool) => {
+            Self::Postgres { pool, .. } => {
                 Tx::postgres(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", visible).await
             }
         }
@@ -94,8 +107,12 @@ impl Pools {
     pub(super) async fn write(&self, visible: Visible) -> Result<Tx, DbErr> {
         match self {
             Self::Sqlite { writer, .. } => Tx::sqlite(writer, "BEGIN IMMEDIATE").await,
-            Self::Postgres(pool) => {
-                Tx::postgres(pool, "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE", visible).await
+            Self::Postgres { pool, writers } => {
+                let turn = tokio::time::timeout(WRITE_TURN_TIMEOUT, Arc::clone(writers).acquire_owned()).await;
+                let turn = turn.map_err(|_| acquiring(sqlx::Error::PoolTimedOut))?;
+                let mut tx = Tx::postgres(pool, "BEGIN ISOLATION LEVEL READ COMMITTED", visible).await?;
+                tx.turn = turn.ok();
+                Ok(tx)
             }
         }
     }
@@ -107,15 +124,15 @@ impl Pools {
                 reader.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, .. } => pool.close().await,
         }
     }
 }
 
-fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+fn sqlite_pool(connections: u32, acquire_timeout: Duration) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(acquire_timeout)
         .idle_timeout(None)
         .max_lifetime(None)
         .before_acquire(|connection, _| {
@@ -160,6 +177,8 @@ pub(super) fn postgres_options(options: PgConnectOptions) -> PgConnectOptions {
 pub(super) struct Tx {
     open: Mutex<Open>,
     backend: DbBackend,
+    /// Given back after the transaction has ended: fields are dropped in this order.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 enum Open {
@@ -170,7 +189,7 @@ enum Open {
 impl Tx {
     async fn sqlite(pool: &SqlitePool, begin: &'static str) -> Result<Self, DbErr> {
         let transaction = pool.begin_with(begin).await.map_err(acquiring)?;
-        Ok(Self { open: Mutex::new(Open::Sqlite(transaction)), backend: DbBackend::Sqlite })
+        Ok(Self { open: Mutex::new(Open::Sqlite(transaction)), backend: DbBackend::Sqlite, turn: None })
     }
 
     async fn postgres(pool: &PgPool, begin: &str, visible: Visible) -> Result<Self, DbErr> {
@@ -185,7 +204,7 @@ impl Tx {
              SET LOCAL idle_in_transaction_session_timeout = {timeout}"
         );
         let transaction = deadline(pool.begin_with(AssertSqlSafe(begin))).await.map_err(acquiring)?;
-        Ok(Self { open: Mutex::new(Open::Postgres(transaction)), backend: DbBackend::Postgres })
+        Ok(Self { open: Mutex::new(Open::Postgres(transaction)), backend: DbBackend::Postgres, turn: None })
     }
 
     /// Makes everything that was done since the beginning durable and visible.

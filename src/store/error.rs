@@ -242,7 +242,7 @@ impl Fault {
             // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
             5 | 6 | 7 | 8 | 10 | 13 | 14 | 15 => Self::Unavailable,
             // TOOBIG, CONSTRAINT, MISMATCH.
-            18 | 19 | 20 => Self::Values,
+            18..=20 => Self::Values,
             _ => Self::Other,
         }
     }

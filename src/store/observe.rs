@@ -61,8 +61,8 @@ impl ObserveBatch {
 pub struct PutObject {
     /// Its id.
     pub id: ObjectId,
-    /// The source that tells of it: another than the batch's when that one let go of what this one holds too.
-    pub source_id: SourceId,
+    /// The source that tells of it, when that is not the batch's: that one let go of what this one holds too.
+    pub source_id: Option<SourceId>,
     /// Its kind.
     pub kind: Kind,
     /// The word of its family.
@@ -173,7 +173,7 @@ impl SystemStore {
         let Writer { puts, refused, .. } = writer;
         for written in &puts {
             let put = &batch.puts[written.index];
-            log.append(Owner { source: put.source_id, ..owner }, put.kind, written.id, LogOp::Put);
+            log.append(Owner { source: put.source_id.unwrap_or(owner.source), ..owner }, put.kind, written.id, LogOp::Put);
         }
         let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, &mut log).await?;
         quarantine::release(&tx, batch.source_id, &batch.released).await?;
@@ -361,7 +361,7 @@ impl Writer<'_> {
                 put.id.0.into(),
                 self.owner.tenant.0.into(),
                 self.owner.provider.0.into(),
-                put.source_id.0.into(),
+                put.source_id.unwrap_or(self.owner.source).0.into(),
                 put.kind.as_str().into(),
                 put.family.into(),
                 put.group_key.as_str().into(),

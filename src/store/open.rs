@@ -94,7 +94,7 @@ pub(super) async fn prepare(url: &DatabaseUrl, pools: &Pools, keyring: Keyring, 
             tx.commit().await.map_err(Error::Migrate)?;
             Ok(sealer)
         }
-        (DatabaseUrl::Sqlite { .. }, Pools::Postgres(_)) => unreachable!("the pools were made for this address"),
+        (DatabaseUrl::Sqlite { .. }, Pools::Postgres { .. }) => unreachable!("the pools were made for this address"),
     }
 }
 

@@ -309,10 +309,16 @@ fn record(row: &provider::Model, sources: Vec<source::Model>, counts: &HashMap<U
 }
 
 impl super::Inner {
-    async fn seal_password(&self, tx: &Tx, id: Uuid, password: Option<&SecretString>) -> Result<Option<Vec<u8>>> {
+    async fn seal_password(
+        &self,
+        tx: &Tx,
+        lock: &LogWriter,
+        id: Uuid,
+        password: Option<&SecretString>,
+    ) -> Result<Option<Vec<u8>>> {
         let Some(password) = password else { return Ok(None) };
         let place = place("provider", "secret", id);
-        self.sealer.seal(tx, &place, password.expose_secret().as_bytes()).await.map(Some)
+        self.sealer.seal(tx, lock, &place, password.expose_secret().as_bytes()).await.map(Some)
     }
 
     async fn open_secrets(&self, tx: &Tx, id: Uuid, sealed: Option<&[u8]>) -> Result<ProviderSecrets> {
@@ -364,7 +370,7 @@ impl TenantStore {
         let tenant = self.scope.tenant().0;
         let tx = self.begin_write(WHAT).await?;
         // Two that add the same at once: the second waits here and then finds it taken.
-        LogWriter::begin(&tx).await?;
+        let lock = LogWriter::begin(&tx).await?;
         check_name_free(&tx, tenant, id.0, &new.name).await?;
         check_endpoints_free(&tx, tenant, id.0, &new.endpoints).await?;
         let now = codec::micros(inner.clock.now());
@@ -377,7 +383,7 @@ impl TenantStore {
             enabled: Set(new.enabled),
             removing: Set(false),
             config: Set(to_json(&Config { username: new.username, trust: new.trust })?),
-            secret: Set(inner.seal_password(&tx, id.0, new.password.as_ref()).await?),
+            secret: Set(inner.seal_password(&tx, &lock, id.0, new.password.as_ref()).await?),
             generation: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
@@ -442,7 +448,7 @@ impl TenantStore {
     ) -> Result<Option<ProviderRecord>> {
         let inner = &self.store.inner;
         let tx = self.begin_write(WHAT).await?;
-        LogWriter::begin(&tx).await?;
+        let lock = LogWriter::begin(&tx).await?;
         let Some(row) = self.find(&tx, id).await?.filter(|row| !row.removing) else { return Ok(None) };
         check_generation(&row, expected)?;
         let mut config: Config = serde_json::from_str(&row.config)
@@ -469,7 +475,7 @@ impl TenantStore {
         }
         update.config = Set(to_json(&config)?);
         if let Some(password) = edit.password {
-            update.secret = Set(inner.seal_password(&tx, row.id, password.as_ref()).await?);
+            update.secret = Set(inner.seal_password(&tx, &lock, row.id, password.as_ref()).await?);
         }
         if let Some(endpoints) = edit.endpoints {
             check_endpoints(&endpoints)?;

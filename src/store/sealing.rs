@@ -6,13 +6,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::db::Tx;
 use super::entity::{provider, sealing_key, setting};
 use super::error::While;
 use super::keyring::{Key, Keyring, KeyringError};
+use super::log::LogWriter;
 use super::{Error, Result, SystemStore, codec};
 use crate::clock::{Clock, Time};
 use crate::model::TokenId;
@@ -86,22 +88,16 @@ impl Sealer {
         Ok(key)
     }
 
-    /// Seals a value within the transaction that keeps it. The data key stays until that transaction ends.
-    pub(super) async fn seal(&self, db: &impl ConnectionTrait, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
-        let newest = || {
-            sealing_key::Entity::find()
-                .order_by_desc(sealing_key::Column::CreatedAt)
-                .order_by_desc(sealing_key::Column::Id)
-                .limit(1)
-                .lock_shared()
-                .one(db)
-        };
-        let mut row = newest().await.reading("the sealing keys")?;
-        if row.is_none() {
-            // PostgreSQL: it was rotated away while we waited for its lock; now the new one is visible.
-            row = newest().await.reading("the sealing keys")?;
-        }
-        let row = row.ok_or_else(|| codec::damaged("sealing key", "", "there is none"))?;
+    /// Seals a value within the transaction that keeps it. Who seals holds the log's lock, so that no rotation drops the
+    /// data key in the meantime.
+    pub(super) async fn seal(&self, tx: &Tx, _lock: &LogWriter, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
+        let newest = sealing_key::Entity::find()
+            .order_by_desc(sealing_key::Column::CreatedAt)
+            .order_by_desc(sealing_key::Column::Id)
+            .one(tx)
+            .await
+            .reading("the sealing keys")?;
+        let row = newest.ok_or_else(|| codec::damaged("sealing key", "", "there is none"))?;
         let mut sealed = row.id.as_bytes().to_vec();
         sealed.extend(self.unwrap(&row)?.seal(place, plain));
         Ok(sealed)
@@ -139,8 +135,9 @@ impl SystemStore {
         let inner = &self.store.inner;
         let sealer = &inner.sealer;
         let tx = self.begin_write("the sealing keys").await?;
-        // Waits for every transaction that is sealing, and lets none begin.
-        let old = sealing_key::Entity::find().lock_exclusive().all(&tx).await.reading("the sealing keys")?;
+        // Who seals, edits or removes has the same lock: nothing that is read here changes before it is written.
+        LogWriter::begin(&tx).await?;
+        let old = sealing_key::Entity::find().all(&tx).await.reading("the sealing keys")?;
         let (new_id, new_key) = sealer.add_key(&tx, inner.clock.now()).await?;
         let seal = |place: &str, plain: &[u8]| {
             let mut sealed = new_id.as_bytes().to_vec();

@@ -29,14 +29,13 @@ impl SystemStore {
             return Ok(value);
         }
         let tx = self.begin_write(WHAT).await?;
-        // Any lock that all who come here take.
-        LogWriter::begin(&tx).await?;
+        let lock = LogWriter::begin(&tx).await?;
         if let Some(value) = self.open_setting(&tx, name).await? {
             return Ok(value);
         }
         let inner = &self.store.inner;
         let value = make();
-        let sealed = inner.sealer.seal(&tx, &place("setting", "sealed", name), &value).await?;
+        let sealed = inner.sealer.seal(&tx, &lock, &place("setting", "sealed", name), &value).await?;
         let row = setting::ActiveModel {
             name: Set(name.to_owned()),
             value: Set(None),

@@ -291,7 +291,7 @@ fn batch(
 ) -> ObserveBatch {
     let puts = effects.puts.iter().map(|put| PutObject {
         id: put.id,
-        source_id: put.source_id,
+        source_id: Some(put.source_id),
         kind: put.object.kind(),
         family: put.family.as_str(),
         group_key: put.group_key.to_string(),

@@ -1,1 +1,15 @@
-//! The integration suite: one binary.
+//! The integration suite: one binary. It runs the gateway as an operator does, against the simulator and private libvirt
+//! hosts, on SQLite and on PostgreSQL, and asserts through the API and the command line. `docs/TESTING.md` tells more.
+
+#![allow(missing_docs, reason = "a test binary has no readers of its documentation")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test ends at the first surprise, and says what it was")]
+
+#[macro_use]
+mod harness;
+
+mod bad_input;
+mod changes;
+mod command_line;
+mod comparison;
+mod restart;
+mod unreachable;

@@ -28,7 +28,7 @@ const refName = (object) => object && object.$ref && object.$ref.split("/").pop(
 
 /** Text with `code` between backquotes. */
 function prose(text) {
-  return (text || "").split(/\n\s*\n/).map((block) => {
+  return (text || "").trim().split(/\n\s*\n/).map((block) => {
     const inline = (line) => line.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
     const lines = block.split("\n");
     if (lines.every((line) => line.startsWith("- "))) return el("ul", {}, lines.map((line) => el("li", {}, inline(line.slice(2)))));

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::http::{Method, Request, header};
 use serde_json::{Map, Value};
 
-use super::super::openapi::document;
 use super::super::openapi;
+use super::super::openapi::document;
 use super::Gateway;
 use crate::app::common_fields;
 use crate::model::{FieldType, Kind, Object};
@@ -85,6 +85,9 @@ fn the_description_is_whole() {
     }
     assert!(count > 1000, "only {count} references");
     assert_eq!(openapi(), openapi(), "it does not change by itself");
+    let words = |name: &str| description["components"]["schemas"][name]["enum"].clone();
+    assert_eq!(words("ProviderKind"), serde_json::json!(["vsphere", "kvm"]));
+    assert_eq!(words("PowerState").as_array().map(Vec::len), Some(crate::model::vm::PowerState::ALL.len()));
     let mut ids: Vec<String> = document()
         .paths
         .paths
@@ -98,7 +101,8 @@ fn the_description_is_whole() {
     assert_eq!(ids.len(), all, "operation ids are unique");
     for (name, schema) in description["components"]["schemas"].as_object().unwrap() {
         for (member, schema) in schema["properties"].as_object().into_iter().flatten() {
-            let described = schema["description"].is_string() || schema["$ref"].is_string() || schema["oneOf"].is_array();
+            let described =
+                schema["description"].is_string() || schema["$ref"].is_string() || schema["oneOf"].is_array();
             assert!(described, "{name}.{member} is not described");
         }
     }

@@ -9,9 +9,9 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::super::Api;
-use super::super::extract::{Id, Params};
+use super::super::extract::{Id, NoParams, Params};
 use super::super::problem::Problem;
-use super::{json, nouns_doc, not_modified};
+use super::{json, not_modified, nouns_doc};
 use crate::app::Session;
 use crate::model::{Kind, ObjectId};
 
@@ -23,7 +23,10 @@ pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
             .route(&path, get(move |api, session, params| list(kind, api, session, params)))
             .route(&format!("{path}/count"), get(move |api, session, params| count(kind, api, session, params)))
             .route(&format!("{path}/summary"), get(move |api, session, params| summary(kind, api, session, params)))
-            .route(&format!("{path}/{{id}}"), get(move |api, session, id, headers| read(kind, api, session, id, headers)))
+            .route(
+                &format!("{path}/{{id}}"),
+                get(move |api, session, id, headers, none| read(kind, api, session, id, headers, none)),
+            )
     })
 }
 
@@ -60,6 +63,7 @@ async fn read(
     Extension(session): Extension<Session>,
     Id(id): Id<ObjectId>,
     headers: HeaderMap,
+    _: NoParams,
 ) -> Result<Response, Problem> {
     let answer = api.app().object(&session, kind, id)?;
     let unchanged = answer.etag.as_deref().and_then(|etag| not_modified(&headers, etag));

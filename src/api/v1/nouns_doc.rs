@@ -25,17 +25,11 @@ pub(super) fn document() -> OpenApi {
     }
     components = components.schema("ObjectCommon", common_schema()).schema("Count", count_schema());
     components = components.schema("Summary", summary_schema());
-    for parameter in common_parameters() {
-        components = components.parameter(parameter_key(None, &parameter.name), parameter);
-    }
     let mut paths = PathsBuilder::new();
     for kind in Kind::ALL.iter().copied() {
         components = components
             .schema(object_name(kind), object_schema(kind))
             .schema(format!("{}List", noun_name(kind)), list_schema(kind));
-        for parameter in filters(kind) {
-            components = components.parameter(parameter_key(Some(kind), &parameter.name), parameter);
-        }
         let path = format!("/v1/{}", kind.plural());
         paths = paths
             .path(&path, list(kind))
@@ -44,6 +38,13 @@ pub(super) fn document() -> OpenApi {
             .path(format!("{path}/{{id}}"), read(kind));
     }
     OpenApiBuilder::new().paths(paths.build()).components(Some(components.build())).build()
+}
+
+/// The parameters that the collections share, by their names among the components.
+pub(in crate::api) fn parameters() -> impl Iterator<Item = (String, Parameter)> {
+    let keyed = |kind| move |parameter: Parameter| (parameter_key(kind, &parameter.name), parameter);
+    let filters = Kind::ALL.iter().flat_map(move |kind| filters(*kind).into_iter().map(keyed(Some(*kind))));
+    common_parameters().into_iter().map(keyed(None)).chain(filters)
 }
 
 macro_rules! nouns {
@@ -131,11 +132,11 @@ fn common_schema() -> ObjectBuilder {
 
 /// A noun together with what every object has.
 fn object_schema(kind: Kind) -> AllOfBuilder {
-    let schema = AllOfBuilder::new()
-        .item(Ref::from_schema_name("ObjectCommon"))
-        .item(Ref::from_schema_name(noun_name(kind)));
+    let schema =
+        AllOfBuilder::new().item(Ref::from_schema_name("ObjectCommon")).item(Ref::from_schema_name(noun_name(kind)));
     let Some(state) = Object::state_field(kind) else { return schema };
-    let description = format!("`{state}` as it was seen last, while it reads `unknown` because the platform is not reached.");
+    let description =
+        format!("`{state}` as it was seen last, while it reads `unknown` because the platform is not reached.");
     schema.item(
         ObjectBuilder::new()
             .schema_type(Type::Object)
@@ -153,7 +154,9 @@ fn list_schema(kind: Kind) -> ObjectBuilder {
         .description(Some(format!("A page of {}.", kind.plural())))
         .property(
             "items",
-            ArrayBuilder::new().items(Ref::from_schema_name(object_name(kind))).description(Some("In the asked order.")),
+            ArrayBuilder::new()
+                .items(Ref::from_schema_name(object_name(kind)))
+                .description(Some("In the asked order.")),
         )
         .property(
             "next_page_token",
@@ -222,7 +225,11 @@ fn common_parameters() -> Vec<Parameter> {
         query("q", text(), "Full-text search over names, ids and addresses; all words must be found."),
         query("sort", text(), "Fields separated by commas, `-` before one turns it round; by default `name,id`."),
         query("limit", limit, "How many objects a page has at most."),
-        query("page_token", text(), "`next_page_token` of the page before, unchanged, with the same filters and order."),
+        query(
+            "page_token",
+            text(),
+            "`next_page_token` of the page before, unchanged, with the same filters and order.",
+        ),
         query("min_revision", text(), "Wait until the inventory has this revision: to read what one has just written."),
         query("group_by", text(), "Fields separated by commas; one group for each of their values."),
         query("sum", text(), "Number fields separated by commas; their sum in each group."),
@@ -254,7 +261,8 @@ fn filters(kind: Kind) -> Vec<Parameter> {
     fields
         .flat_map(|field| {
             let doc = field.doc.trim_end_matches('.');
-            let equal = query(field.name, equality_schema(&field), &format!("{doc}: is one of these, separated by commas."));
+            let equal =
+                query(field.name, equality_schema(&field), &format!("{doc}: is one of these, separated by commas."));
             let others = operators(field.field_type).iter().map(move |(operator, meaning)| {
                 let schema = operand_schema(&field, operator);
                 query(&format!("{}.{operator}", field.name), schema, &format!("{doc}: {meaning}."))
@@ -292,8 +300,10 @@ fn parameter_ref(key: &str) -> Ref {
 }
 
 fn operation(kind: Kind, id: &str, summary: String, common: &[&str], filtered: bool) -> OperationBuilder {
-    let mut operation =
-        OperationBuilder::new().tag("Inventory").summary(Some(summary)).operation_id(Some(format!("{}_{id}", kind.as_str())));
+    let mut operation = OperationBuilder::new()
+        .tag("Inventory")
+        .summary(Some(summary))
+        .operation_id(Some(format!("{}_{id}", kind.as_str())));
     for name in common {
         operation = operation.parameter_ref(parameter_ref(&parameter_key(None, name)));
     }
@@ -347,7 +357,10 @@ fn read(kind: Kind) -> PathItem {
         .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
         .build();
     let mut found = ok(&object_name(kind), "The object.");
-    let etag = HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String).build())).description(Some("Equal while the answer is.")).build();
+    let etag = HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+        .description(Some("Equal while the answer is."))
+        .build();
     found.headers.insert("etag".to_owned(), etag.into());
     let operation = operation(kind, "get", format!("Get one of the {}", kind.plural()), &[], false)
         .parameter(id)

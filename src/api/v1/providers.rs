@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::Api;
-use super::super::extract::{Body, Id, Patch, Secret};
+use super::super::extract::{Body, Id, NoParams, Patch, Secret};
 use super::super::problem::Problem;
 use super::{Items, if_match};
 use crate::app::{NewProviderInput, ProviderPatch, Quarantined, Session, TrustPatch};
@@ -203,13 +203,7 @@ struct QuarantineEntry {
 
 impl From<Quarantined> for QuarantineEntry {
     fn from(group: Quarantined) -> Self {
-        Self {
-            source_id: group.source_id,
-            kind: group.kind,
-            key: group.key,
-            reason: group.reason,
-            since: group.since,
-        }
+        Self { source_id: group.source_id, kind: group.kind, key: group.key, reason: group.reason, since: group.since }
     }
 }
 
@@ -228,7 +222,11 @@ fn answer(status: StatusCode, provider: Provider) -> Response {
 /// By name, each with its sources and how their synchronization stands.
 #[utoipa::path(get, path = "/v1/providers", tag = "Providers", operation_id = "provider_list",
     responses((status = 200, description = "All providers.", body = Items<Provider>)))]
-async fn list(State(api): State<Api>, Extension(session): Extension<Session>) -> Result<Json<Items<Provider>>, Problem> {
+async fn list(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    _: NoParams,
+) -> Result<Json<Items<Provider>>, Problem> {
     Ok(Json(Items { items: api.app().providers(&session).await? }))
 }
 
@@ -243,6 +241,7 @@ async fn list(State(api): State<Api>, Extension(session): Extension<Session>) ->
 async fn create(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Body(body): Body<ProviderCreate>,
 ) -> Result<Response, Problem> {
     let provider = api.app().provider_create(&session, body.into()).await?;
@@ -262,6 +261,7 @@ async fn create(
 async fn get(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
 ) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, api.app().provider(&session, id).await?))
@@ -279,6 +279,7 @@ async fn get(
 async fn edit(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
     headers: HeaderMap,
     Body(body): Body<ProviderEdit>,
@@ -299,6 +300,7 @@ async fn edit(
 async fn remove(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -315,6 +317,7 @@ async fn remove(
 async fn trust(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
     Body(body): Body<TrustThumbprint>,
 ) -> Result<Response, Problem> {
@@ -330,6 +333,7 @@ async fn trust(
 async fn resync(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
 ) -> Result<StatusCode, Problem> {
     api.app().provider_resync(&session, id).await?;
@@ -345,6 +349,7 @@ async fn resync(
 async fn quarantine(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
 ) -> Result<Json<Items<QuarantineEntry>>, Problem> {
     let groups = api.app().provider_quarantine(&session, id).await?;
@@ -358,6 +363,7 @@ async fn quarantine(
 async fn capabilities(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
 ) -> Result<Json<Items<Capability>>, Problem> {
     Ok(Json(Items { items: api.app().provider_capabilities(&session, id).await? }))
@@ -373,6 +379,7 @@ async fn capabilities(
 async fn test_new(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Body(body): Body<ProviderTest>,
 ) -> Result<Json<TestReport>, Problem> {
     let input = NewProviderInput {
@@ -396,6 +403,7 @@ async fn test_new(
 async fn test(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<ProviderId>,
 ) -> Result<Json<TestReport>, Problem> {
     Ok(Json(api.app().provider_test(&session, id).await?))

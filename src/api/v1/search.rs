@@ -51,12 +51,13 @@ struct SearchAnswer {
 #[utoipa::path(get, path = "/v1/search", tag = "Inventory", operation_id = "search",
     params(("q" = String, Query, description = "What to search for."),
         ("types" = Option<String>, Query, description = "Only these kinds, separated by commas."),
-        ("limit" = Option<u16>, Query, description = "How many objects are answered at most: 1 to 1000.")),
+        ("limit" = Option<u16>, Query, description = "How many objects are answered at most: 1 to 1000."),
+        ("min_revision" = Option<String>, Query, description = "Wait until the inventory has this revision.")),
     responses((status = 200, description = "What was found.", body = SearchAnswer)))]
 async fn search(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
     Params(params): Params,
 ) -> Result<Response, Problem> {
-    Ok(json(api.app().search(&session, &params)?))
+    Ok(json(api.app().search(&session, &params).await?))
 }

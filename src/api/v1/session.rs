@@ -1,8 +1,8 @@
 //! Signing in and out.
 
 use axum::extract::State;
-use axum::{Extension, Json};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::Api;
-use super::super::extract::{Body, ClientAddress, Secret};
+use super::super::extract::{Body, ClientAddress, NoParams, Secret};
 use super::super::problem::Problem;
 use crate::app::Session;
 use crate::authz::Role;
@@ -59,6 +59,7 @@ struct LoginAnswer {
 async fn login(
     State(api): State<Api>,
     ClientAddress(address): ClientAddress,
+    _: NoParams,
     Body(login): Body<Login>,
 ) -> Result<Json<LoginAnswer>, Problem> {
     let signed_in = api.app().login(&login.username, login.password.0, address).await?;
@@ -74,7 +75,11 @@ async fn login(
 /// The token that this is asked with is worth nothing any more.
 #[utoipa::path(post, path = "/v1/logout", tag = "Session", operation_id = "logout",
     responses((status = 204, description = "Signed out.")))]
-async fn logout(State(api): State<Api>, Extension(session): Extension<Session>) -> Result<StatusCode, Problem> {
+async fn logout(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    _: NoParams,
+) -> Result<StatusCode, Problem> {
     api.app().logout(&session).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -96,7 +101,7 @@ struct SessionAnswer {
 /// Who am I
 #[utoipa::path(get, path = "/v1/session", tag = "Session", operation_id = "session",
     responses((status = 200, description = "Who is signed in.", body = SessionAnswer)))]
-async fn session(Extension(session): Extension<Session>) -> Json<SessionAnswer> {
+async fn session(Extension(session): Extension<Session>, _: NoParams) -> Json<SessionAnswer> {
     let Session { principal, expires_at, .. } = session;
     let role = match principal.role {
         Role::PlatformAdmin => "platform_admin",
@@ -124,6 +129,7 @@ struct PasswordChange {
 async fn password(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     ClientAddress(address): ClientAddress,
     Body(change): Body<PasswordChange>,
 ) -> Result<StatusCode, Problem> {

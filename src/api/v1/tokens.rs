@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::Api;
-use super::super::extract::{Body, Id};
+use super::super::extract::{Body, Id, NoParams};
 use super::super::problem::Problem;
 use super::Items;
 use crate::app::{Session, TokenRecord};
@@ -83,6 +83,7 @@ struct TokenCreated {
 async fn create(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Body(body): Body<TokenCreate>,
 ) -> Result<Response, Problem> {
     let (record, secret) = api.app().token_create(&session, &body.name, body.expires_in_days).await?;
@@ -103,7 +104,11 @@ async fn create(
 /// List the own tokens
 #[utoipa::path(get, path = "/v1/tokens", tag = "Session", operation_id = "token_list",
     responses((status = 200, description = "The tokens of the own user, newest first.", body = Items<Token>)))]
-async fn list(State(api): State<Api>, Extension(session): Extension<Session>) -> Result<Json<Items<Token>>, Problem> {
+async fn list(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    _: NoParams,
+) -> Result<Json<Items<Token>>, Problem> {
     let tokens = api.app().tokens(&session).await?;
     Ok(Json(Items { items: tokens.into_iter().map(Token::from).collect() }))
 }
@@ -115,6 +120,7 @@ async fn list(State(api): State<Api>, Extension(session): Extension<Session>) ->
 async fn delete(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
+    _: NoParams,
     Id(id): Id<TokenId>,
 ) -> Result<StatusCode, Problem> {
     api.app().token_delete(&session, id).await?;

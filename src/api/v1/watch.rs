@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures::{FutureExt, StreamExt};
 use opentelemetry::metrics::UpDownCounter;
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ use super::super::Api;
 use super::super::extract::Params;
 use super::super::problem::Problem;
 use crate::app::{Session, WatchEvent, Watching, watch_request};
-use crate::model::{ObjectId, ProviderId, Revision};
+use crate::model::{ObjectId, ProviderId};
 
 /// How long a client may leave a full connection unread.
 const SEND_LIMIT: Duration = Duration::from_secs(60);
@@ -202,13 +202,14 @@ impl Carrier {
         if about_object && self.watching.providers_only {
             return;
         }
-        write_event(&mut self.chunk, event.name(), event.revision(), event.data());
+        self.chunk.extend_from_slice(event.frame());
     }
 
     async fn end(&mut self, reason: &str) -> Result<(), Gone> {
         let position = self.watching.watch.position();
-        let data = format!("{{\"reason\":\"{reason}\",\"resume_from\":\"{position}\"}}");
-        write_event(&mut self.chunk, "end", Some(position), data.as_bytes());
+        let event =
+            format!("event: end\nid: {position}\ndata: {{\"reason\":\"{reason}\",\"resume_from\":\"{position}\"}}\n\n");
+        self.chunk.extend_from_slice(event.as_bytes());
         self.flush().await
     }
 
@@ -218,32 +219,5 @@ impl Carrier {
         }
         let chunk = self.chunk.split().freeze();
         self.sender.send_timeout(Ok(chunk), SEND_LIMIT).await.map_err(|_| Gone::Client)
-    }
-}
-
-/// Writes one event. `data` is one line of JSON.
-fn write_event(chunk: &mut BytesMut, name: &str, revision: Option<Revision>, data: &[u8]) {
-    chunk.reserve(data.len() + 64);
-    chunk.put_slice(b"event: ");
-    chunk.put_slice(name.as_bytes());
-    if let Some(revision) = revision {
-        chunk.put_slice(format!("\nid: {revision}").as_bytes());
-    }
-    chunk.put_slice(b"\ndata: ");
-    chunk.put_slice(data);
-    chunk.put_slice(b"\n\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn events_are_written_as_the_standard_says() {
-        let mut chunk = BytesMut::new();
-        write_event(&mut chunk, "bookmark", Some(Revision(7)), br#"{"revision":"7"}"#);
-        write_event(&mut chunk, "provider", None, b"{}");
-        let expected = "event: bookmark\nid: 7\ndata: {\"revision\":\"7\"}\n\nevent: provider\ndata: {}\n\n";
-        assert_eq!(&chunk[..], expected.as_bytes());
     }
 }

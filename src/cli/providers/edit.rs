@@ -91,8 +91,9 @@ struct TrustOptions {
 impl TrustOptions {
     fn body(&self) -> Result<Option<Value>, Failure> {
         match (&self.thumbprint, &self.ca_file) {
-            (Some(thumbprint), _) => Ok(Some(json!({"thumbprint_sha256": fingerprint(thumbprint)?}))),
-            (None, Some(file)) => Ok(Some(json!({"ca_pem": pem(file)?}))),
+            // Each replaces the other.
+            (Some(thumbprint), _) => Ok(Some(json!({"thumbprint_sha256": fingerprint(thumbprint)?, "ca_pem": null}))),
+            (None, Some(file)) => Ok(Some(json!({"thumbprint_sha256": null, "ca_pem": pem(file)?}))),
             (None, None) => Ok(None),
         }
     }
@@ -178,7 +179,8 @@ pub(super) async fn add(command: AddCommand, session: &mut Session) -> Result<()
         if !session.terminal.can_ask {
             return Err(Failure::usage("A user name is needed.", "Give it with --username NAME."));
         }
-        args.username = Some(ask_line(&mut session.terminal, &format!("User name at {}: ", endpoints.join(", "))).await?);
+        args.username =
+            Some(ask_line(&mut session.terminal, &format!("User name at {}: ", endpoints.join(", "))).await?);
     }
     let mut body = json!({"name": args.name, "kind": kind, "endpoints": endpoints, "enabled": !args.disabled});
     if let Some(trust) = args.trust.body()? {
@@ -252,7 +254,10 @@ pub(super) async fn edit(args: EditArgs, session: &mut Session) -> Result<(), Fa
         patch.insert("password".to_owned(), json!(password.expose_secret()));
     }
     if patch.is_empty() {
-        return Err(Failure::usage("There is nothing to change.", "`spandrel provider edit --help` tells what can be changed."));
+        return Err(Failure::usage(
+            "There is nothing to change.",
+            "`spandrel provider edit --help` tells what can be changed.",
+        ));
     }
     // What was changed since we looked is not overwritten.
     let etag = session.client.get(&path(&provider), &[]).await?.etag;
@@ -290,10 +295,8 @@ pub(super) async fn trust(args: TrustArgs, session: &mut Session) -> Result<(), 
 
 /// The fingerprint that the sources of a provider present.
 fn presented(provider: &Value) -> Result<String, Failure> {
-    let mut presented: Vec<&str> = view::sources(provider)
-        .iter()
-        .filter_map(|source| source["sync"]["presented_thumbprint"].as_str())
-        .collect();
+    let mut presented: Vec<&str> =
+        view::sources(provider).iter().filter_map(|source| source["sync"]["presented_thumbprint"].as_str()).collect();
     presented.sort_unstable();
     presented.dedup();
     match presented.as_slice() {

@@ -14,7 +14,7 @@ use super::names::{self, items};
 use super::output::{Format, ListOutput};
 use super::password::confirm;
 use super::session::Session;
-use super::table::{Cell, Look, draw};
+use super::table::{Cell, print};
 use super::terminal::{Tone, harmless};
 pub use edit::{AddCommand, EditArgs, TrustArgs};
 pub(crate) use view::{overall, source_line};
@@ -24,16 +24,24 @@ pub use wait::WaitArgs;
 #[derive(Clone, Debug, Subcommand)]
 pub enum ProviderCommand {
     /// List them.
-    #[command(visible_alias = "ls", after_help = "Examples:\n  spandrel provider list\n  spandrel provider list -o wide\n  spandrel provider list -o name")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:\n  spandrel provider list\n  spandrel provider list -o wide\n  spandrel provider list -o name"
+    )]
     List(ListOutput),
     /// Show one: its endpoints, and how true what is shown of each is.
-    #[command(alias = "show", after_help = "Examples:\n  spandrel provider get lab\n  spandrel provider get lab -o yaml")]
+    #[command(
+        alias = "show",
+        after_help = "Examples:\n  spandrel provider get lab\n  spandrel provider get lab -o yaml"
+    )]
     Get(OneArgs),
     /// Join a vCenter, an ESXi or KVM hosts.
     #[command(subcommand, arg_required_else_help = true)]
     Add(AddCommand),
     /// Test the connection of one, step by step. Nothing is changed.
-    #[command(after_help = "Examples:\n  spandrel provider test lab\n\nTo test before adding: spandrel provider add … --dry-run")]
+    #[command(
+        after_help = "Examples:\n  spandrel provider test lab\n\nTo test before adding: spandrel provider add … --dry-run"
+    )]
     Test(OneArgs),
     /// Trust the certificate that a provider presents.
     #[command(after_help = TRUST_HELP)]
@@ -48,7 +56,10 @@ pub enum ProviderCommand {
     #[command(after_help = "Examples:\n  spandrel provider disable lab")]
     Disable(NameArgs),
     /// Part from a provider. Its objects go from the inventory; nothing is done to the platform.
-    #[command(alias = "rm", after_help = "Examples:\n  spandrel provider remove lab\n  spandrel provider remove lab --yes --wait")]
+    #[command(
+        alias = "rm",
+        after_help = "Examples:\n  spandrel provider remove lab\n  spandrel provider remove lab --yes --wait"
+    )]
     Remove(RemoveArgs),
     /// Read everything of a provider again.
     #[command(after_help = "Examples:\n  spandrel provider resync lab --wait")]
@@ -170,8 +181,7 @@ async fn list(output: ListOutput, session: &mut Session) -> Result<(), Failure> 
                 .map(|provider| columns.iter().map(|column| view::cell(provider, column, now)).collect())
                 .collect();
             let headers: Vec<String> = columns.iter().map(|column| column.replace('_', " ").to_uppercase()).collect();
-            let text = draw(&headers, rows, Look::of(&session.terminal, !output.no_headers, !wide));
-            session.terminal.line(&text)
+            print(&mut session.terminal, &headers, rows, !output.no_headers, !wide)
         }
     }
 }
@@ -223,8 +233,9 @@ fn tell_report(report: &Value, format: Format, trust: &str, session: &mut Sessio
             })
             .collect();
         let headers = ["CHECK", "RESULT", "MESSAGE"].map(str::to_owned);
-        let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-        session.terminal.line(&text)?;
+        if !checks.is_empty() {
+            print(&mut session.terminal, &headers, rows, true, false)?;
+        }
         if let Some(product) = view::product(&report["identity"]) {
             session.terminal.line(&format!("It is {}.", harmless(&product)))?;
         }
@@ -293,8 +304,7 @@ async fn quarantine(args: OneArgs, session: &mut Session) -> Result<(), Failure>
         })
         .collect();
     let headers = ["KIND", "KEY", "SINCE", "REASON"].map(str::to_owned);
-    let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-    session.terminal.line(&text)
+    print(&mut session.terminal, &headers, rows, true, false)
 }
 
 async fn capabilities(args: OneArgs, session: &mut Session) -> Result<(), Failure> {
@@ -316,6 +326,5 @@ async fn capabilities(args: OneArgs, session: &mut Session) -> Result<(), Failur
         })
         .collect();
     let headers = ["CAPABILITY", "SUPPORTED", "NOTE"].map(str::to_owned);
-    let text = draw(&headers, rows, Look::of(&session.terminal, true, false));
-    session.terminal.line(&text)
+    print(&mut session.terminal, &headers, rows, true, false)
 }

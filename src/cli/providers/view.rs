@@ -31,7 +31,11 @@ pub(crate) fn overall(provider: &Value) -> &str {
         WORST_FIRST.iter().position(|word| *word == state).unwrap_or(0)
     };
     // A provider that was just added has no source yet.
-    sources(provider).iter().min_by_key(rank).and_then(|source| source["sync"]["state"].as_str()).unwrap_or("connecting")
+    sources(provider)
+        .iter()
+        .min_by_key(rank)
+        .and_then(|source| source["sync"]["state"].as_str())
+        .unwrap_or("connecting")
 }
 
 /// The endpoints of a provider in one line.
@@ -64,7 +68,7 @@ pub(crate) fn source_line(source: &Value, palette: Palette, now: DateTime<Utc>) 
         let _ = write!(text, ": {}", harmless(message));
     }
     if let Some(next) = time(&sync["next_try_at"]) {
-        let _ = write!(text, " (next try in {})", human::until(next, now));
+        let _ = write!(text, " (next try {})", human::until(next, now));
     }
     text
 }
@@ -90,14 +94,18 @@ pub(super) fn cell(provider: &Value, column: &str, now: DateTime<Utc>) -> Cell {
             Some((loaded, Some(expected))) => Cell::toned(&format!("loading {loaded}/{expected}"), Tone::Warning),
             _ => Cell::state(state),
         },
-        "since" => deciding().filter_map(|source| time(&source["sync"]["since"])).min().map_or_else(Cell::none, |since| {
-            Cell::text(&human::age(since, now))
-        }),
+        "since" => deciding()
+            .filter_map(|source| time(&source["sync"]["since"]))
+            .min()
+            .map_or_else(Cell::none, |since| Cell::text(&human::age(since, now))),
         "endpoints" => Cell::text(&endpoints(provider)),
-        "product" => {
-            sources(provider).iter().find_map(|source| product(&source["identity"])).map_or_else(Cell::none, |text| Cell::text(&text))
+        "product" => sources(provider)
+            .iter()
+            .find_map(|source| product(&source["identity"]))
+            .map_or_else(Cell::none, |text| Cell::text(&text)),
+        "message" => {
+            deciding().find_map(|source| source["sync"]["message"].as_str()).map_or_else(Cell::none, Cell::text)
         }
-        "message" => deciding().find_map(|source| source["sync"]["message"].as_str()).map_or_else(Cell::none, Cell::text),
         "quarantined" => Cell::number(
             sources(provider).iter().filter_map(|source| source["quarantined_count"].as_u64()).sum::<u64>().to_string(),
         ),
@@ -222,15 +230,37 @@ mod tests {
 
     #[test]
     fn a_provider_is_told_with_every_endpoint_and_how_to_mend_it() {
-        insta::assert_snapshot!(describe(&kvm(), Palette { coloured: false }, now()), @r"");
+        insta::assert_snapshot!(describe(&kvm(), Palette { coloured: false }, now()), @r"
+        name         lab kvm
+        id           p1
+        kind         kvm
+        state        unreachable
+        username     -
+        trust        the authorities that the gateway's machine trusts
+        created      5m ago
+        changed      5m ago
+
+        endpoint     qemu+ssh://one/system
+          state      live, since 4m
+          product    QEMU 9.2.0
+          left out   2 objects; `spandrel provider quarantine 'lab kvm'` tells why
+
+        endpoint     qemu+tls://two/system
+          state      unreachable, since 3m: Its certificate is not trusted. (next try in 30s)
+          reason     certificate_untrusted
+          presents   AB:CD
+          trust with spandrel provider trust 'lab kvm' --thumbprint AB:CD
+        ");
     }
 
     #[test]
     fn the_table_tells_the_deciding_source() {
         let provider = kvm();
-        let row: Vec<String> =
-            columns(true).iter().map(|column| cell(&provider, column, now()).text).collect();
-        insta::assert_snapshot!(row.join(" | "), @"");
+        let row: Vec<String> = columns(true).iter().map(|column| cell(&provider, column, now()).text).collect();
+        assert_eq!(
+            row.join(" | "),
+            "lab kvm | kvm | unreachable | 3m | qemu+ssh://one/system, qemu+tls://two/system | QEMU 9.2.0 | Its certificate is not trusted. | 2 | - | p1"
+        );
     }
 
     #[test]

@@ -81,7 +81,10 @@ pub(super) fn reasons(provider: &Value) -> Vec<String> {
             lines.push(format!("SHA-256 fingerprint: {thumbprint}"));
             lines.push(format!("If that is right, trust it: {}", trust_command(provider, thumbprint)));
         } else if sync["reason"] == "credentials_refused" {
-            lines.push(format!("Give another: spandrel provider edit {} --username NAME", super::view::quoted(&name(provider))));
+            lines.push(format!(
+                "Give another: spandrel provider edit {} --username NAME",
+                super::view::quoted(&name(provider))
+            ));
         }
     }
     lines
@@ -118,7 +121,11 @@ pub(super) async fn until_live(
                 line.end();
                 let count: usize = sources(&seen).len();
                 let of = if count > 1 { format!(" with its {count} endpoints") } else { String::new() };
-                session.terminal.note(&format!("{} is live{of}, after {:.1} s.", name(&seen), started.elapsed().as_secs_f32()));
+                session.terminal.note(&format!(
+                    "{} is live{of}, after {:.1} s.",
+                    name(&seen),
+                    started.elapsed().as_secs_f32()
+                ));
                 return Ok(());
             }
             Outcome::Bad(why) => {
@@ -135,7 +142,10 @@ pub(super) async fn until_live(
             line.end();
             return Err(Failure::failed_mend(
                 format!("{} is not live after {} s.", name(&seen), args.wait_timeout),
-                format!("It goes on by itself. `spandrel provider get {}` shows how far it is.", super::view::quoted(&name(&seen))),
+                format!(
+                    "It goes on by itself. `spandrel provider get {}` shows how far it is.",
+                    super::view::quoted(&name(&seen))
+                ),
             ));
         }
         tokio::time::sleep(POLL).await;
@@ -161,7 +171,11 @@ pub(super) async fn until_gone(args: WaitArgs, provider: &Value, session: &mut S
         }
         if started.elapsed() >= Duration::from_secs(args.wait_timeout) {
             line.end();
-            return Err(Failure::failed(format!("{} is still being removed after {} s.", name(provider), args.wait_timeout)));
+            return Err(Failure::failed(format!(
+                "{} is still being removed after {} s.",
+                name(provider),
+                args.wait_timeout
+            )));
         }
         tokio::time::sleep(POLL).await;
     }

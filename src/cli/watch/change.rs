@@ -110,7 +110,8 @@ impl Change {
 
     /// The change in one line.
     pub(super) fn line(&self, directory: &Directory, palette: Palette, unicode: bool, width: usize) -> String {
-        let at = self.after.as_ref().and_then(|object| object["changed_at"].as_str()).and_then(|text| text.parse().ok());
+        let at =
+            self.after.as_ref().and_then(|object| object["changed_at"].as_str()).and_then(|text| text.parse().ok());
         let time = time_of_day(at.unwrap_or_else(now));
         let kind = self.kind.map_or("provider", word);
         format!(
@@ -154,6 +155,9 @@ impl Change {
 
     fn difference(&self, difference: &Difference, directory: &Directory, palette: Palette, arrow: &str) -> String {
         let field = difference.field.as_str();
+        if let ("why", Value::String(message)) = (field, &difference.to) {
+            return harmless(message);
+        }
         let reference = self.kind.and_then(|kind| id_field(kind, field)).filter(|(name, _)| name == field).is_some();
         let is_state = Some(field) == state_field(self.kind) || matches!(field, "state" | "condition");
         let shown = |value: &Value| {
@@ -213,9 +217,16 @@ fn of_provider(before: &Value, after: &Value) -> Vec<Difference> {
         let (from, to) = (was.map_or(&Value::Null, |was| &was["sync"]), &source["sync"]);
         // With one endpoint the provider's state says it.
         if new.len() > 1 {
-            add(format!("{} state", source["endpoint"].as_str().unwrap_or("-")), from["state"].clone(), to["state"].clone());
+            add(
+                format!("{} state", source["endpoint"].as_str().unwrap_or("-")),
+                from["state"].clone(),
+                to["state"].clone(),
+            );
         }
-        add("why".to_owned(), from["message"].clone(), to["message"].clone());
+        // That nothing is wrong any more is told by the state.
+        if !to["message"].is_null() {
+            add("why".to_owned(), from["message"].clone(), to["message"].clone());
+        }
     }
     found
 }
@@ -281,13 +292,19 @@ mod tests {
         assert!(!further.is_worth_a_line());
         let lost = change(provider("live", 2, None), provider("unreachable", 2, Some("It ended.")));
         assert!(lost.is_worth_a_line());
-        assert_eq!(told(&lost), "provider  lab  state live → unreachable, why - → It ended.");
+        assert_eq!(told(&lost), "provider  lab  state live → unreachable, It ended.");
     }
 
     #[test]
     fn programs_get_everything() {
-        let change =
-            Change::new(Act::Put, Some(Kind::Vm), "v1", Some(vm("running", "h1")), Some(vm("stopped", "h1")), Some("2".to_owned()));
+        let change = Change::new(
+            Act::Put,
+            Some(Kind::Vm),
+            "v1",
+            Some(vm("running", "h1")),
+            Some(vm("stopped", "h1")),
+            Some("2".to_owned()),
+        );
         let document = change.json();
         assert_eq!(document["event"], "put");
         assert_eq!(document["revision"], "2");

@@ -29,15 +29,30 @@ impl Known {
     /// Takes the providers as they are.
     pub(super) fn providers_are(&mut self, providers: &[Value]) {
         self.directory.remember_all(providers);
-        self.providers =
-            providers.iter().filter_map(|provider| Some((provider["id"].as_str()?.to_owned(), provider.clone()))).collect();
+        self.providers = providers
+            .iter()
+            .filter_map(|provider| Some((provider["id"].as_str()?.to_owned(), provider.clone())))
+            .collect();
+    }
+
+    /// Takes the providers that there are. Gives those that were known and are gone.
+    pub(super) fn providers_gone(&mut self, providers: &[Value]) -> Vec<Change> {
+        let there: HashSet<&str> = providers.iter().filter_map(|provider| provider["id"].as_str()).collect();
+        let gone: Vec<String> = self.providers.keys().filter(|id| !there.contains(id.as_str())).cloned().collect();
+        gone.into_iter()
+            .map(|id| {
+                let before = self.providers.remove(&id);
+                Change::new(Act::Delete, None, &id, before, None, None)
+            })
+            .collect()
     }
 
     /// Takes all objects of a kind. Gives what differs from before; nothing where nothing was known before.
     pub(super) fn listed(&mut self, kind: Kind, objects: Vec<Value>) -> Vec<Change> {
         self.directory.remember_all(&objects);
         let mut changes = Vec::new();
-        let listed: HashSet<String> = objects.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)).collect();
+        let listed: HashSet<String> =
+            objects.iter().filter_map(|object| object["id"].as_str().map(str::to_owned)).collect();
         if self.complete {
             let gone: Vec<String> = self
                 .objects

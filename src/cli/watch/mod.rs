@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::client::Query;
 use super::failure::Failure;
-use super::names::{items, pair, word};
+use super::names::{self, items, pair, word};
 use super::pages::{fetch, revision};
 use super::query::scope;
 use super::session::Session;
@@ -67,31 +67,34 @@ enum Watched {
 }
 
 fn watched(text: &str) -> Result<Watched, String> {
-    let text = text.trim().to_ascii_lowercase();
-    if matches!(text.as_str(), "provider" | "providers") {
+    if matches!(text.trim().to_ascii_lowercase().as_str(), "provider" | "providers") {
         return Ok(Watched::Provider);
     }
-    let kind = Kind::parse(&text.replace('-', "_")).or_else(|| Kind::from_plural(&text.replace('_', "-")));
-    kind.map(Watched::Kind).ok_or_else(|| {
-        let all: Vec<&str> = Kind::ALL.iter().map(|kind| word(*kind)).collect();
-        format!("there are: provider, {}", all.join(", "))
-    })
+    names::kind(text).map(Watched::Kind).map_err(|there_are| format!("{there_are}, provider"))
 }
 
 /// Watches until it is interrupted, or the server refuses.
 pub(crate) async fn run(args: WatchArgs, session: &mut Session) -> Result<(), Failure> {
     let scope = scope(&session.client, args.provider.as_deref()).await?;
-    let mut kinds: Vec<Kind> =
-        args.types.iter().filter_map(|watched| if let Watched::Kind(kind) = watched { Some(*kind) } else { None }).collect();
+    let mut kinds: Vec<Kind> = args
+        .types
+        .iter()
+        .filter_map(|watched| if let Watched::Kind(kind) = watched { Some(*kind) } else { None })
+        .collect();
     if args.types.is_empty() {
         kinds = Kind::ALL.to_vec();
     }
     let providers = args.types.is_empty() || args.types.contains(&Watched::Provider);
     let mut watcher = Watcher {
-        types: args.types.iter().map(|watched| match watched {
-            Watched::Provider => "provider",
-            Watched::Kind(kind) => kind.as_str(),
-        }).collect::<Vec<_>>().join(","),
+        types: args
+            .types
+            .iter()
+            .map(|watched| match watched {
+                Watched::Provider => "provider",
+                Watched::Kind(kind) => kind.as_str(),
+            })
+            .collect::<Vec<_>>()
+            .join(","),
         kinds,
         providers,
         output: args.output,
@@ -164,6 +167,7 @@ impl Watcher {
                 Ok(response) => {
                     if connected_once {
                         session.terminal.note("Connected again. Nothing was missed.");
+                        self.providers_again(session).await?;
                     }
                     connected_once = true;
                     self.read(response, session).await
@@ -178,7 +182,10 @@ impl Watcher {
             match end {
                 End::Failed(failure) => return Err(failure),
                 End::Lost(why) => {
-                    session.terminal.note(&format!("{} Trying again.", harmless(&why)));
+                    // Once for each interruption, not for each try.
+                    if self.pause == FIRST_PAUSE {
+                        session.terminal.note(&format!("{} Trying again.", harmless(&why)));
+                    }
                     // Not all watchers at the same moment.
                     tokio::time::sleep(self.pause.mul_f64(rand::random_range(0.5..1.0))).await;
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -200,6 +207,16 @@ impl Watcher {
             session.terminal.line(&json!({"event": "listed_again", "revision": new}).to_string())?;
         }
         for change in changes {
+            self.tell(&change, session).await?;
+        }
+        Ok(())
+    }
+
+    /// Providers that went while nobody listened are in no event.
+    async fn providers_again(&mut self, session: &mut Session) -> Result<(), Failure> {
+        // When this fails, the stream will too, and all begins anew.
+        let Ok(answer) = session.client.get("/v1/providers", &[]).await else { return Ok(()) };
+        for change in self.known.providers_gone(items(&answer.body)) {
             self.tell(&change, session).await?;
         }
         Ok(())
@@ -239,7 +256,10 @@ impl Watcher {
     /// Takes one event. The position moves only after the event was told.
     async fn event(&mut self, event: &Event, session: &mut Session) -> Result<Option<End>, Failure> {
         let Ok(data) = serde_json::from_str::<Value>(&event.data) else {
-            return Err(Failure::failed(format!("The server sent an event that is no JSON: {}.", harmless(&event.name))));
+            return Err(Failure::failed(format!(
+                "The server sent an event that is no JSON: {}.",
+                harmless(&event.name)
+            )));
         };
         let change = match event.name.as_str() {
             "put" => self.known.put(&data),
@@ -293,7 +313,7 @@ impl Watcher {
 /// What a failure during a watch means: some pass by themselves.
 fn again(failure: Failure) -> End {
     match failure {
-        Failure::Unreachable { why, .. } => End::Lost(format!("The server cannot be reached: {why}")),
+        Failure::Unreachable { why, .. } => End::Lost(format!("The server cannot be reached: {why}.")),
         Failure::Problem(problem) if problem.status >= 500 || problem.status == 429 => {
             End::Lost(format!("The server answered with status {}.", problem.status))
         }

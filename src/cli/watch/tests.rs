@@ -32,7 +32,10 @@ async fn vms(State(script): State<Shared>) -> Json<Value> {
     Json(list)
 }
 
-async fn stream(State(script): State<Shared>, Query(query): Query<std::collections::HashMap<String, String>>) -> Answer {
+async fn stream(
+    State(script): State<Shared>,
+    Query(query): Query<std::collections::HashMap<String, String>>,
+) -> Answer {
     let mut script = script.lock().unwrap();
     script.asked_from.push(query.get("from_revision").cloned());
     assert_eq!(query.get("types").map(String::as_str), Some("vm,provider"));
@@ -55,7 +58,10 @@ fn vm(id: &str, state: &str, revision: &str) -> Value {
 async fn play(script: Script, from: Option<&str>) -> (Vec<String>, String, Vec<Option<String>>) {
     let script = Arc::new(Mutex::new(script));
     let router = Router::new()
-        .route("/v1/providers", get(|| async { Json(json!({"items": [{"id": "p1", "name": "lab", "enabled": true, "sources": []}]})) }))
+        .route(
+            "/v1/providers",
+            get(|| async { Json(json!({"items": [{"id": "p1", "name": "lab", "enabled": true, "sources": []}]})) }),
+        )
         .route("/v1/vms", get(vms))
         .route("/v1/watch", get(stream))
         .with_state(script.clone());

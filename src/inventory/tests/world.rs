@@ -21,7 +21,7 @@ pub fn key() -> TokenKey {
 
 /// An inventory that takes every way to find a page already with a handful of objects.
 pub fn inventory(config: InventoryConfig) -> Arc<Inventory> {
-    let limits = PlanLimits { gather_min: 2, order_min: 4, name_range_max: 5 };
+    let limits = PlanLimits { gather_min: 2, gather_share: 50, order_min: 4, name_range_max: 5 };
     Inventory::with_limits(config, limits, key())
 }
 
@@ -54,7 +54,9 @@ pub fn provider(source: SourceId, tenant_id: TenantId, state: SourceState) -> Pr
         name: format!("provider-{}", source.0.as_u128()),
         kind: ProviderKind::Kvm,
         enabled: true,
+        removing: false,
         username: None,
+        has_password: false,
         trust: Trust::default(),
         sources: vec![Source {
             id: source,

@@ -1,1 +1,211 @@
-//! The tests of the store, on both databases.
+//! The tests of the store, each on both databases.
+//!
+//! A PostgreSQL cluster is started once per run by `tests/lab/postgres.py` and ends with this process; where it cannot be
+//! started the tests fail. Every test has a database of its own. `SPANDREL_TEST_POSTGRES_URL` names another server, or a
+//! PgBouncer before one, whose user may create databases.
+
+mod faults;
+mod keys;
+mod log;
+mod model;
+mod observe;
+mod open;
+mod provider;
+mod scope;
+mod throughput;
+mod user;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use chrono::DateTime;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tempfile::TempDir;
+
+use super::db::Pools;
+use super::*;
+use crate::model::provider::Trust;
+use crate::model::{Kind, ObjectId, ProviderId, ProviderKind, Revision, SourceId, TenantId};
+
+/// Declares a test that runs on SQLite and on PostgreSQL.
+macro_rules! on_both {
+    ($(#[$meta:meta])* async fn $name:ident($fixture:ident: Fixture) $body:block) => {
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn check($fixture: Fixture) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                check(Fixture::sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                check(Fixture::postgres().await).await;
+            }
+        }
+    };
+}
+pub(super) use on_both;
+
+/// An opened database, and what it was opened with.
+pub(super) struct Fixture {
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) url: DatabaseUrl,
+    pub(super) folder: TempDir,
+}
+
+static CLUSTER: OnceLock<(Option<Child>, String)> = OnceLock::new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// The URL of the cluster's first database.
+fn cluster() -> &'static str {
+    let (_, url) = CLUSTER.get_or_init(|| {
+        if let Ok(url) = std::env::var("SPANDREL_TEST_POSTGRES_URL") {
+            return (None, url);
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/postgres.py");
+        let mut child = Command::new("python3")
+            .arg(script)
+            .args(["up", "--exit-with-stdin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 runs");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it was piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the cluster's line can be read");
+        let answer: serde_json::Value = serde_json::from_str(&line).expect("PostgreSQL starts; see the message above");
+        (Some(child), answer["url"].as_str().expect("a url").to_owned())
+    });
+    url
+}
+
+/// Makes a database in the cluster.
+pub(super) async fn new_postgres_database() -> String {
+    let url = tokio::task::spawn_blocking(cluster).await.expect("the cluster starts");
+    let name = format!("t{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
+    let options = db::postgres_options(url.parse().expect("a url"));
+    let mut connection = PgConnection::connect_with(&options).await.expect("the cluster answers");
+    connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database can be made");
+    connection.close().await.expect("it closes");
+    let (server, _) = url.rsplit_once('/').expect("the url has a database");
+    format!("{server}/{name}")
+}
+
+pub(super) fn clock() -> Clock {
+    Clock::manual(DateTime::from_timestamp_micros(1_800_000_000_123_456).expect("a time"))
+}
+
+impl Fixture {
+    pub(super) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = DatabaseUrl::in_folder(folder.path());
+        Self::open(url, folder).await
+    }
+
+    pub(super) async fn postgres() -> Self {
+        let url = new_postgres_database().await.parse().expect("a database's url");
+        Self::open(url, tempfile::tempdir().expect("a folder")).await
+    }
+
+    async fn open(url: DatabaseUrl, folder: TempDir) -> Self {
+        let clock = clock();
+        let keyring = Keyring::from_file(&folder.path().join("keys")).expect("a key file");
+        let store = Store::open(&url, keyring, clock.clone()).await.expect("it opens");
+        Self { store, clock, url, folder }
+    }
+
+    pub(super) fn keyring(&self) -> Keyring {
+        Keyring::from_file(&self.folder.path().join("keys")).expect("the key file is there")
+    }
+
+    pub(super) fn is_sqlite(&self) -> bool {
+        matches!(self.url, DatabaseUrl::Sqlite { .. })
+    }
+
+    pub(super) fn system(&self) -> SystemStore {
+        self.store.system("test")
+    }
+
+    pub(super) fn admin(&self) -> TenantStore {
+        self.store.tenant(&TenantScope::of_tenant(TenantId::PLATFORM))
+    }
+
+    /// A provider with one source.
+    pub(super) async fn provider(&self, name: &str) -> (ProviderId, SourceId) {
+        let record = self.admin().provider_create(new_provider(name)).await.expect("a provider can be added");
+        (record.id, record.sources[0].id)
+    }
+
+    /// Runs statements past the doors, as the role of the gateway, seeing everything.
+    pub(super) async fn sql(&self, sql: &str) {
+        let tx = self.store.inner.pools.write(Visible::All).await.expect("a transaction");
+        sea_orm::ConnectionTrait::execute_unprepared(&tx, sql).await.expect("the statements run");
+        tx.commit().await.expect("they are committed");
+    }
+
+    /// Makes the database refuse rows of `table` for which `condition` (over `NEW`) holds: `broken` with an error of the
+    /// database itself, else with one of the values.
+    pub(super) async fn refuse(&self, table: &str, condition: &str, broken: bool) {
+        if self.is_sqlite() {
+            let act = if broken { "SELECT json('not JSON')" } else { "SELECT RAISE(ABORT, 'refused')" };
+            self.sql(&format!(
+                "CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} WHEN {condition} BEGIN {act}; END"
+            ))
+            .await;
+        } else {
+            let code = if broken { "XX000" } else { "22000" };
+            self.sql(&format!(
+                "CREATE FUNCTION refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {condition} THEN \
+                 RAISE EXCEPTION 'refused' USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$; \
+                 CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_{table}()"
+            ))
+            .await;
+        }
+    }
+
+    /// All entries of the log.
+    pub(super) async fn log(&self) -> Vec<LogEntry> {
+        match self.system().changes_after(Revision(0), 1_000_000).await.expect("the log can be read") {
+            ChangesPage::Entries(entries) => entries,
+            ChangesPage::Compacted { through } => panic!("compacted through {through}"),
+        }
+    }
+}
+
+pub(super) fn endpoint(address: &str) -> Endpoint {
+    Endpoint { given: address.to_owned(), normalized: format!("https://{}/sdk", address.to_lowercase()) }
+}
+
+pub(super) fn new_provider(name: &str) -> NewProvider {
+    NewProvider {
+        name: name.to_owned(),
+        kind: ProviderKind::Vsphere,
+        enabled: true,
+        username: Some("reader@vsphere.local".to_owned()),
+        password: Some("hunter2-päss".into()),
+        trust: Trust { thumbprint_sha256: Some("AA:BB".to_owned()), ca_pem: None },
+        endpoints: vec![endpoint(&format!("{name}.example"))],
+    }
+}
+
+/// An object whose key, group and body follow from `key`.
+pub(super) fn put(id: ObjectId, key: &str, body: &str) -> PutObject {
+    PutObject {
+        id,
+        source_id: None,
+        kind: Kind::Vm,
+        family: "core",
+        group_key: key.to_owned(),
+        key: key.to_owned(),
+        body: Arc::from(body),
+        hash: std::array::from_fn(|index| body.as_bytes().get(index).copied().unwrap_or(0)),
+    }
+}

@@ -32,7 +32,7 @@ type Extensions struct {
 	// Hollow answers for sessions that have expired without saying so.
 	Hollow types.ManagedObjectReference
 
-	machine, search, vswitch, group types.ManagedObjectReference
+	machine, search, vswitch, group, host, fields types.ManagedObjectReference
 }
 
 // Place is where console tickets point to.
@@ -49,9 +49,12 @@ func New(registry *simulator.Registry, inventory *live.Inventory, place Place) *
 	}
 	e := &Extensions{
 		Hollow: ref("hollow"), machine: ref("machine"), search: ref("search"), vswitch: ref("switch"), group: ref("portgroup"),
+		host: ref("host"), fields: ref("fields"),
 	}
 	registry.Put(&hollow{extension: extension{Self: e.Hollow}})
-	registry.Put(&machine{extension: extension{Self: e.machine}, place: place})
+	registry.Put(&machine{extension: extension{Self: e.machine}, place: place, inventory: inventory})
+	registry.Put(&host{extension: extension{Self: e.host}, inventory: inventory})
+	registry.Put(&fields{extension: extension{Self: e.fields}, inventory: inventory})
 	registry.Put(&search{extension: extension{Self: e.search}})
 	registry.Put(&vswitch{extension: extension{Self: e.vswitch}, inventory: inventory})
 	registry.Put(&portgroup{extension: extension{Self: e.group}, inventory: inventory})
@@ -71,8 +74,20 @@ func (e *extension) Reference() types.ManagedObjectReference { return e.Self }
 func (e *Extensions) Redirect(ctx *simulator.Context, method *simulator.Method) {
 	switch method.This.Type {
 	case "VirtualMachine":
-		if method.Name == "AcquireTicket" && ctx.Map.Get(method.This) != nil {
+		if _, ok := ctx.Map.Get(method.This).(*simulator.VirtualMachine); ok &&
+			(method.Name == "AcquireTicket" || method.Name == "MarkAsTemplate" || method.Name == "MarkAsVirtualMachine") {
 			method.This = e.machine
+		}
+	case "HostSystem":
+		if _, ok := ctx.Map.Get(method.This).(*simulator.HostSystem); ok {
+			switch method.Name {
+			case "EnterMaintenanceMode_Task", "ExitMaintenanceMode_Task", "DisconnectHost_Task", "ReconnectHost_Task":
+				method.This = e.host
+			}
+		}
+	case "CustomFieldsManager":
+		if method.Name == "SetField" {
+			method.This = e.fields
 		}
 	case "SearchIndex":
 		if method.Name == "FindByUuid" || method.Name == "FindAllByUuid" || method.Name == "FindAllByIp" ||
@@ -131,8 +146,9 @@ func (*hollow) WaitForUpdatesEx(req *types.WaitForUpdatesEx) soap.HasFault {
 // machine has the methods of a virtual machine that the simulator lacks.
 type machine struct {
 	extension
-	place   Place
-	tickets atomic.Int64
+	inventory *live.Inventory
+	place     Place
+	tickets   atomic.Int64
 }
 
 // AcquireTicket gives a ticket for a console. The simulator serves no console: the ticket is well-formed, its address is

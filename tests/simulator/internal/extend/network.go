@@ -19,7 +19,13 @@ type vswitch struct {
 
 // AddDVPortgroupTask adds port groups to the switch.
 func (v *vswitch) AddDVPortgroupTask(ctx *simulator.Context, req *types.AddDVPortgroup_Task) soap.HasFault {
-	task := simulator.CreateTask(req.This, "addDVPortgroup", func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
+	dvs, ok := ctx.Map.Get(req.This).(*simulator.DistributedVirtualSwitch)
+	if !ok {
+		return &methods.AddDVPortgroup_TaskBody{Fault_: simulator.Fault("", &types.ManagedObjectNotFound{Obj: req.This})}
+	}
+	// The task is begun as one of the switch's folder: the simulator would update the switch's recentTask, by the wrong layout.
+	task := simulator.CreateTask(*dvs.Parent, "addDVPortgroup", func(task *simulator.Task) (types.AnyType, types.BaseMethodFault) {
+		ctx.WithLock(task, func() { task.Info.Entity = &req.This })
 		for _, spec := range req.Spec {
 			group := inventory.PortGroup{Name: spec.Name}
 			if setting, ok := spec.DefaultPortConfig.(*types.VMwareDVSPortSetting); ok {

@@ -195,3 +195,13 @@ func (b *Builder) directory(id string) (string, error) {
 	}
 	return path, nil
 }
+
+// yes and no are what all optional truth values point to: property updates replace pointers, they never write through.
+var yes, no = true, false
+
+func flag(value bool) *bool {
+	if value {
+		return &yes
+	}
+	return &no
+}

@@ -51,8 +51,8 @@ func (b *Builder) Datastore(dc *simulator.Datacenter, folder *simulator.Folder, 
 		PerFileThinProvisioningSupported: true,
 		StorageIORMSupported:             spec.Type != "vsan",
 		NativeSnapshotSupported:          false,
-		TopLevelDirectoryCreateSupported: types.NewBool(spec.Type != "vsan"),
-		SeSparseSupported:                types.NewBool(spec.Type == "VMFS"),
+		TopLevelDirectoryCreateSupported: flag(spec.Type != "vsan"),
+		SeSparseSupported:                flag(spec.Type == "VMFS"),
 	}
 	store.Info = datastoreInfo(spec, id, store.Summary)
 
@@ -81,8 +81,8 @@ func (b *Builder) mount(store *simulator.Datastore, host *simulator.HostSystem) 
 		MountInfo: types.HostMountInfo{
 			Path:       "/vmfs/volumes/" + volumeName(store.Summary.Url),
 			AccessMode: string(types.HostMountModeReadWrite),
-			Mounted:    types.NewBool(true),
-			Accessible: types.NewBool(true),
+			Mounted:    flag(true),
+			Accessible: flag(true),
 		},
 	})
 	host.Datastore = append(host.Datastore, store.Self)
@@ -157,6 +157,6 @@ func datastoreInfo(spec DatastoreSpec, id string, summary types.DatastoreSummary
 		Vmfs: &types.HostVmfsVolume{
 			HostFileSystemVolume: volume, BlockSizeMb: 1, MajorVersion: 6, Version: "6.82", Uuid: id,
 			Extent: []types.HostScsiDiskPartition{{DiskName: "naa." + fmt.Sprintf("%.32s", strings.ReplaceAll(id, "-", "")), Partition: 1}},
-			Ssd:    types.NewBool(true), Local: types.NewBool(len(spec.Hosts) == 1),
+			Ssd:    flag(true), Local: flag(len(spec.Hosts) == 1),
 		}}
 }

@@ -238,7 +238,7 @@ func (b *Builder) card(index int, card Card, spec VMSpec) types.BaseVirtualDevic
 		},
 		AddressType:      string(types.VirtualEthernetCardMacTypeAssigned),
 		MacAddress:       address,
-		WakeOnLanEnabled: types.NewBool(true),
+		WakeOnLanEnabled: flag(true),
 	}
 	switch card.Kind {
 	case "e1000e":

@@ -93,7 +93,7 @@ func (b *Builder) Switch(dc *simulator.Datacenter, folder *simulator.Folder, nam
 			DefaultPortConfig: &types.VMwareDVSPortSetting{Vlan: &types.VmwareDistributedVirtualSwitchVlanIdSpec{}},
 			UplinkPortPolicy:  &types.DVSNameArrayUplinkPortPolicy{UplinkPortName: []string{"Uplink 1", "Uplink 2"}},
 			ProductInfo:       *dvs.Summary.ProductInfo,
-			Policy:            &types.DVSPolicy{AutoPreInstallAllowed: types.NewBool(true)},
+			Policy:            &types.DVSPolicy{AutoPreInstallAllowed: flag(true)},
 		},
 		MaxMtu: 9000,
 	}
@@ -138,7 +138,7 @@ func (b *Builder) PortGroup(dc *simulator.Datacenter, folder *simulator.Folder, 
 		Key: group.Key, Name: spec.Name, NumPorts: 8, DistributedVirtualSwitch: &dvs.Self,
 		DefaultPortConfig: setting, Type: string(types.DistributedVirtualPortgroupPortgroupTypeEarlyBinding),
 		Policy:        &types.VMwareDVSPortgroupPolicy{DVPortgroupPolicy: types.DVPortgroupPolicy{BlockOverrideAllowed: true}},
-		ConfigVersion: "1", AutoExpand: types.NewBool(true), Uplink: &spec.Uplink,
+		ConfigVersion: "1", AutoExpand: flag(true), Uplink: &spec.Uplink,
 		BackingType: string(types.DistributedVirtualPortgroupBackingTypeStandard),
 	}
 	if spec.NSX {

@@ -223,7 +223,7 @@ func (o *oddities) storage() error {
 	}
 	lost.Summary.Accessible = false
 	for i := range lost.Host {
-		lost.Host[i].MountInfo.Accessible = types.NewBool(false)
+		lost.Host[i].MountInfo.Accessible = flag(false)
 		lost.Host[i].MountInfo.InaccessibleReason = string(types.HostMountInfoInaccessibleReasonAllPathsDown_Timeout)
 	}
 	resting, err := o.b.Datastore(o.site.dc, folder, DatastoreSpec{

@@ -25,7 +25,7 @@ func (b *Builder) Snapshot(vm *simulator.VirtualMachine, parent int32, name, des
 	tree := types.VirtualMachineSnapshotTree{
 		Snapshot: snapshot.Self, Vm: vm.Self, Name: name, Description: description, Id: id,
 		CreateTime: Epoch.Add(time.Duration(id) * time.Hour), State: vm.Runtime.PowerState,
-		ReplaySupported: types.NewBool(false),
+		ReplaySupported: flag(false),
 	}
 	if above := findSnapshot(vm.Snapshot.RootSnapshotList, parent); above != nil {
 		above.ChildSnapshotList = append(above.ChildSnapshotList, tree)

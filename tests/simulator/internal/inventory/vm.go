@@ -56,15 +56,21 @@ type VMSpec struct {
 	UUID string
 }
 
-func (s VMSpec) fileName() string {
+// escapes are what vCenter writes for '/', '\\' and '%' in names; files have an underscore there.
+var escapes = strings.NewReplacer("%2f", "_", "%5c", "_", "%25", "_")
+
+func (s *VMSpec) fileName() string {
 	name := s.File
 	if name == "" {
 		name = s.Name
 	}
-	return strings.NewReplacer("%2f", "_", "%5c", "_", "%25", "_").Replace(name)
+	if !strings.Contains(name, "%") {
+		return name
+	}
+	return escapes.Replace(name)
 }
 
-func (s VMSpec) directory() string { return s.fileName() }
+func (s *VMSpec) directory() string { return s.fileName() }
 
 // VM makes a virtual machine and puts it in its folder, pool, host, datastores and networks.
 func (b *Builder) VM(spec VMSpec) *simulator.VirtualMachine {
@@ -90,7 +96,7 @@ func (b *Builder) Machine(spec VMSpec) *simulator.VirtualMachine {
 		MaxCpuUsage:         spec.CPUs * spec.Host.Summary.Hardware.CpuMhz,
 		MaxMemoryUsage:      spec.MemoryMiB,
 		RecordReplayState:   types.VirtualMachineRecordReplayStateInactive,
-		CleanPowerOff:       types.NewBool(spec.Power == types.VirtualMachinePowerStatePoweredOff),
+		CleanPowerOff:       flag(spec.Power == types.VirtualMachinePowerStatePoweredOff),
 	}
 	if spec.Power == types.VirtualMachinePowerStatePoweredOn {
 		vm.Runtime.BootTime = &boot
@@ -116,6 +122,15 @@ func (b *Builder) Machine(spec VMSpec) *simulator.VirtualMachine {
 	vm.Summary = Summarize(vm)
 	vm.Summary.QuickStats = b.quickStats(spec)
 	return vm
+}
+
+func toolsConfig() *types.ToolsConfigInfo {
+	return &types.ToolsConfigInfo{
+		ToolsVersion: 12389, ToolsInstallType: "guestToolsTypeOpenVMTools",
+		AfterPowerOn: flag(true), AfterResume: flag(true),
+		BeforeGuestStandby: flag(true), BeforeGuestShutdown: flag(true),
+		ToolsUpgradePolicy: "manual", SyncTimeWithHost: flag(false),
+	}
 }
 
 func heartbeat(spec VMSpec) types.ManagedEntityStatus {
@@ -150,29 +165,24 @@ func (b *Builder) config(vm *simulator.VirtualMachine, spec VMSpec) *types.Virtu
 			VmPathName:        directory + spec.fileName() + ".vmx",
 			SnapshotDirectory: directory, SuspendDirectory: directory, LogDirectory: directory,
 		},
-		Tools: &types.ToolsConfigInfo{
-			ToolsVersion: 12389, ToolsInstallType: "guestToolsTypeOpenVMTools",
-			AfterPowerOn: types.NewBool(true), AfterResume: types.NewBool(true),
-			BeforeGuestStandby: types.NewBool(true), BeforeGuestShutdown: types.NewBool(true),
-			ToolsUpgradePolicy: "manual", SyncTimeWithHost: types.NewBool(false),
-		},
-		Flags: types.VirtualMachineFlagInfo{EnableLogging: types.NewBool(true), SnapshotLocked: types.NewBool(false)},
+		Tools: toolsConfig(),
+		Flags: types.VirtualMachineFlagInfo{EnableLogging: flag(true), SnapshotLocked: flag(false)},
 		DefaultPowerOps: types.VirtualMachineDefaultPowerOpInfo{
 			PowerOffType: "soft", SuspendType: "hard", ResetType: "soft",
 			DefaultPowerOffType: "soft", DefaultSuspendType: "hard", DefaultResetType: "soft", StandbyAction: "checkpoint",
 		},
 		Hardware: types.VirtualHardware{
 			NumCPU: spec.CPUs, NumCoresPerSocket: types.NewInt32(max(1, spec.CPUs/2)), MemoryMB: spec.MemoryMiB,
-			VirtualICH7MPresent: types.NewBool(false), VirtualSMCPresent: types.NewBool(false),
+			VirtualICH7MPresent: flag(false), VirtualSMCPresent: flag(false),
 			Device: b.devices(vm, spec),
 		},
 		CpuAllocation:         &allocation.CpuAllocation,
 		MemoryAllocation:      &allocation.MemoryAllocation,
 		LatencySensitivity:    &types.LatencySensitivity{Level: types.LatencySensitivitySensitivityLevelNormal},
-		MemoryHotAddEnabled:   types.NewBool(spec.CPUs > 2),
-		CpuHotAddEnabled:      types.NewBool(spec.CPUs > 2),
-		BootOptions:           &types.VirtualMachineBootOptions{EfiSecureBootEnabled: types.NewBool(spec.Guest.Firmware == "efi")},
-		ChangeTrackingEnabled: types.NewBool(false),
+		MemoryHotAddEnabled:   flag(spec.CPUs > 2),
+		CpuHotAddEnabled:      flag(spec.CPUs > 2),
+		BootOptions:           &types.VirtualMachineBootOptions{EfiSecureBootEnabled: flag(spec.Guest.Firmware == "efi")},
+		ChangeTrackingEnabled: flag(false),
 		SwapPlacement:         "inherit",
 		ExtraConfig: []types.BaseOptionValue{
 			&types.OptionValue{Key: "nvram", Value: spec.fileName() + ".nvram"},
@@ -189,7 +199,7 @@ func guestInfo(vm *simulator.VirtualMachine, spec VMSpec) *types.GuestInfo {
 		ToolsRunningStatus: ToolsNotRunning,
 		ToolsVersion:       "12389",
 		GuestState:         string(types.VirtualMachineGuestStateNotRunning),
-		GuestKernelCrashed: types.NewBool(false),
+		GuestKernelCrashed: flag(false),
 	}
 	on := spec.Power == types.VirtualMachinePowerStatePoweredOn
 	if on {
@@ -210,7 +220,7 @@ func guestInfo(vm *simulator.VirtualMachine, spec VMSpec) *types.GuestInfo {
 	info.ToolsRunningStatus = ToolsRunning
 	info.GuestId, info.GuestFamily, info.GuestFullName = spec.Guest.ID, spec.Guest.Family, spec.Guest.FullName
 	info.HostName = hostName(spec.Name)
-	info.GuestOperationsReady = types.NewBool(true)
+	info.GuestOperationsReady = flag(true)
 	cards := 0
 	for _, device := range vm.Config.Hardware.Device {
 		card, ok := device.(types.BaseVirtualEthernetCard)
@@ -307,7 +317,7 @@ func Summarize(vm *simulator.VirtualMachine) types.VirtualMachineSummary {
 			NumEthernetCards: cards, NumVirtualDisks: disks,
 			Uuid: config.Uuid, InstanceUuid: config.InstanceUuid,
 			GuestId: config.GuestId, GuestFullName: config.GuestFullName, Annotation: config.Annotation,
-			InstallBootRequired: types.NewBool(false), HwVersion: config.Version, TpmPresent: types.NewBool(false),
+			InstallBootRequired: flag(false), HwVersion: config.Version, TpmPresent: flag(false),
 		},
 		Storage: &types.VirtualMachineStorageSummary{
 			Committed: usage.Committed, Uncommitted: usage.Uncommitted, Unshared: usage.Unshared, Timestamp: Epoch,

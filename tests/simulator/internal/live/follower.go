@@ -2,6 +2,7 @@ package live
 
 import (
 	"sync"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -30,11 +31,41 @@ func newFollower(inv *Inventory) *follower {
 // Reference implements simulator.RegisterObject.
 func (f *follower) Reference() types.ManagedObjectReference { return f.self }
 
-// PutObject implements simulator.RegisterObject.
-func (f *follower) PutObject(*simulator.Context, mo.Reference) {}
+// settling is how long a client's task may still be busy with a machine's surroundings after the machine is there or gone.
+const settling = 50 * time.Millisecond
+
+// PutObject implements simulator.RegisterObject. The simulator does not tell of the lists that a new machine is in.
+func (f *follower) PutObject(_ *simulator.Context, object mo.Reference) {
+	if vm, ok := object.(*simulator.VirtualMachine); ok {
+		time.AfterFunc(settling, func() { f.surroundings(vm) })
+	}
+}
+
+// surroundings announces the lists that a machine is in, or was in.
+func (f *follower) surroundings(vm *simulator.VirtualMachine) {
+	var refs []types.ManagedObjectReference
+	ctx := f.inv.newContext()
+	ctx.WithLock(vm, func() {
+		refs = append(append(refs, vm.Datastore...), vm.Network...)
+		for _, ref := range []*types.ManagedObjectReference{vm.Runtime.Host, vm.ResourcePool} {
+			if ref != nil {
+				refs = append(refs, *ref)
+			}
+		}
+		if vm.Parent != nil {
+			f.inv.Announce(*vm.Parent, "childEntity")
+		}
+	})
+	for _, ref := range refs {
+		f.inv.Announce(ref, "vm")
+	}
+}
 
 // RemoveObject implements simulator.RegisterObject.
 func (f *follower) RemoveObject(_ *simulator.Context, ref types.ManagedObjectReference) {
+	if vm, ok := f.inv.Map().Get(ref).(*simulator.VirtualMachine); ok {
+		time.AfterFunc(settling, func() { f.surroundings(vm) })
+	}
 	f.mu.Lock()
 	delete(f.guests, ref)
 	f.mu.Unlock()
@@ -55,6 +86,10 @@ func (f *follower) UpdateObject(ctx *simulator.Context, object mo.Reference, cha
 			if vm.Config.Name != vm.Name {
 				more = append(more, assign("config.name", vm.Name), assign("summary.config.name", vm.Name))
 			}
+		case "snapshot.currentSnapshot": // the tree was changed in place
+			f.inv.Announce(object, "snapshot.rootSnapshotList", "rootSnapshot")
+		case "config.modified": // what a client's reconfiguration changed was changed in place
+			f.inv.Announce(object, reconfigured...)
 		case "runtime.host":
 			more = append(more, assign("summary.runtime.host", *vm.Runtime.Host))
 		}
@@ -62,6 +97,15 @@ func (f *follower) UpdateObject(ctx *simulator.Context, object mo.Reference, cha
 	if len(more) > 0 {
 		ctx.Update(object, more)
 	}
+}
+
+// reconfigured are the properties that a reconfiguration may have changed.
+var reconfigured = []string{
+	"name", "summary.config", "config.name", "config.annotation", "config.guestId", "config.guestFullName", "config.uuid",
+	"config.instanceUuid", "config.version", "config.firmware", "config.hardware.numCPU", "config.hardware.memoryMB",
+	"config.hardware.numCoresPerSocket", "config.cpuAllocation", "config.memoryAllocation", "config.cpuHotAddEnabled",
+	"config.memoryHotAddEnabled", "config.bootOptions", "config.extraConfig", "config.flags", "config.tools",
+	"config.managedBy", "config.changeTrackingEnabled", "config.latencySensitivity", "config.vAppConfig", "network", "datastore",
 }
 
 // power is what the guest does when the machine is switched.

@@ -39,23 +39,28 @@ func (inv *Inventory) AddPortGroup(ref types.ManagedObjectReference, spec invent
 
 // raiseNetworks tells of lists of networks that were changed in place.
 func (inv *Inventory) raiseNetworks(dvs *simulator.DistributedVirtualSwitch, folder *simulator.Folder, dc *simulator.Datacenter, hosts []*simulator.HostSystem) {
-	inv.notify(dvs, assign("portgroup", slices.Clone(dvs.Portgroup)), assign("summary.portgroupName", slices.Clone(dvs.Summary.PortgroupName)))
-	inv.update(folder, assign("childEntity", slices.Clone(folder.ChildEntity)))
-	inv.update(dc, assign("network", slices.Clone(dc.Network)))
+	// Not by Update: it goes by the layout of another type than the switches have here.
+	inv.Announce(dvs, "portgroup", "summary.portgroupName")
+	inv.Announce(folder, "childEntity")
+	inv.Announce(dc, "network")
 	for _, host := range hosts {
-		inv.update(host, assign("network", slices.Clone(host.Network)))
+		inv.Announce(host, "network")
+		inv.Announce(*host.Parent, "network")
 	}
 }
 
-// notify raises changes that were made in place, of a switch: the simulator's own way of applying them goes by the
-// layout of another type.
-func (inv *Inventory) notify(dvs *simulator.DistributedVirtualSwitch, changes ...types.PropertyChange) {
+// Announce raises changes that were made in place, without saying to what: who is told reads the values.
+func (inv *Inventory) Announce(object mo.Reference, paths ...string) {
+	changes := make([]types.PropertyChange, len(paths))
+	for i, path := range paths {
+		changes[i] = types.PropertyChange{Name: path, Op: types.PropertyChangeOpAssign}
+	}
 	for _, handler := range inv.notified {
-		handler.UpdateObject(inv.newContext(), &dvs.DistributedVirtualSwitch, changes)
+		handler.UpdateObject(nil, object, changes)
 	}
 }
 
-// Notify adds a handler for changes that are made in place.
+// Notify adds a handler for what is announced.
 func (inv *Inventory) Notify(handler simulator.RegisterObject) {
 	inv.notified = append(inv.notified, handler)
 }

@@ -16,19 +16,18 @@ type Watcher interface {
 	SessionEnded(key string, hollow bool)
 }
 
-// Sessions is the set of sessions seen.
+// Sessions are the sessions of a simulator.
 type Sessions struct {
 	service *simulator.Service
 
 	mu       sync.Mutex
-	seen     map[string]bool
 	hollow   map[string]bool
 	watchers []Watcher
 }
 
-// New starts with no session.
+// New is for the sessions of the service.
 func New(service *simulator.Service) *Sessions {
-	return &Sessions{service: service, seen: make(map[string]bool), hollow: make(map[string]bool)}
+	return &Sessions{service: service, hollow: make(map[string]bool)}
 }
 
 // Watch adds a watcher.
@@ -38,31 +37,50 @@ func (s *Sessions) Watch(w Watcher) {
 	s.mu.Unlock()
 }
 
-// See notes a request's session. A login in a hollow session ends that first, as a client without a session could log in.
+// context is for asking the session manager as a session of its own.
+func (s *Sessions) context() *simulator.Context {
+	ctx := *s.service.Context
+	ctx.Context = context.Background()
+	ctx.Session = &simulator.Session{
+		UserSession: types.UserSession{Key: "control"}, Registry: simulator.NewRegistry(), Map: ctx.Map,
+	}
+	return &ctx
+}
+
+// keys are the keys of all sessions.
+func (s *Sessions) keys() []string {
+	ctx := s.context()
+	manager, ok := ctx.Session.Get(ctx.Map.SessionManager().Self).(*simulator.SessionManager)
+	if !ok {
+		return nil
+	}
+	keys := make([]string, 0, len(manager.SessionList))
+	for _, session := range manager.SessionList {
+		keys = append(keys, session.Key)
+	}
+	return keys
+}
+
+// See notes what a request does to its session. A login in a hollow session ends that first, as a client without a
+// session could log in.
 func (s *Sessions) See(ctx *simulator.Context, method string) {
-	if ctx.Session == nil || ctx.Session.UserName == "" {
+	if ctx.Session == nil || ctx.Session.UserName == "" || (method != "Logout" && method != "Login") {
 		return
 	}
 	key := ctx.Session.Key
 	s.mu.Lock()
-	s.seen[key] = true
-	ended := false
-	switch {
-	case method == "Logout":
-		delete(s.seen, key)
-		delete(s.hollow, key)
-		ended = true
-	case method == "Login" && s.hollow[key]:
+	hollow, watchers := s.hollow[key], s.watchers
+	delete(s.hollow, key)
+	s.mu.Unlock()
+	if method == "Login" {
+		if !hollow {
+			return
+		}
 		s.terminate(key)
 		ctx.Session = nil
-		ended = true
 	}
-	watchers := s.watchers
-	s.mu.Unlock()
 	for _, watcher := range watchers {
-		if ended {
-			watcher.SessionEnded(key, false)
-		}
+		watcher.SessionEnded(key, false)
 	}
 }
 
@@ -76,29 +94,25 @@ func (s *Sessions) Hollow(ctx *simulator.Context) bool {
 	return s.hollow[ctx.Session.Key]
 }
 
-// Count says how many sessions were seen and have not ended.
-func (s *Sessions) Count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.seen)
-}
+// Count says how many sessions there are.
+func (s *Sessions) Count() int { return len(s.keys()) }
 
 // Expire ends all sessions. With hollow they do not fault but go on answering with empty data, as some do (pyvmomi#43).
 func (s *Sessions) Expire(hollow bool) int {
+	keys := s.keys()
 	s.mu.Lock()
-	keys := make([]string, 0, len(s.seen))
-	for key := range s.seen {
-		keys = append(keys, key)
+	for _, key := range keys {
 		if hollow {
 			s.hollow[key] = true
-		} else {
-			s.terminate(key)
 		}
 	}
 	watchers := s.watchers
 	s.mu.Unlock()
-	for _, watcher := range watchers {
-		for _, key := range keys {
+	for _, key := range keys {
+		if !hollow {
+			s.terminate(key)
+		}
+		for _, watcher := range watchers {
 			watcher.SessionEnded(key, hollow)
 		}
 	}
@@ -107,10 +121,6 @@ func (s *Sessions) Expire(hollow bool) int {
 
 // terminate takes the session from the simulator.
 func (s *Sessions) terminate(key string) {
-	delete(s.seen, key)
-	delete(s.hollow, key)
-	ctx := *s.service.Context
-	ctx.Context = context.Background()
-	ctx.Session = &simulator.Session{UserSession: types.UserSession{Key: "control"}}
-	ctx.Map.SessionManager().TerminateSession(&ctx, &types.TerminateSession{SessionId: []string{key}})
+	ctx := s.context()
+	ctx.Map.SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: []string{key}})
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -100,7 +101,10 @@ func (s *Server) start(options Options) error {
 	ctx := simulator.NewContext()
 	content, root := product(options)
 	service := simulator.New(simulator.NewServiceInstance(ctx, content, root))
+	// Nothing that filling makes is garbage: collecting meanwhile would double its time.
+	percent := debug.SetGCPercent(-1)
 	builder, err := fill(service.Context, content, options, s.home)
+	debug.SetGCPercent(percent)
 	if err != nil {
 		return err
 	}
@@ -133,6 +137,11 @@ func (s *Server) start(options Options) error {
 			return err
 		}
 		handler, tagger = side.Wrap(handler), side
+	}
+	if !options.ESX {
+		if err := policies(s.inner); err != nil {
+			return err
+		}
 	}
 	filter := wire.New(handler)
 	if s.door, err = newDoor(options.Listen, secure, filter); err != nil {

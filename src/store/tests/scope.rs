@@ -1,0 +1,73 @@
+use sea_orm::{ConnectionTrait, EntityTrait};
+
+use super::*;
+use crate::store::entity::{change_log, object, provider, source};
+
+on_both! {
+    async fn a_tenant_sees_and_changes_only_its_own(fx: Fixture) {
+        let other = TenantId(uuid::Uuid::from_u128(2));
+        let insert = "INSERT INTO tenant (id, name, created_at) VALUES";
+        if fx.is_sqlite() {
+            fx.sql(&format!("{insert} (x'{}', 'other', 0)", other.0.simple())).await;
+        } else {
+            fx.sql(&format!("{insert} ('{other}', 'other', 0)")).await;
+        }
+        let theirs = fx.store.tenant(&TenantScope::of_tenant(other));
+        let (ours, our_source) = fx.provider("vc").await;
+        let mut batch = ObserveBatch::new(ours, our_source);
+        batch.puts = vec![put(ObjectId::generate(), "vm-1", "{}")];
+        fx.system().observe(&batch).await.unwrap();
+
+        assert_eq!(theirs.providers().await.unwrap(), []);
+        assert_eq!(theirs.provider(ours).await.unwrap(), None);
+        assert!(theirs.provider_with_secrets(ours).await.unwrap().is_none());
+        assert!(theirs.provider_edit(ours, None, ProviderEdit::default()).await.unwrap().is_none());
+        assert!(theirs.provider_mark_removing(ours, None).await.unwrap().is_none());
+        assert!(theirs.quarantine(ours, 10).await.unwrap().is_none());
+        // The same name and endpoint in another tenant: neither may learn of the other.
+        let record = theirs.provider_create(new_provider("vc")).await.unwrap();
+        assert_eq!(record.tenant_id, other);
+        assert_eq!(fx.admin().provider(record.id).await.unwrap(), None);
+        assert_eq!(fx.system().providers().await.unwrap().len(), 2);
+        let mut batch = ObserveBatch::new(record.id, record.sources[0].id);
+        batch.puts = vec![put(ObjectId::generate(), "vm-1", "{}")];
+        assert_eq!(fx.system().observe(&batch).await.unwrap().tenant_id, other);
+    }
+}
+
+/// Whatever the query is, a transaction of a tenant finds that tenant's rows only, and one that says nothing finds none.
+#[tokio::test]
+async fn row_security_stands_behind_the_doors() {
+    let fx = Fixture::postgres().await;
+    let (id, source_id) = fx.provider("vc").await;
+    let mut batch = ObserveBatch::new(id, source_id);
+    batch.puts = vec![put(ObjectId::generate(), "vm-1", "{}")];
+    fx.system().observe(&batch).await.unwrap();
+    let rows = async |visible| {
+        let tx = fx.store.inner.pools.read(visible).await.unwrap();
+        let counts = [
+            provider::Entity::find().all(&tx).await.unwrap().len(),
+            source::Entity::find().all(&tx).await.unwrap().len(),
+            object::Entity::find().all(&tx).await.unwrap().len(),
+            change_log::Entity::find().all(&tx).await.unwrap().len(),
+        ];
+        tx.commit().await.unwrap();
+        counts
+    };
+    assert_eq!(rows(Visible::All).await, [1; 4]);
+    assert_eq!(rows(Visible::Tenant(TenantId::PLATFORM.0)).await, [1; 4]);
+    let other = uuid::Uuid::from_u128(2);
+    assert_eq!(rows(Visible::Tenant(other)).await, [0; 4]);
+
+    let tx = fx.store.inner.pools.write(Visible::Tenant(other)).await.unwrap();
+    assert_eq!(tx.execute_unprepared("DELETE FROM object").await.unwrap().rows_affected(), 0);
+    let error = tx.execute_unprepared(
+        "INSERT INTO change_log SELECT 9, 0, gen_random_uuid(), id, id, 'vm', id, 'put' FROM tenant",
+    );
+    assert!(error.await.unwrap_err().to_string().contains("row-level security"));
+    drop(tx);
+
+    let Pools::Postgres { pool, .. } = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM object").fetch_one(pool).await.unwrap();
+    assert_eq!(count, 0, "a transaction that does not say for whom");
+}

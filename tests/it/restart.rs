@@ -1,0 +1,97 @@
+//! Killed at any instant, the gateway is right again by itself, and writes only what differs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Database, Gateway, Simulator, Watcher, eventually};
+
+on_both_databases!(
+    a_warm_restart_serves_at_once_and_writes_nothing,
+    killed_while_loading_it_is_complete_afterwards,
+    a_watcher_resumes_over_a_restart,
+    a_second_gateway_on_the_same_data_folder_refuses,
+);
+
+async fn revision(gateway: &Gateway) -> String {
+    gateway.get("/v1/vms?limit=1").await.ok()["revision"].as_str().unwrap().to_owned()
+}
+
+fn by_id(vms: &[Value]) -> BTreeMap<String, (String, String)> {
+    let row = |vm: &Value, field: &str| vm[field].as_str().unwrap_or_default().to_owned();
+    vms.iter().map(|vm| (row(vm, "id"), (row(vm, "name"), row(vm, "revision")))).collect()
+}
+
+async fn a_warm_restart_serves_at_once_and_writes_nothing(database: Database) {
+    let simulator = Simulator::start(&["--vms", "40", "--scenario", "odd"]);
+    let mut gateway = Gateway::start(database).await;
+    let id = gateway.join(simulator.provider("vc")).await;
+    eventually("the polled parts are there", || async { (!gateway.all("tags", "").await.is_empty()).then_some(()) })
+        .await;
+    // Tags on objects come with the next round of the poll.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let before = gateway.all("vms", "").await;
+    let revision_before = revision(&gateway).await;
+    simulator.signal("STOP");
+    gateway.kill_and_restart().await;
+    let stale = gateway.all("vms", "").await;
+    assert_eq!(by_id(&stale), by_id(&before), "the stored rows are served at once");
+    assert!(stale.iter().all(|vm| vm["power_state"] == "unknown"), "and are not taken for the present truth");
+    simulator.signal("CONT");
+    gateway.wait_for_state(&id, "live").await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(by_id(&gateway.all("vms", "").await), by_id(&before));
+    assert_eq!(revision(&gateway).await, revision_before, "nothing differed, and yet something was written");
+}
+
+async fn killed_while_loading_it_is_complete_afterwards(database: Database) {
+    let simulator = Simulator::start(&["--vms", "600", "--scenario", "flat"]);
+    let mut gateway = Gateway::start(database).await;
+    let id = gateway.add_provider(simulator.provider("vc")).await;
+    for round in 0..4_u64 {
+        tokio::time::sleep(Duration::from_millis(150 + 170 * round)).await;
+        gateway.kill_and_restart().await;
+    }
+    gateway.wait_for_state(&id, "live").await;
+    let truth = simulator.govc(&["find", "/", "-type", "m"]);
+    let mut expected: Vec<&str> = truth.lines().map(|path| path.rsplit('/').next().unwrap()).collect();
+    expected.sort_unstable();
+    let vms = gateway.all("vms", "").await;
+    let mut names: Vec<&str> = vms.iter().map(|vm| vm["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, expected);
+}
+
+async fn a_watcher_resumes_over_a_restart(database: Database) {
+    let simulator = Simulator::start(&["--vms", "10", "--scenario", "lifelike"]);
+    let mut gateway = Gateway::start(database).await;
+    let id = gateway.join(simulator.provider("vc")).await;
+    let vm = gateway.all("vms", "power_state=running&condition=ok").await.remove(0);
+    let from = revision(&gateway).await;
+    gateway.kill();
+    simulator.control("/power", json!({"vm": vm["name"], "state": "off"})).await;
+    gateway.restart().await;
+    let mut watcher = Watcher::begin(&gateway, &format!("types=vm&from_revision={from}")).await.unwrap();
+    watcher
+        .find("what happened while the gateway was dead", |event| {
+            let object = &event.data["object"];
+            (event.name == "put" && object["id"] == vm["id"] && object["power_state"] == "stopped").then_some(())
+        })
+        .await;
+    gateway.wait_for_state(&id, "live").await;
+    assert!(gateway.stop().success(), "asked to stop, it stops in order");
+}
+
+async fn a_second_gateway_on_the_same_data_folder_refuses(database: Database) {
+    let gateway = Gateway::start(database).await;
+    if database == Database::Postgres {
+        // On PostgreSQL several gateways may share the database; the data folder has nothing that they fight over.
+        return;
+    }
+    let second = crate::harness::server_command(gateway.data.path(), None).output().unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("in use by another gateway"), "{said}");
+    assert!(gateway.get("/v1/session").await.status.is_success(), "the first goes on");
+}
