@@ -167,19 +167,19 @@ impl Problem {
     /// The answer's body.
     #[must_use]
     pub fn to_json(&self, instance: Option<&str>, request_id: Option<&str>) -> Vec<u8> {
-        let mut members = Map::new();
-        members.insert("type".to_owned(), json!(self.kind.uri()));
-        members.insert("title".to_owned(), json!(self.kind.title()));
-        members.insert("status".to_owned(), json!(self.kind.status().as_u16()));
-        members.insert("detail".to_owned(), json!(self.detail));
-        if let Some(instance) = instance {
-            members.insert("instance".to_owned(), json!(instance));
-        }
-        if let Some(request_id) = request_id {
-            members.insert("request_id".to_owned(), json!(request_id));
-        }
-        members.extend(self.extras.clone());
-        Value::Object(members).to_string().into_bytes()
+        // What people read first stands first.
+        let mut members = vec![
+            ("type", json!(self.kind.uri())),
+            ("title", json!(self.kind.title())),
+            ("status", json!(self.kind.status().as_u16())),
+            ("detail", json!(self.detail)),
+        ];
+        members.extend(instance.map(|instance| ("instance", json!(instance))));
+        members.extend(request_id.map(|request_id| ("request_id", json!(request_id))));
+        members.extend(self.extras.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        let members: Vec<String> =
+            members.into_iter().map(|(name, value)| format!("{}:{value}", Value::from(name))).collect();
+        format!("{{{}}}", members.join(",")).into_bytes()
     }
 }
 
@@ -328,6 +328,8 @@ mod tests {
         let problem = Problem::from(Error::internal("reading", "password=hunter2".to_owned()));
         let body = String::from_utf8(problem.to_json(Some("/v1/x"), Some("r1"))).unwrap();
         assert!(!body.contains("hunter2") && !body.contains("reading"), "{body}");
-        assert!(body.contains(r#""request_id":"r1""#), "{body}");
+        assert!(body.starts_with(r#"{"type":"/docs/problems/internal","title":"#), "{body}");
+        let read: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((&read["request_id"], &read["instance"]), (&json!("r1"), &json!("/v1/x")));
     }
 }

@@ -200,7 +200,7 @@ impl Entry {
     /// The object itself, as it was last told.
     pub(super) fn object(&self) -> Option<Object> {
         let mut text = String::from("{");
-        let rest = &self.text[self.head_len as usize..];
+        let rest = self.text.as_ref();
         match Schema::of(self.kind()).state.map(|(field, at)| (field, self.declared(at))) {
             Some((field, Value::Word(word))) => {
                 text.extend(["\"", field, "\":\"", word, "\"", rest]);
