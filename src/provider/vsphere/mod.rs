@@ -1,20 +1,181 @@
-//! vsphere: being written.
+//! vCenter and standalone ESXi, in the gateway's terms.
+//!
+//! One source is one server. [`connect`] gets in; [`watch`] reads everything and follows the changes;
+//! [`compare`] checks now and then that nothing was missed;
+//! [`poll`] reads what has no notices; [`state`] holds what was read, in the form of [`pack`]; [`properties`] says what is asked
+//! for; [`normalize`] translates.
+//!
+//! Keys, from which the gateway's ids are made: the value of the managed object reference for inventory objects (`vm-42`;
+//! templates too, as images), `vm-42/2000` for a disk or card by its device key, `vm-42/snapshot-7` for a snapshot,
+//! `tag/…`, `policy/…`, `library/…`, `item/…` for what other services tell. A group is one inventory object with all that hangs
+//! on it, under the reference's value.
+
+mod compare;
+mod connect;
+mod normalize;
+mod pack;
+mod poll;
+mod properties;
+mod state;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use vsphere::{Client, Error, FilterSpec};
 
 use super::{SourceContext, SourceError, SourceSpec};
-use crate::model::provider::{Capability, SyncReason, TestReport};
+use crate::model::provider::{Capability, Check, TestReport};
 
-pub(super) fn normalize_endpoint(endpoint: &str) -> Result<String, String> {
-    Ok(endpoint.trim().to_owned())
+pub(super) use connect::normalize_endpoint;
+
+/// The oldest and newest versions that this was made for.
+const OLDEST_VERSION: (u32, u32) = (6, 5);
+const NEWEST_MAJOR: u32 = 9;
+
+/// The checks of a connection test in their order.
+const CHECKS: [&str; 6] = ["address", "reach", "certificate", "credentials", "version", "permission"];
+
+pub(super) async fn test(spec: &SourceSpec) -> TestReport {
+    let mut report = TestReport::default();
+    if let Err(reason) = examine(spec, &mut report).await {
+        report.failed(reason);
+    }
+    for name in CHECKS.iter().skip(report.checks.len()) {
+        let message = "not tried, since an earlier check failed".to_owned();
+        report.checks.push(Check { name: (*name).to_owned(), passed: None, message });
+    }
+    report
 }
 
-pub(super) async fn test(_spec: &SourceSpec) -> TestReport {
-    TestReport::default()
+impl TestReport {
+    fn passed(&mut self, message: impl Into<String>) {
+        self.push(true, message.into());
+    }
+
+    fn failed(&mut self, message: impl Into<String>) {
+        self.push(false, message.into());
+    }
+
+    /// The next check in the order.
+    fn push(&mut self, passed: bool, message: String) {
+        if let Some(name) = CHECKS.get(self.checks.len()) {
+            self.checks.push(Check { name: (*name).to_owned(), passed: Some(passed), message });
+        }
+    }
 }
 
-pub(super) async fn run(_spec: SourceSpec, _context: SourceContext) -> SourceError {
-    SourceError::new(SyncReason::Internal, "not yet there")
+/// One check after the other. The error is why the next one failed.
+async fn examine(spec: &SourceSpec, report: &mut TestReport) -> Result<(), String> {
+    let address = normalize_endpoint(&spec.endpoint)?;
+    report.passed(address);
+    let config = connect::config(spec).map_err(|error| error.message)?;
+    let content = match Client::probe(&config).await {
+        Ok(content) => content,
+        Err(error) => {
+            if matches!(error, Error::Untrusted { .. }) {
+                report.passed(format!("{} answers", config.host()));
+            }
+            let error = connect::failure(&spec.endpoint, error, false);
+            report.presented_thumbprint = error.presented_thumbprint;
+            return Err(error.message);
+        }
+    };
+    report.passed(format!("{} answers at {}", content.about.full_name, config.host()));
+    report.passed(match (&spec.trust.thumbprint_sha256, &spec.trust.ca_pem) {
+        (Some(_), _) => "it has the fingerprint that is trusted",
+        (None, Some(_)) => "it was issued by an authority that this provider trusts",
+        (None, None) => "it was issued by an authority that this machine trusts",
+    });
+    let client = match connect::credentials(spec) {
+        Ok(credentials) => Client::connect(&config, credentials)
+            .await
+            .map_err(|error| connect::failure(&spec.endpoint, error, false).message)?,
+        Err(error) => return Err(error.message),
+    };
+    report.passed(format!("signed in as {}", spec.username.as_deref().unwrap_or_default()));
+    let identity =
+        connect::identity(&client).await.map_err(|error| connect::failure(&spec.endpoint, error, false).message)?;
+    let supported = version(&client.about().api_version)?;
+    report.passed(supported);
+    let permitted = permission(&client).await;
+    if let Err(error) = client.logout().await {
+        tracing::debug!(error = &error as &dyn std::error::Error, "a test's session was not logged out");
+    }
+    report.passed(permitted?);
+    report.identity = Some(identity);
+    Ok(())
+}
+
+/// Whether a version of the interface is one that this was made for.
+fn version(api_version: &str) -> Result<String, String> {
+    let mut numbers = api_version.split('.').map(|part| part.parse().unwrap_or(0_u32));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version < OLDEST_VERSION {
+        return Err(format!("version {api_version} of the interface is too old: 6.5 or newer is needed"));
+    }
+    if version.0 > NEWEST_MAJOR {
+        return Ok(format!(
+            "version {api_version} of the interface is newer than those this was made for; most of it will work"
+        ));
+    }
+    Ok(format!("version {api_version} of the interface"))
+}
+
+/// Whether the account sees an inventory.
+async fn permission(client: &Client) -> Result<String, String> {
+    let spec = FilterSpec::inventory(&client.content().root_folder)
+        .properties("Datacenter", ["name"])
+        .properties("HostSystem", ["name"]);
+    let advice = "give the account the role Read-only on the root object, with propagation to its children";
+    let seen =
+        client.retrieve_all(spec).await.map_err(|error| format!("the inventory cannot be read ({error}); {advice}"))?;
+    if seen.iter().any(|object| object.str("name").is_none()) {
+        return Err(format!("the account sees objects, but may not read them; {advice}"));
+    }
+    let hosts = seen.iter().filter(|object| object.object().is("HostSystem")).count();
+    if hosts == 0 {
+        return Ok(format!("the account sees no host; if there are any, {advice}"));
+    }
+    Ok(format!("the account sees {hosts} hosts in {} datacenters", seen.len() - hosts))
+}
+
+pub(super) async fn run(spec: SourceSpec, context: SourceContext) -> SourceError {
+    match connect::connect(&spec).await {
+        Ok(connected) => watch::follow(&spec.endpoint, connected, context).await,
+        Err(error) => error,
+    }
 }
 
 pub(super) fn capabilities() -> Vec<Capability> {
-    Vec::new()
+    let can = |name: &str, note: Option<&str>| Capability {
+        name: name.to_owned(),
+        supported: true,
+        note: note.map(str::to_owned),
+    };
+    let vcenter = Some("of a vCenter; a standalone ESXi has none");
+    vec![
+        can("inventory", None),
+        can("events", Some("changes arrive as the server notices them, without asking")),
+        can("folders", vcenter),
+        can("resource_pools", None),
+        can("tags", vcenter),
+        can("custom_attributes", vcenter),
+        can("storage_policies", vcenter),
+        can("content_libraries", vcenter),
+        can("snapshots", None),
+        can("guest_addresses", Some("needs VMware Tools in the guest")),
+        can("shared_storage", None),
+        can("suspend", Some("the machine's memory is written to its datastore")),
+        Capability {
+            name: "pause".to_owned(),
+            supported: false,
+            note: Some("vSphere has no state in which a machine stands still in memory".to_owned()),
+        },
+        Capability {
+            name: "autostart".to_owned(),
+            supported: false,
+            note: Some("vSphere keeps it per host, not per machine".to_owned()),
+        },
+    ]
 }

@@ -67,7 +67,8 @@ impl ObjectState {
         Self { object, properties: Vec::new(), missing: Vec::new() }
     }
 
-    pub(crate) fn with_parts(object: MoRef, properties: Vec<(Name, Value)>, missing: Vec<MissingProperty>) -> Self {
+    /// An object of which these properties are held, as when a consumer kept them in a form of its own.
+    pub fn from_parts(object: MoRef, properties: Vec<(Name, Value)>, missing: Vec<MissingProperty>) -> Self {
         Self { object, properties, missing }
     }
 

@@ -130,7 +130,7 @@ fn read_content(content: &Value) -> Result<ObjectState> {
         let name = property.get("name")?.as_str()?;
         Some((Name::new(name), property.get("val")?.clone()))
     });
-    Ok(ObjectState::with_parts(object, properties.collect(), read_missing(content)))
+    Ok(ObjectState::from_parts(object, properties.collect(), read_missing(content)))
 }
 
 /// Reads a `missingSet`.

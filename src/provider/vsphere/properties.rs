@@ -1,0 +1,372 @@
+//! Which properties are asked for, by type: exactly those that normalization reads, and what is kept of them.
+//!
+//! Nothing that changes by itself all the time (uptime, usage, time stamps) is asked for: every change of an asked property
+//! is an update that the whole chain up to the clients follows. A path that a version does not know makes the server refuse
+//! the whole filter, so a path is only in these lists if 6.5 has it, or guarded by the version.
+
+use vsphere::{Array, FilterSpec, MoRef, Name, Object, ObjectState, Value};
+
+const VM: &[&str] = &[
+    "name",
+    "parent",
+    "parentVApp",
+    "resourcePool",
+    "customValue",
+    "datastore",
+    "network",
+    "snapshot",
+    "config.template",
+    "config.uuid",
+    "config.instanceUuid",
+    "config.annotation",
+    "config.guestId",
+    "config.guestFullName",
+    "config.firmware",
+    "config.version",
+    "config.files.vmPathName",
+    "config.hardware.numCPU",
+    "config.hardware.numCoresPerSocket",
+    "config.hardware.memoryMB",
+    "config.hardware.device",
+    "config.hotPlugMemoryLimit",
+    "config.memoryHotAddEnabled",
+    "config.cpuHotAddEnabled",
+    "config.changeTrackingEnabled",
+    "config.managedBy",
+    "runtime.powerState",
+    "runtime.connectionState",
+    "runtime.host",
+    "runtime.bootTime",
+    "runtime.question",
+    "runtime.consolidationNeeded",
+    "runtime.faultToleranceState",
+    "guest.hostName",
+    "guest.guestFullName",
+    "guest.ipAddress",
+    "guest.net",
+    "guest.toolsRunningStatus",
+    "guest.toolsVersionStatus2",
+    "guest.toolsVersion",
+    "summary.storage.committed",
+    "summary.storage.uncommitted",
+];
+
+/// Since 6.7.
+const VM_CREATED: &str = "config.createDate";
+
+const HOST: &[&str] = &[
+    "name",
+    "parent",
+    "customValue",
+    "runtime.connectionState",
+    "runtime.powerState",
+    "runtime.inMaintenanceMode",
+    "runtime.bootTime",
+    "summary.hardware",
+    "summary.config.product",
+    "config.network.portgroup",
+    "config.virtualNicManagerInfo.netConfig",
+];
+
+const COMPUTE_RESOURCE: &[&str] =
+    &["name", "parent", "customValue", "host", "summary.numCpuCores", "summary.totalCpu", "summary.totalMemory"];
+
+/// What a cluster has beyond a compute resource.
+const CLUSTER: &[&str] = &["configuration.dasConfig.enabled", "configuration.drsConfig.enabled"];
+
+const RESOURCE_POOL: &[&str] =
+    &["name", "parent", "customValue", "owner", "config.cpuAllocation", "config.memoryAllocation"];
+
+/// What a vApp has beyond a resource pool.
+const VAPP: &[&str] = &["parentFolder", "vAppConfig.annotation"];
+
+const FOLDER: &[&str] = &["name", "parent", "customValue", "childType"];
+
+/// What a datastore cluster has beyond a folder.
+const STORAGE_POD: &[&str] = &["summary.capacity", "summary.freeSpace"];
+
+const DATACENTER: &[&str] = &["name", "parent", "customValue"];
+
+const DATASTORE: &[&str] = &[
+    "name",
+    "parent",
+    "customValue",
+    "host",
+    "summary.type",
+    "summary.url",
+    "summary.accessible",
+    "summary.capacity",
+    "summary.freeSpace",
+    "summary.uncommitted",
+    "summary.maintenanceMode",
+    "summary.multipleHostAccess",
+];
+
+const NETWORK: &[&str] = &["name", "parent", "customValue", "host", "summary.accessible"];
+
+/// What a distributed port group has beyond a network.
+const PORT_GROUP: &[&str] = &[
+    "key",
+    "tag",
+    "config.distributedVirtualSwitch",
+    "config.type",
+    "config.numPorts",
+    "config.description",
+    "config.defaultPortConfig",
+];
+
+/// What an opaque network has beyond a network. The whole summary: the interesting fields are of a subtype.
+const OPAQUE_NETWORK: &[&str] = &["summary"];
+
+const SWITCH: &[&str] = &["name", "parent", "uuid", "config.uplinkPortgroup"];
+
+/// The types that are asked for, each with its paths. A subtype has its own list complete, so that it does not matter
+/// whether a server adds up the lists of all matching types or takes the most derived one.
+const TYPES: &[(&str, &[&[&str]])] = &[
+    ("Datacenter", &[DATACENTER]),
+    ("Folder", &[FOLDER]),
+    ("StoragePod", &[FOLDER, STORAGE_POD]),
+    ("ComputeResource", &[COMPUTE_RESOURCE]),
+    ("ClusterComputeResource", &[COMPUTE_RESOURCE, CLUSTER]),
+    ("HostSystem", &[HOST]),
+    ("ResourcePool", &[RESOURCE_POOL]),
+    ("VirtualApp", &[RESOURCE_POOL, VAPP]),
+    ("Datastore", &[DATASTORE]),
+    ("Network", &[NETWORK]),
+    ("DistributedVirtualPortgroup", &[NETWORK, PORT_GROUP]),
+    ("OpaqueNetwork", &[NETWORK, OPAQUE_NETWORK]),
+    ("DistributedVirtualSwitch", &[SWITCH]),
+    ("VirtualMachine", &[VM]),
+];
+
+/// Types that a standalone ESXi does not know.
+const VCENTER_ONLY: &[&str] =
+    &["StoragePod", "ClusterComputeResource", "VirtualApp", "DistributedVirtualPortgroup", "DistributedVirtualSwitch"];
+
+/// What the server's product and version allow to be asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialect {
+    vcenter: bool,
+    create_date: bool,
+}
+
+impl Dialect {
+    /// From `about`.
+    pub(super) fn of(about: &vsphere::About) -> Self {
+        let mut numbers = about.api_version.split('.').map(|part| part.parse().unwrap_or(0_u32));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        Self { vcenter: about.api_type != vsphere::ApiType::HostAgent, create_date: version >= (6, 7) }
+    }
+
+    /// The asked types, each with its paths.
+    fn types(self) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+        TYPES.iter().filter(move |(kind, _)| self.vcenter || !VCENTER_ONLY.contains(kind)).map(move |(kind, lists)| {
+            let mut paths: Vec<_> = lists.concat();
+            if *kind == "VirtualMachine" && self.create_date {
+                paths.push(VM_CREATED);
+            }
+            if *kind == "OpaqueNetwork" {
+                paths.retain(|path| *path != "summary.accessible");
+            }
+            (*kind, paths)
+        })
+    }
+
+    /// The whole inventory, to be watched or compared.
+    pub(super) fn inventory(self, root: &MoRef) -> FilterSpec {
+        self.types().fold(FilterSpec::inventory(root), |spec, (kind, paths)| spec.properties(kind, paths))
+    }
+
+    /// Everything but the machines: what their translation needs to know of what is around them.
+    pub(super) fn surroundings(self, root: &MoRef) -> FilterSpec {
+        let types = self.types().filter(|(kind, _)| *kind != "VirtualMachine");
+        types.fold(FilterSpec::inventory(root), |spec, (kind, paths)| spec.properties(kind, paths))
+    }
+
+    /// Which machines the hosts have: how many will come.
+    pub(super) fn machines(self, root: &MoRef) -> FilterSpec {
+        FilterSpec::inventory(root).properties("HostSystem", ["vm"])
+    }
+
+    /// These objects again.
+    pub(super) fn objects(self, objects: Vec<MoRef>) -> FilterSpec {
+        self.types().fold(FilterSpec::objects(objects), |spec, (kind, paths)| spec.properties(kind, paths))
+    }
+}
+
+/// The names of the custom attributes.
+pub(super) fn custom_fields(manager: &MoRef) -> FilterSpec {
+    FilterSpec::objects([manager.clone()]).properties("CustomFieldsManager", ["field"])
+}
+
+/// The fields that are kept below a property; everything else in it is let go. `None`: the property is kept as it is.
+fn kept(path: &str) -> Option<&'static [&'static str]> {
+    Some(match path {
+        "config.hardware.device" => &[
+            "key",
+            "controllerKey",
+            "unitNumber",
+            "busNumber",
+            "sharedBus",
+            "capacityInBytes",
+            "capacityInKB",
+            "deviceInfo",
+            "label",
+            "backing",
+            "fileName",
+            "datastore",
+            "diskMode",
+            "thinProvisioned",
+            "uuid",
+            "sharing",
+            "compatibilityMode",
+            "lunUuid",
+            "deviceName",
+            "parent",
+            "keyId",
+            "network",
+            "port",
+            "portgroupKey",
+            "switchUuid",
+            "opaqueNetworkId",
+            "opaqueNetworkType",
+            "connectable",
+            "connected",
+            "startConnected",
+            "macAddress",
+            "addressType",
+            "externalId",
+            "vDiskId",
+            "id",
+        ],
+        "guest.net" => &["network", "ipAddress", "macAddress", "deviceConfigId"],
+        "snapshot" => &[
+            "currentSnapshot",
+            "rootSnapshotList",
+            "childSnapshotList",
+            "snapshot",
+            "name",
+            "description",
+            "id",
+            "createTime",
+            "state",
+            "quiesced",
+        ],
+        "runtime.question" => &["id", "text"],
+        "summary.hardware" => &[
+            "vendor",
+            "model",
+            "uuid",
+            "memorySize",
+            "cpuModel",
+            "cpuMhz",
+            "numCpuPkgs",
+            "numCpuCores",
+            "numCpuThreads",
+            "numNics",
+            "numHBAs",
+        ],
+        "summary.config.product" => &["name", "fullName", "version", "build"],
+        "config.network.portgroup" => &["key", "spec", "name", "vlanId", "vswitchName"],
+        "config.virtualNicManagerInfo.netConfig" => {
+            &["nicType", "selectedVnic", "candidateVnic", "key", "device", "spec", "ip", "ipAddress"]
+        }
+        "config.cpuAllocation" | "config.memoryAllocation" => {
+            &["reservation", "expandableReservation", "limit", "shares", "level"]
+        }
+        "config.defaultPortConfig" => &["vlan", "vlanId", "pvlanId", "start", "end"],
+        "host" => &["key", "mountInfo", "path", "accessMode", "accessible", "mounted"],
+        "summary" => &["accessible", "opaqueNetworkId", "opaqueNetworkType"],
+        "field" => &["key", "name", "managedObjectType"],
+        _ => return None,
+    })
+}
+
+/// Whether a device is kept: disks, network cards and the controllers that disks hang on.
+fn is_kept_device(device: &Value) -> bool {
+    device.is("VirtualDisk") || device.get("macAddress").is_some() || device.get("busNumber").is_some()
+}
+
+/// An object with only those parts of its properties that are kept.
+pub(super) fn slim(state: &ObjectState) -> Vec<(Name, Value)> {
+    let mut properties: Vec<_> = state
+        .properties()
+        .map(|(path, value)| {
+            let value = match (path, kept(path)) {
+                ("config.hardware.device", Some(fields)) => {
+                    let devices = value.items().filter(|device| is_kept_device(device));
+                    Array { item_type: None, items: devices.map(|device| slim_value(device, fields)).collect() }.into()
+                }
+                (_, Some(fields)) => slim_value(value, fields),
+                (_, None) => value.clone(),
+            };
+            (Name::new(path), value)
+        })
+        .collect();
+    properties.sort_by(|(a, _), (b, _)| a.cmp(b));
+    properties
+}
+
+fn slim_value(value: &Value, fields: &[&str]) -> Value {
+    match value {
+        Value::Object(object) => {
+            let kept = object.fields.iter().filter(|(name, _)| fields.contains(&name.as_str()));
+            Object {
+                type_name: object.type_name.clone(),
+                fields: kept.map(|(name, value)| (name.clone(), slim_value(value, fields))).collect(),
+            }
+            .into()
+        }
+        Value::Array(array) => Array {
+            item_type: array.item_type.clone(),
+            items: array.items.iter().map(|item| slim_value(item, fields)).collect(),
+        }
+        .into(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect(api_type: vsphere::ApiType, api_version: &str) -> Dialect {
+        Dialect::of(&vsphere::About {
+            api_type,
+            name: String::new(),
+            full_name: String::new(),
+            version: String::new(),
+            build: String::new(),
+            api_version: api_version.to_owned(),
+            product_line: String::new(),
+            instance_uuid: None,
+        })
+    }
+
+    #[test]
+    fn only_what_a_version_knows_is_asked() {
+        let check = |api_type: vsphere::ApiType, version: &str, pods: bool, created: bool| {
+            let types: Vec<_> = dialect(api_type, version).types().collect();
+            assert_eq!(types.iter().any(|(kind, _)| *kind == "StoragePod"), pods, "{version}");
+            let (_, vm) = types.iter().find(|(kind, _)| *kind == "VirtualMachine").expect("machines");
+            assert_eq!(vm.contains(&VM_CREATED), created, "{version}");
+        };
+        check(vsphere::ApiType::VirtualCenter, "6.5", true, false);
+        check(vsphere::ApiType::VirtualCenter, "6.7.3", true, true);
+        check(vsphere::ApiType::VirtualCenter, "9.0.0.0", true, true);
+        check(vsphere::ApiType::HostAgent, "8.0.3.0", false, true);
+    }
+
+    #[test]
+    fn devices_that_nobody_looks_at_are_let_go() {
+        let disk = Object::new("VirtualDisk").with("key", 2000).with("shares", 1).with("capacityInBytes", 5_i64);
+        let devices = vec![disk.into(), Object::new("VirtualKeyboard").with("key", 600).into()];
+        let value = Array { item_type: None, items: devices }.into();
+        let vm = MoRef::new("VirtualMachine", "vm-1");
+        let state = ObjectState::from_parts(vm.clone(), vec![(Name::new("config.hardware.device"), value)], Vec::new());
+        let slim = ObjectState::from_parts(vm, slim(&state), Vec::new());
+        assert_eq!(slim.all("config.hardware.device").count(), 1);
+        assert!(slim.get("config.hardware.device[2000].capacityInBytes").is_some());
+        assert!(slim.get("config.hardware.device[2000].shares").is_none());
+    }
+}
