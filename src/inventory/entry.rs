@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::schema::Schema;
-use super::status::{ProviderTable, time_text};
+use super::status::{ProviderTable, write_time};
 use super::text::{Interner, fold};
 use crate::model::{Kind, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time, Value};
 
-/// Longest text that the full-text search looks through, bytes.
+/// Longest text that the full-text search looks through, bytes; a longer name is there all the same.
 const SEARCH_MAX: usize = 1024;
 
 /// Whom an object belongs to. Shared by all objects of a source.
@@ -31,19 +31,34 @@ pub(super) struct Anchor {
 
 /// The order of a list when no other is asked for: by name without regard to case, then by id.
 #[derive(Clone, Debug)]
-pub(super) struct NameKey(pub(super) Arc<Anchor>);
+pub(super) struct NameKey {
+    pub(super) anchor: Arc<Anchor>,
+    /// The object's place, so that the order can be read without looking at the objects.
+    pub(super) slot: u32,
+}
 
 impl NameKey {
     /// A place in the order that need not be an object's.
     pub(super) fn probe(folded: &str, name: &str, id: ObjectId) -> Self {
-        Self(Arc::new(Anchor { id, kind: Kind::Zone, slot: 0, name: name.into(), folded: folded.into() }))
+        let anchor = Anchor { id, kind: Kind::Zone, slot: 0, name: name.into(), folded: folded.into() };
+        Self::new(&Arc::new(anchor))
+    }
+
+    /// The key of an object.
+    pub(super) fn new(anchor: &Arc<Anchor>) -> Self {
+        Self { slot: anchor.slot, anchor: anchor.clone() }
     }
 }
 
 impl Ord for NameKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (&self.0, &other.0);
-        a.folded.cmp(&b.folded).then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id))
+        let (a, b) = (&self.anchor, &other.anchor);
+        // Names that repeat mostly share their text.
+        let names = match Arc::ptr_eq(&a.name, &b.name) {
+            true => Ordering::Equal,
+            false => a.folded.cmp(&b.folded).then_with(|| a.name.cmp(&b.name)),
+        };
+        names.then_with(|| a.id.cmp(&b.id))
     }
 }
 
@@ -69,13 +84,14 @@ pub struct Entry {
     revision: Revision,
     first_seen_at: Time,
     changed_at: Time,
+    /// Which declared fields have a value, one bit each; the values follow one another without gaps.
+    present: u64,
     values: Box<[Value]>,
-    search: Box<str>,
-    /// `,"revision":"…","first_seen_at":"…","changed_at":"…"`, and from `head_len` on the stored text without its
-    /// opening brace and its state member: `,"name":…}`.
+    /// The stored text without its opening brace and its state member: `,"name":…}`.
     text: Box<str>,
-    head_len: u32,
 }
+
+static NULL: Value = Value::Null;
 
 impl Entry {
     /// Its id.
@@ -136,16 +152,16 @@ impl Entry {
     #[must_use]
     pub fn value(&self, field: &str) -> Option<&Value> {
         let at = Schema::of(self.kind()).fields.iter().position(|spec| spec.name == field)?;
-        self.values.get(at)
+        Some(self.declared(u16::try_from(at).ok()?))
     }
 
+    /// The value of a declared field. An empty list counts as absent.
     pub(super) fn declared(&self, at: u16) -> &Value {
-        &self.values[usize::from(at)]
-    }
-
-    /// What the full-text search looks through, folded.
-    pub(super) fn search(&self) -> &str {
-        &self.search
+        let bit = 1u64.checked_shl(at.into()).unwrap_or(0);
+        if self.present & bit == 0 {
+            return &NULL;
+        }
+        &self.values[(self.present & (bit - 1)).count_ones() as usize]
     }
 
     /// Writes the JSON object that is answered.
@@ -159,8 +175,13 @@ impl Entry {
         out.extend_from_slice(schema.kind.as_str().as_bytes());
         out.extend_from_slice(b"\",");
         providers.write_source(&self.owner, out);
-        let (head, rest) = self.text.as_bytes().split_at(self.head_len as usize);
-        out.extend_from_slice(head);
+        out.extend_from_slice(b",\"revision\":\"");
+        out.extend_from_slice(self.revision.to_string().as_bytes());
+        out.extend_from_slice(b"\",\"first_seen_at\":\"");
+        write_time(self.first_seen_at, out);
+        out.extend_from_slice(b"\",\"changed_at\":\"");
+        write_time(self.changed_at, out);
+        out.push(b'"');
         if let Some((field, at)) = schema.state
             && let Value::Word(word) = self.declared(at)
         {
@@ -173,7 +194,7 @@ impl Entry {
                 out.extend_from_slice(part.as_bytes());
             }
         }
-        out.extend_from_slice(rest);
+        out.extend_from_slice(self.text.as_bytes());
     }
 
     /// The object itself, as it was last told.
@@ -191,7 +212,7 @@ impl Entry {
 
     /// How many bytes it takes, without what it shares with others. An estimate, for metrics.
     pub(super) fn size_bytes(&self) -> usize {
-        size_of::<Self>() + self.values.len() * size_of::<Value>() + self.search.len() + self.text.len()
+        size_of::<Self>() + self.values.len() * size_of::<Value>() + self.text.len()
     }
 }
 
@@ -212,10 +233,11 @@ pub(super) struct Draft {
     pub(super) facts: Facts,
     pub(super) name: Arc<str>,
     pub(super) folded: Arc<str>,
-    pub(super) values: Box<[Value]>,
-    search: Box<str>,
+    /// What the full-text search looks through.
+    pub(super) search: Box<str>,
+    present: u64,
+    values: Box<[Value]>,
     text: Box<str>,
-    head_len: u32,
 }
 
 impl Draft {
@@ -226,14 +248,21 @@ impl Draft {
             folded if *folded == *name => name.clone(),
             folded => interner.intern_text(&folded),
         };
-        let values = object.values().into_iter().map(|value| interner.intern(value)).collect();
+        let mut present = 0u64;
+        let mut values = object.values();
+        let mut bit = 1u64;
+        values.retain(|value| {
+            let has = match value {
+                Value::Null => false,
+                Value::List(items) => !items.is_empty(),
+                _ => true,
+            };
+            present |= if has { bit } else { 0 };
+            bit <<= 1;
+            has
+        });
+        let values = values.into_iter().map(|value| interner.intern(value)).collect();
         let search = search_text(&folded, object);
-        let head = format!(
-            r#","revision":"{}","first_seen_at":"{}","changed_at":"{}""#,
-            facts.revision,
-            time_text(facts.first_seen_at),
-            time_text(facts.changed_at)
-        );
         let own;
         let rest = match rest_of_body(body, object) {
             Some(rest) => rest,
@@ -243,14 +272,9 @@ impl Draft {
                 rest_of_body(&own, object).unwrap_or("}")
             }
         };
-        let mut text = String::with_capacity(head.len() + 1 + rest.len());
-        text.push_str(&head);
-        if !rest.starts_with([',', '}']) {
-            text.push(',');
-        }
-        text.push_str(rest);
-        let head_len = u32::try_from(head.len()).unwrap_or(u32::MAX);
-        Self { facts, name, folded, values, search, text: text.into(), head_len }
+        let comma = if rest.starts_with([',', '}']) { "" } else { "," };
+        let text = [comma, rest].concat().into();
+        Self { facts, name, folded, search, present, values, text }
     }
 
     /// Gives it its place.
@@ -261,10 +285,9 @@ impl Draft {
             revision: self.facts.revision,
             first_seen_at: self.facts.first_seen_at,
             changed_at: self.facts.changed_at,
+            present: self.present,
             values: self.values,
-            search: self.search,
             text: self.text,
-            head_len: self.head_len,
         }
     }
 
@@ -295,9 +318,6 @@ fn search_text(folded_name: &str, object: &Object) -> Box<str> {
         }
         text.push('\n');
         text.push_str(&fold(part));
-    }
-    if text.len() > SEARCH_MAX {
-        text.truncate(text.floor_char_boundary(SEARCH_MAX));
     }
     text.into()
 }

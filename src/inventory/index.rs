@@ -25,19 +25,20 @@ impl Slots {
     /// From here on a set is cheaper to change than a list.
     const FEW_MAX: usize = 32;
 
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Slots::One(_) => 1,
-            Slots::Few(slots) => slots.len(),
-            Slots::Many(slots) => slots.len(),
+    /// These places, which must be in their order and at least one.
+    fn of(slots: Vec<u32>) -> Self {
+        match &slots[..] {
+            [only] => Slots::One(*only),
+            few if few.len() <= Self::FEW_MAX => Slots::Few(few.into()),
+            _ => Slots::Many(Arc::new(slots.into_iter().collect())),
         }
     }
 
-    pub(super) fn collect_into(&self, out: &mut Vec<u32>) {
+    pub(super) fn for_each(&self, each: impl FnMut(u32)) {
         match self {
-            Slots::One(slot) => out.push(*slot),
-            Slots::Few(slots) => out.extend_from_slice(slots),
-            Slots::Many(slots) => out.extend(slots.iter()),
+            Slots::One(slot) => std::iter::once(*slot).for_each(each),
+            Slots::Few(slots) => slots.iter().copied().for_each(each),
+            Slots::Many(slots) => slots.iter().copied().for_each(each),
         }
     }
 
@@ -90,6 +91,20 @@ impl Slots {
 pub(super) struct EqualIndex(HashMap<Value, Slots>);
 
 impl EqualIndex {
+    /// The index of these values of these places, which must come in their order.
+    pub(super) fn build(values: impl Iterator<Item = (Value, u32)>) -> Self {
+        let mut groups: std::collections::HashMap<Value, Vec<u32>> = std::collections::HashMap::new();
+        for (value, slot) in values {
+            for_each_key(&value, |key| {
+                let slots = groups.entry(key).or_default();
+                if slots.last() != Some(&slot) {
+                    slots.push(slot);
+                }
+            });
+        }
+        Self(groups.into_iter().map(|(value, slots)| (value, Slots::of(slots))).collect())
+    }
+
     /// The objects that have the value, which must be folded.
     pub(super) fn get(&self, value: &Value) -> Option<&Slots> {
         self.0.get(value)

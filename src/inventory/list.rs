@@ -1,8 +1,8 @@
 //! Answers to get, list and count.
 //!
-//! A page is found in one of three ways, whichever looks at fewest objects: by reading an order from where the last page
-//! ended until the page is full; by looking at all that an index offers for one of the filters and sorting that; or, when
-//! neither is at hand, by looking at everything. The first is given up when it has looked at as many as the second would.
+//! A page is found in one of two ways: when the indexes have left few objects, by looking at these and sorting them; else
+//! by reading an order from where the last page ended, passing over what the indexes have ruled out, until the page is
+//! full. Where there is no such order everything that is left is looked at.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::entry::{Entry, NameKey};
-use super::plan::{Candidates, Reader, after_prefix, name_place};
+use super::plan::{Reader, after_prefix, name_place};
 use super::query::{Position, Query};
 use super::schema::FieldRef;
 use super::snapshot::Snapshot;
@@ -119,29 +119,19 @@ impl Listing {
         look_at_all: bool,
     ) -> Result<Self, FieldRef> {
         let reader = Reader::new(snapshot, scope, query);
-        let candidates = reader.narrowest();
-        let enough = candidates.as_ref().is_some_and(|candidates| candidates.len() <= reader.limits().gather_min);
-        if !enough {
-            let budget = candidates.as_ref().map_or(usize::MAX, Candidates::len);
-            if let Some(rows) = reader.scan(after, budget) {
+        if !reader.is_narrow() {
+            if let Some(rows) = reader.scan(after) {
                 return Ok(reader.page(rows));
             }
-            let size = candidates.as_ref().map_or(reader.table.len(), Candidates::len);
             if let Some(field) = query.sort().index_field()
                 && !look_at_all
-                && size >= reader.limits().order_min
-                && reader.table.order(field).is_none()
+                && reader.candidate_count() >= reader.limits().order_min
+                && reader.is_order_true(field)
             {
                 return Err(field);
             }
         }
-        let rows = match candidates {
-            Some(candidates) => {
-                let slots = candidates.slots();
-                reader.gather(slots.iter().filter_map(|slot| reader.table.at(*slot)), after)
-            }
-            None => reader.gather(reader.table.iter(), after),
-        };
+        let rows = reader.gather(after);
         Ok(reader.page(rows))
     }
 
@@ -158,22 +148,15 @@ impl Listing {
 }
 
 impl<'a> Reader<'a> {
-    /// Every answer, in no order.
-    pub(super) fn for_each(&self, mut each: impl FnMut(&'a Arc<Entry>)) {
-        match self.narrowest() {
-            Some(candidates) => {
-                let slots = candidates.slots();
-                slots.iter().filter_map(|slot| self.table.at(*slot)).filter(|e| self.matches(e)).for_each(&mut each);
-            }
-            None => self.table.iter().filter(|entry| self.matches(entry)).for_each(&mut each),
-        }
-    }
-
-    /// The answers among some objects after a position: one more than the page holds, if there are that many, in order.
-    fn gather(&self, among: impl Iterator<Item = &'a Arc<Entry>>, after: Option<&Position>) -> Vec<&'a Arc<Entry>> {
+    /// The answers after a position: one more than the page holds, if there are that many, in order.
+    fn gather(&self, after: Option<&Position>) -> Vec<&'a Arc<Entry>> {
         let sort = self.query.sort();
-        let is_after = |entry: &Entry| after.is_none_or(|after| sort.is_after(entry, after, &self.view));
-        let rows = among.filter(|entry| self.matches(entry) && is_after(entry)).collect();
+        let mut rows = Vec::new();
+        self.for_each(|entry| {
+            if after.is_none_or(|after| sort.is_after(entry, after, &self.view)) {
+                rows.push(entry);
+            }
+        });
         self.in_order(rows)
     }
 
@@ -188,52 +171,44 @@ impl<'a> Reader<'a> {
         rows
     }
 
-    /// The answers after a position, read from the order of the first field, as [`Reader::gather`]. `None` when there is
-    /// no such order, or `budget` objects were looked at before the page was full.
-    fn scan(&self, after: Option<&Position>, budget: usize) -> Option<Vec<&'a Arc<Entry>>> {
+    /// As [`Reader::gather`], read from the order of the first field. `None` when there is no such order.
+    fn scan(&self, after: Option<&Position>) -> Option<Vec<&'a Arc<Entry>>> {
         let first = self.query.sort().first()?;
-        // In an order that goes on by other fields, those equal in the first are read together.
         let exact = self.query.sort().is_index_order();
         if first.field == FieldRef::Name {
-            let entries = self.by_name(after, exact, first.descending);
-            self.fill(entries, after, budget, exact, |entry| entry.anchor.name.clone())
+            let slots = self.by_name(after, exact, first.descending);
+            Some(self.fill(slots, after, exact, |entry| entry.anchor.name.clone()))
         } else {
-            let order = self.table.order(first.field)?;
+            let order = self.table.order(first.field).filter(|order| self.is_order_true(order.field))?;
             let from = after.and_then(|after| after.values.first().map(|value| (value.clone(), after.id)));
-            let entries: Box<dyn Iterator<Item = &'a Arc<Entry>>> = if first.descending {
+            let slots: Box<dyn Iterator<Item = u32>> = if first.descending {
                 let to = from.map_or(Bound::Unbounded, |(value, id)| match exact {
                     true => Bound::Excluded((value, id)),
                     false => Bound::Included((value, ObjectId(uuid::Uuid::max()))),
                 });
                 let range = order.order.range((Bound::Unbounded, to)).rev();
-                Box::new(range.filter_map(|(_, slot)| self.table.at(*slot)))
+                Box::new(range.map(|(_, slot)| *slot))
             } else {
                 let from = from.map_or(Bound::Unbounded, |(value, id)| match exact {
                     true => Bound::Excluded((value, id)),
                     false => Bound::Included((value, ObjectId(uuid::Uuid::nil()))),
                 });
                 let range = order.order.range((from, Bound::Unbounded));
-                Box::new(range.filter_map(|(_, slot)| self.table.at(*slot)))
+                Box::new(range.map(|(_, slot)| *slot))
             };
-            self.fill(entries, after, budget, exact, |entry| first.field.own_value(entry))
+            Some(self.fill(slots, after, exact, |entry| first.field.own_value(entry)))
         }
     }
 
-    /// The objects in the order of names, from a position on.
-    fn by_name(
-        &self,
-        after: Option<&Position>,
-        exact: bool,
-        descending: bool,
-    ) -> Box<dyn Iterator<Item = &'a Arc<Entry>> + 'a> {
+    /// The places in the order of names, from a position on.
+    fn by_name(&self, after: Option<&Position>, exact: bool, descending: bool) -> Box<dyn Iterator<Item = u32> + 'a> {
         let prefix = self.name_prefix();
         let at = after.and_then(|after| match after.values.first() {
             Some(Value::Text(name)) => Some((name.clone(), after.id)),
             _ => None,
         });
         let names = self.table.by_name();
-        let table = self.table;
-        let entry = move |key: &NameKey| table.at(key.0.slot);
+        let slot = |key: &NameKey| key.slot;
         let nil = ObjectId(uuid::Uuid::nil());
         if descending {
             let to = match at {
@@ -243,8 +218,8 @@ impl<'a> Reader<'a> {
                     .and_then(after_prefix)
                     .map_or(Bound::Unbounded, |text| Bound::Excluded(NameKey::probe(&text, "", nil))),
             };
-            let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.0.folded.starts_with(prefix));
-            Box::new(names.range((Bound::Unbounded, to)).rev().take_while(within).filter_map(entry))
+            let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.anchor.folded.starts_with(prefix));
+            Box::new(names.range((Bound::Unbounded, to)).rev().take_while(within).map(slot))
         } else {
             let start = prefix.map(|prefix| NameKey::probe(prefix, "", nil));
             let from = match at {
@@ -252,31 +227,32 @@ impl<'a> Reader<'a> {
                 Some((name, _)) => Bound::Included(name_place(&name, nil)),
                 None => start.map_or(Bound::Unbounded, Bound::Included),
             };
-            let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.0.folded.starts_with(prefix));
-            Box::new(names.range((from, Bound::Unbounded)).take_while(within).filter_map(entry))
+            let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.anchor.folded.starts_with(prefix));
+            Box::new(names.range((from, Bound::Unbounded)).take_while(within).map(slot))
         }
     }
 
-    /// Reads objects that come in the order of the first field until the page is full.
+    /// Reads places that come in the order of the first field until the page is full. In an order that is not `exact`, all
+    /// objects that are equal in the first field are read before it is.
     fn fill<K: PartialEq>(
         &self,
-        entries: impl Iterator<Item = &'a Arc<Entry>>,
+        slots: impl Iterator<Item = u32>,
         after: Option<&Position>,
-        budget: usize,
         exact: bool,
         first: impl Fn(&Entry) -> K,
-    ) -> Option<Vec<&'a Arc<Entry>>> {
+    ) -> Vec<&'a Arc<Entry>> {
         let wanted = self.query.limit() + 1;
         let mut rows = Vec::with_capacity(wanted);
         let mut last_first = None;
-        for (looked_at, entry) in entries.enumerate() {
-            if looked_at >= budget {
-                return None;
-            }
-            if rows.len() >= wanted && (exact || last_first != Some(first(entry))) {
+        for slot in slots {
+            if exact && rows.len() >= wanted {
                 break;
             }
-            if !self.matches(entry) {
+            let Some(entry) = self.is_within(slot).then(|| self.table.at(slot)).flatten() else { continue };
+            if rows.len() >= wanted && last_first != Some(first(entry)) {
+                break;
+            }
+            if !self.holds_rest(entry) {
                 continue;
             }
             if !exact {
@@ -287,7 +263,7 @@ impl<'a> Reader<'a> {
             }
             rows.push(entry);
         }
-        Some(if exact { rows } else { self.in_order(rows) })
+        if exact { rows } else { self.in_order(rows) }
     }
 
     fn page(&self, mut rows: Vec<&'a Arc<Entry>>) -> Listing {

@@ -1,8 +1,6 @@
 //! Filling the inventory from the store when the process starts.
 
-use std::num::NonZero;
 use std::sync::Arc;
-use std::thread;
 
 use super::entry::{Draft, Facts, Owner};
 use super::feed::Inventory;
@@ -10,10 +8,8 @@ use super::log::{Logged, LoggedOp, Rendered};
 use super::snapshot::Snapshot;
 use super::table::KindTable;
 use super::text::Interner;
+use super::threads;
 use crate::model::{Kind, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
-
-/// Threads that read objects at most.
-const THREADS_MAX: usize = 8;
 
 /// An object as it is stored.
 #[derive(Clone, Debug)]
@@ -97,11 +93,10 @@ pub struct Loader {
 
 impl Loader {
     pub(super) fn new(inventory: Arc<Inventory>) -> Self {
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
         Self {
             inventory,
             drafts: Kind::ALL.iter().map(|_| Vec::new()).collect(),
-            interners: (0..threads).map(|_| Interner::default()).collect(),
+            interners: (0..threads::count()).map(|_| Interner::default()).collect(),
             unreadable: Vec::new(),
         }
     }
@@ -109,13 +104,9 @@ impl Loader {
     /// Takes a portion of the stored objects: a few thousand at once are best. Reads them on all cores; blocks.
     pub fn add(&mut self, objects: Vec<StoredObject>) {
         let share = objects.len().div_ceil(self.interners.len()).max(1);
-        let read: Vec<_> = thread::scope(|scope| {
-            let threads: Vec<_> = objects
-                .chunks(share)
-                .zip(&mut self.interners)
-                .map(|(objects, interner)| scope.spawn(move || objects.iter().map(|o| read(o, interner)).collect()))
-                .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Vec::new())).collect()
+        let tasks: Vec<_> = objects.chunks(share).zip(&mut self.interners).collect();
+        let read = threads::run(tasks, |(objects, interner)| {
+            objects.iter().map(|stored| read(stored, interner)).collect::<Vec<_>>()
         });
         for result in read.into_iter().flatten() {
             match result {
@@ -132,13 +123,10 @@ impl Loader {
     /// Of the changes in `log` only their objects' newest versions are known, so a watcher that resumes from before the
     /// restart is told of every object's newest version and of every deletion, and not of versions in between; nor is one
     /// with a narrower scope told that an object was given away before the restart.
-    pub fn finish(mut self, log: &[LoggedChange], compacted_through: Revision, revision: Revision) -> LoadReport {
+    pub fn finish(self, log: &[LoggedChange], compacted_through: Revision, revision: Revision) -> LoadReport {
         let mut writer = self.inventory.write();
         let mut next = Snapshot::clone(&self.inventory.snapshot());
-        for kind in Kind::ALL {
-            let drafts = std::mem::take(&mut self.drafts[kind.index()]);
-            next.tables[kind.index()] = Arc::new(KindTable::build(*kind, drafts, &mut writer.owners));
-        }
+        next.tables = KindTable::build_all(self.drafts, &mut writer.owners);
         next.log.restore(log.iter().map(logged), compacted_through);
         next.revision = log.last().map_or(revision, |last| revision.max(last.revision)).max(compacted_through);
         let object_count = next.tables.iter().map(|table| table.len()).sum();

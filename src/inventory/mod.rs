@@ -8,6 +8,8 @@
 //!
 //! [`TenantScope`]: crate::authz::TenantScope
 
+mod bits;
+mod column;
 mod entry;
 mod feed;
 mod index;
@@ -23,6 +25,7 @@ mod status;
 mod summary;
 mod table;
 mod text;
+mod threads;
 mod token;
 mod watch;
 

@@ -1,23 +1,29 @@
-//! Which objects a query has to look at: the smallest set that an index offers and that surely holds every answer.
+//! Which objects a query has to look at.
+//!
+//! Every condition that an index can answer becomes a set of places; what is in all of these sets is then looked at, and
+//! only the other conditions are tried on it.
 
 use std::ops::Bound;
 
+use super::bits::Bits;
 use super::entry::{Entry, NameKey};
 use super::index::Slots;
-use super::query::{Filter, Query, Test};
+use super::query::{Filter, Query, Test, Words};
 use super::schema::{FieldRef, UNKNOWN};
 use super::snapshot::Snapshot;
 use super::status::View;
 use super::table::KindTable;
 use super::text::fold;
 use crate::authz::TenantScope;
-use crate::model::{ObjectId, SourceId, Value};
+use crate::model::{ObjectId, SourceId, SourceState, Value};
 
 /// Where one way to find a page becomes better than another: found by measuring.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlanLimits {
-    /// Up to this many candidates of an index are looked at without trying an order first.
+    /// Up to this many objects are looked at and sorted, rather than read from an order.
     pub(super) gather_min: usize,
+    /// The same, as a share of all objects: to look at one costs as much as to pass over this many.
+    pub(super) gather_share: usize,
     /// From this many objects on it is worth keeping the order of a field that a list was sorted by.
     pub(super) order_min: usize,
     /// Objects that a range of names is followed for before it is given up as too wide to help.
@@ -26,7 +32,7 @@ pub(super) struct PlanLimits {
 
 impl Default for PlanLimits {
     fn default() -> Self {
-        Self { gather_min: 256, order_min: 2048, name_range_max: 10_000 }
+        Self { gather_min: 256, gather_share: 50, order_min: 2048, name_range_max: 10_000 }
     }
 }
 
@@ -34,142 +40,186 @@ impl Default for PlanLimits {
 pub(super) struct Reader<'a> {
     pub(super) table: &'a KindTable,
     pub(super) query: &'a Query,
-    pub(super) scope: &'a TenantScope,
     pub(super) view: View<'a>,
     snapshot: &'a Snapshot,
-}
-
-/// A set of objects that holds every answer: some groups of an index, and some single places.
-#[derive(Debug, Default)]
-pub(super) struct Candidates<'a> {
-    groups: Vec<&'a Slots>,
-    single: Vec<u32>,
-    /// Whether every object of the set is an answer as far as this filter goes, and is in it once.
-    pub(super) exact: bool,
-}
-
-impl Candidates<'_> {
-    /// How many there are at most.
-    pub(super) fn len(&self) -> usize {
-        self.single.len() + self.groups.iter().map(|group| group.len()).sum::<usize>()
-    }
-
-    /// The places, each once.
-    pub(super) fn slots(&self) -> Vec<u32> {
-        let mut slots = self.single.clone();
-        for group in &self.groups {
-            group.collect_into(&mut slots);
-        }
-        if self.groups.len() + self.single.len() > 1 {
-            slots.sort_unstable();
-            slots.dedup();
-        }
-        slots
-    }
+    /// Every answer is in here; absent when no index says anything.
+    within: Option<Bits>,
+    /// What no index has answered.
+    rest: Vec<&'a Filter>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, scope: &'a TenantScope, query: &'a Query) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Self {
         let table = snapshot.table(query.kind());
-        Self { table, query, scope, view: View::new(&snapshot.providers), snapshot }
+        let view = View::new(&snapshot.providers);
+        let mut reader = Self { table, query, view, snapshot, within: None, rest: Vec::new() };
+        if !scope.sees_all() {
+            let tenant = table.tenants().get(&Value::Id(scope.tenant().0));
+            reader.narrow(reader.bits(tenant));
+        }
+        for filter in query.filters() {
+            match reader.answered(filter) {
+                Some(bits) => reader.narrow(bits),
+                None => reader.rest.push(filter),
+            }
+        }
+        if let Some(words) = query.words() {
+            reader.narrow(find_words(table, words));
+        }
+        reader
+    }
+
+    fn narrow(&mut self, bits: Bits) {
+        match &mut self.within {
+            Some(within) => within.keep(&bits),
+            None => self.within = Some(bits),
+        }
+    }
+
+    /// Whether the object in a place can be an answer.
+    pub(super) fn is_within(&self, slot: u32) -> bool {
+        self.within.as_ref().is_none_or(|within| within.contains(slot))
+    }
+
+    /// Whether an object whose place is within is an answer.
+    pub(super) fn holds_rest(&self, entry: &Entry) -> bool {
+        self.rest.iter().all(|filter| filter.holds(&filter.field.value(entry, &self.view)))
+    }
+
+    /// Whether an object is an answer.
+    pub(super) fn matches(&self, entry: &Entry) -> bool {
+        self.is_within(entry.anchor.slot) && self.holds_rest(entry)
+    }
+
+    /// How many objects have to be looked at, at most.
+    pub(super) fn candidate_count(&self) -> usize {
+        self.within.as_ref().map_or(self.table.len(), Bits::count)
+    }
+
+    /// Whether looking at all that is within and sorting it is quicker than reading an order.
+    pub(super) fn is_narrow(&self) -> bool {
+        let limits = self.limits();
+        self.within.is_some() && self.candidate_count() <= limits.gather_min.max(self.table.len() / limits.gather_share)
+    }
+
+    /// The number of answers, if the indexes have told it.
+    pub(super) fn known_count(&self) -> Option<usize> {
+        self.rest.is_empty().then(|| self.candidate_count())
+    }
+
+    /// Every answer, in no order.
+    pub(super) fn for_each(&self, mut each: impl FnMut(&'a std::sync::Arc<Entry>)) {
+        let matching = |entry: &&'a std::sync::Arc<Entry>| self.holds_rest(entry);
+        match &self.within {
+            Some(within) => {
+                within.iter().filter_map(|slot| self.table.at(slot)).filter(matching).for_each(&mut each);
+            }
+            None => self.table.iter().filter(matching).for_each(&mut each),
+        }
+    }
+
+    /// Whether the order kept of a field is that of the answers: for the main state only while every source is trusted.
+    pub(super) fn is_order_true(&self, field: FieldRef) -> bool {
+        let is_trusted = |source: &Value| match source {
+            Value::Id(id) => self.snapshot.providers.state(SourceId(*id)).is_trustworthy(),
+            _ => false,
+        };
+        !matches!(field, FieldRef::State(_)) || self.table.sources().iter().all(|(source, _)| is_trusted(source))
     }
 
     pub(super) fn limits(&self) -> PlanLimits {
         self.snapshot.limits
     }
 
-    /// Whether an object is an answer.
-    pub(super) fn matches(&self, entry: &Entry) -> bool {
-        self.scope.sees(entry.tenant_id())
-            && self.query.filters().iter().all(|filter| filter.holds(&filter.field.value(entry, &self.view)))
-            && self.query.words().is_none_or(|words| words.found_in(entry))
+    fn none(&self) -> Bits {
+        Bits::none(self.table.places())
     }
 
-    /// The smallest set that an index offers; `None` when no index helps.
-    pub(super) fn narrowest(&self) -> Option<Candidates<'a>> {
-        let of_filters = self.query.filters().iter().filter_map(|filter| self.candidates(filter));
-        of_filters.chain(self.of_tenant()).min_by_key(Candidates::len)
+    fn bits<'s>(&self, groups: impl IntoIterator<Item = &'s Slots>) -> Bits {
+        let mut bits = self.none();
+        groups.into_iter().for_each(|group| group.for_each(|slot| bits.insert(slot)));
+        bits
     }
 
-    fn of_tenant(&self) -> Option<Candidates<'a>> {
-        if self.scope.sees_all() {
-            return None;
-        }
-        let groups = self.table.tenants().get(&Value::Id(self.scope.tenant().0)).into_iter().collect();
-        Some(Candidates { groups, exact: true, ..Candidates::default() })
-    }
-
-    fn candidates(&self, filter: &Filter) -> Option<Candidates<'a>> {
+    /// The objects for which a filter holds, if an index tells.
+    fn answered(&self, filter: &Filter) -> Option<Bits> {
         match &filter.test {
             Test::AnyOf(wanted) => self.of_values(filter.field, wanted),
-            Test::Prefix(prefix) if filter.field == FieldRef::Name && !self.is_by_name() => self.of_names(prefix),
+            Test::NoneOf(unwanted) => {
+                let unwanted = self.of_values(filter.field, unwanted)?;
+                let mut bits = self.table.occupied();
+                bits.remove(&unwanted);
+                Some(bits)
+            }
+            Test::Prefix(prefix) if filter.field == FieldRef::Name => self.of_names(prefix),
             _ => None,
         }
     }
 
-    fn of_values(&self, field: FieldRef, wanted: &[Value]) -> Option<Candidates<'a>> {
+    fn of_values(&self, field: FieldRef, wanted: &[Value]) -> Option<Bits> {
         match field {
             FieldRef::Id => {
+                let mut bits = self.none();
                 let ids = wanted.iter().filter_map(|value| match value {
                     Value::Id(id) => self.table.slot(ObjectId(*id)),
                     _ => None,
                 });
-                Some(Candidates { single: ids.collect(), ..Candidates::default() })
+                ids.for_each(|slot| bits.insert(slot));
+                Some(bits)
             }
             FieldRef::Name => {
-                let mut single = Vec::new();
+                let mut bits = self.none();
                 for value in wanted {
                     let Value::Text(folded) = value else { continue };
-                    let same = self.names_from(folded).take_while(|key| key.0.folded == *folded);
-                    single.extend(same.map(|key| key.0.slot));
+                    let same = self.names_from(folded).take_while(|key| key.anchor.folded == *folded);
+                    same.for_each(|key| bits.insert(key.slot));
                 }
-                Some(Candidates { single, ..Candidates::default() })
+                Some(bits)
             }
             FieldRef::Sync => Some(self.of_sources(|state| wanted.contains(&Value::Word(state.as_str())))),
             FieldRef::State(_) => {
                 let index = self.table.equal(field)?;
-                let groups = wanted.iter().filter_map(|value| index.get(value));
-                let mut candidates = if wanted.contains(&Value::Word(UNKNOWN)) {
-                    self.of_sources(|state| !state.is_trustworthy())
-                } else {
-                    Candidates::default()
-                };
-                candidates.groups.extend(groups);
-                candidates.exact = false;
-                Some(candidates)
+                let mut bits = self.bits(wanted.iter().filter_map(|value| index.get(value)));
+                let unknown = self.of_sources(|state| !state.is_trustworthy());
+                match wanted.contains(&Value::Word(UNKNOWN)) {
+                    true => bits.add(&unknown),
+                    false => bits.remove(&unknown),
+                }
+                Some(bits)
             }
             FieldRef::Provider | FieldRef::Source | FieldRef::Declared(_) => {
                 let index = self.table.equal(field)?;
-                let groups: Vec<_> = wanted.iter().filter_map(|value| index.get(value)).collect();
-                let exact = groups.len() <= 1;
-                Some(Candidates { groups, exact, ..Candidates::default() })
+                Some(self.bits(wanted.iter().filter_map(|value| index.get(value))))
             }
             FieldRef::ObservedAt | FieldRef::FirstSeenAt | FieldRef::ChangedAt => None,
         }
     }
 
-    fn of_sources(&self, wanted: impl Fn(crate::model::SourceState) -> bool) -> Candidates<'a> {
+    fn of_sources(&self, wanted: impl Fn(SourceState) -> bool) -> Bits {
         let groups = self.table.sources().iter().filter(|(source, _)| match source {
             Value::Id(id) => wanted(self.snapshot.providers.state(SourceId(*id))),
             _ => false,
         });
-        Candidates { groups: groups.map(|(_, group)| group).collect(), exact: true, ..Candidates::default() }
+        self.bits(groups.map(|(_, group)| group))
     }
 
-    fn of_names(&self, prefix: &str) -> Option<Candidates<'a>> {
+    fn of_names(&self, prefix: &str) -> Option<Bits> {
+        let within = self.names_from(prefix).take_while(|key| key.anchor.folded.starts_with(prefix));
         let max = self.limits().name_range_max;
-        let within = self.names_from(prefix).take_while(|key| key.0.folded.starts_with(prefix));
-        let single: Vec<u32> = within.take(max + 1).map(|key| key.0.slot).collect();
-        (single.len() <= max).then(|| Candidates { single, ..Candidates::default() })
+        let (mut bits, mut count) = (self.none(), 0);
+        for key in within {
+            if count == max {
+                return None;
+            }
+            bits.insert(key.slot);
+            count += 1;
+        }
+        Some(bits)
     }
 
     fn names_from(&self, folded: &str) -> impl Iterator<Item = &'a NameKey> + use<'a> {
         let from = NameKey::probe(folded, "", ObjectId(uuid::Uuid::nil()));
         self.table.by_name().range((Bound::Included(from), Bound::Unbounded))
-    }
-
-    fn is_by_name(&self) -> bool {
-        self.query.sort().first().is_some_and(|key| key.field == FieldRef::Name)
     }
 
     /// What every answer's name begins with, folded, if the query says so.
@@ -179,21 +229,28 @@ impl<'a> Reader<'a> {
             _ => None,
         })
     }
+}
 
-    /// The number of answers, if an index tells it without looking at the objects.
-    pub(super) fn known_count(&self) -> Option<usize> {
-        if self.query.words().is_some() {
-            return None;
+/// The objects in whose name, addresses, platform ids or own id every word is found.
+pub(super) fn find_words(table: &KindTable, words: &Words) -> Bits {
+    let mut all: Option<Bits> = None;
+    for word in words.words() {
+        let mut found = Bits::none(table.places());
+        table.search().find(word.finder(), &mut found);
+        if word.can_be_of_id() {
+            table.ids().filter(|(id, _)| word.is_in_id(*id)).for_each(|(_, slot)| found.insert(slot));
         }
-        match self.query.filters() {
-            [] if self.scope.sees_all() => Some(self.table.len()),
-            [] => self.of_tenant().map(|candidates| candidates.len()),
-            [only] if self.scope.sees_all() => {
-                self.candidates(only).filter(|candidates| candidates.exact).map(|candidates| candidates.len())
-            }
-            _ => None,
+        match &mut all {
+            Some(all) => all.keep(&found),
+            None => all = Some(found),
         }
     }
+    all.unwrap_or_else(|| Bits::none(0))
+}
+
+/// The place in the order of names at which a text would stand.
+pub(super) fn name_place(name: &str, id: ObjectId) -> NameKey {
+    NameKey::probe(&fold(name), name, id)
 }
 
 /// The first text in the order of folded texts that comes after all that begin with `prefix`; `None` when there is none.
@@ -208,11 +265,6 @@ pub(super) fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
-}
-
-/// The place in the order of names at which a text would stand.
-pub(super) fn name_place(name: &str, id: ObjectId) -> NameKey {
-    NameKey::probe(&fold(name), name, id)
 }
 
 #[cfg(test)]

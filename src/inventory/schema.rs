@@ -82,9 +82,10 @@ impl FieldRef {
         }
     }
 
-    /// Whether the value changes only when the object does: then an index can keep its order.
+    /// Whether the value changes only when the object does: then an index can keep its order. That of the main state is
+    /// kept as it was last told.
     pub(super) const fn is_own(self) -> bool {
-        !matches!(self, FieldRef::Sync | FieldRef::ObservedAt | FieldRef::State(_))
+        !matches!(self, FieldRef::Sync | FieldRef::ObservedAt)
     }
 
     /// The value of a field for which [`FieldRef::is_own`] holds.
@@ -179,6 +180,7 @@ mod tests {
         for kind in Kind::ALL {
             let schema = Schema::of(*kind);
             assert_eq!(schema.kind, *kind);
+            assert!(schema.fields.len() <= 64, "an entry has one bit for each field");
             for spec in &schema.fields {
                 assert!(common_fields().iter().all(|common| common.name != spec.name), "{kind}: {}", spec.name);
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::entry::{Entry, NameKey};
+use super::plan::find_words;
 use super::query::SearchQuery;
 use super::snapshot::Snapshot;
 use crate::authz::TenantScope;
@@ -29,6 +30,9 @@ const ORDER: [Kind; Kind::COUNT] = [
     Kind::Volume,
     Kind::Nic,
 ];
+
+/// Up to this many found objects of a kind are sorted.
+const SORT_MAX: usize = 4096;
 
 /// One object that was found.
 #[derive(Clone, Debug)]
@@ -78,6 +82,7 @@ impl SearchPage {
 pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope, query: &SearchQuery) -> SearchPage {
     let wanted = query.limit() + 1;
     let words = query.words();
+    let is_named = |key: &NameKey| key.anchor.folded.starts_with(words.folded());
     let visible = |entry: &&Arc<Entry>| scope.sees(entry.tenant_id());
     let kinds = || ORDER.iter().filter(|kind| query.wants(**kind)).map(|kind| snapshot.table(*kind));
     let mut items: Vec<SearchHit> = Vec::new();
@@ -86,8 +91,8 @@ pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope, query: &SearchQue
         let named = table
             .by_name()
             .range((Bound::Included(from), Bound::Unbounded))
-            .take_while(|key| key.0.folded.starts_with(words.folded()))
-            .filter_map(|key| table.at(key.0.slot))
+            .take_while(|key| key.anchor.folded.starts_with(words.folded()))
+            .filter_map(|key| table.at(key.slot))
             .filter(visible)
             .take(wanted - items.len());
         items.extend(named.map(|entry| SearchHit { entry: entry.clone() }));
@@ -96,13 +101,21 @@ pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope, query: &SearchQue
         if items.len() >= wanted {
             break;
         }
-        let found = table
-            .by_name()
+        let found = find_words(table, words);
+        let mut keys: Vec<NameKey> = if found.count() <= SORT_MAX {
+            let few = found.iter().filter_map(|slot| table.at(slot)).map(|entry| NameKey::new(&entry.anchor));
+            few.collect()
+        } else {
+            // So many that the order of names is read until there are enough.
+            let many = table.by_name().iter().filter(|key| found.contains(key.slot));
+            many.filter(|key| !is_named(key)).take(SORT_MAX).cloned().collect()
+        };
+        keys.sort_unstable();
+        let found = keys
             .iter()
-            .filter(|key| !key.0.folded.starts_with(words.folded()))
-            .filter_map(|key| table.at(key.0.slot))
+            .filter(|key| !is_named(key))
+            .filter_map(|key| table.at(key.slot))
             .filter(visible)
-            .filter(|entry| words.found_in(entry))
             .take(wanted - items.len());
         items.extend(found.map(|entry| SearchHit { entry: entry.clone() }));
     }

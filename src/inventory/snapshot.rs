@@ -43,10 +43,11 @@ impl Snapshot {
         self.table(kind).len()
     }
 
-    /// How many bytes the objects take, without indexes. An estimate that reads everything, for metrics.
+    /// How many bytes the objects take, without their indexes and single texts. An estimate that reads everything, for metrics.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.tables.iter().flat_map(|table| table.iter()).map(|entry| entry.size_bytes()).sum()
+        let objects: usize = self.tables.iter().flat_map(|table| table.iter()).map(|entry| entry.size_bytes()).sum();
+        objects + self.tables.iter().map(|table| table.search().size_bytes()).sum::<usize>()
     }
 
     pub(super) fn table(&self, kind: Kind) -> &KindTable {

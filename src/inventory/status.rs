@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::SecondsFormat;
+use chrono::{Datelike, SecondsFormat, Timelike};
 
 use super::entry::{Entry, Owner};
 use super::log::Frame;
@@ -76,6 +76,33 @@ fn source_text(provider: ProviderId, source: SourceId, state: SourceState, obser
 /// An instant as the API writes it.
 pub(super) fn time_text(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// The same, ten times as fast: every answered object has several.
+pub(super) fn write_time(time: Time, out: &mut Vec<u8>) {
+    let (year, nanos) = (time.year(), time.nanosecond());
+    if !(0..=9999).contains(&year) || nanos >= 1_000_000_000 {
+        out.extend_from_slice(time_text(time).as_bytes());
+        return;
+    }
+    let mut digits = |number: u32, count: u32, after: &[u8]| {
+        for place in (0..count).rev() {
+            out.push(b'0' + u8::try_from(number / 10u32.pow(place) % 10).unwrap_or(0));
+        }
+        out.extend_from_slice(after);
+    };
+    digits(year.unsigned_abs(), 4, b"-");
+    digits(time.month(), 2, b"-");
+    digits(time.day(), 2, b"T");
+    digits(time.hour(), 2, b":");
+    digits(time.minute(), 2, b":");
+    digits(time.second(), 2, if nanos == 0 { b"Z" } else { b"." });
+    match nanos {
+        0 => {}
+        _ if nanos % 1_000_000 == 0 => digits(nanos / 1_000_000, 3, b"Z"),
+        _ if nanos % 1000 == 0 => digits(nanos / 1000, 6, b"Z"),
+        _ => digits(nanos, 9, b"Z"),
+    }
 }
 
 /// The providers and the states of their sources. Replaced as a whole at every change of one of them.
@@ -188,5 +215,25 @@ impl<'a> View<'a> {
 
     pub(super) fn observed_at(&self, entry: &Entry) -> Option<Time> {
         self.status(entry).and_then(|status| status.observed_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn both_ways_to_write_an_instant_agree(seconds in -80_000_000_000i64..300_000_000_000, nanos in 0..1_999_999_999u32) {
+            for nanos in [0, nanos, nanos / 1000 * 1000, nanos / 1_000_000 * 1_000_000] {
+                let Some(time) = DateTime::from_timestamp(seconds, nanos) else { continue };
+                let mut out = Vec::new();
+                write_time(time, &mut out);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), time_text(time));
+            }
+        }
     }
 }

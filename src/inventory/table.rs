@@ -1,10 +1,14 @@
 //! All objects of one kind, with their indexes: a persistent structure, of which a changed copy shares what is the same.
 
+mod build;
+
 use std::collections::HashMap as StdHashMap;
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdSet, Vector};
 
+use super::bits::Bits;
+use super::column::SearchColumn;
 use super::entry::{Draft, Entry, NameKey, Owner};
 use super::index::{EqualIndex, OrderIndex};
 use super::schema::{FieldRef, Schema};
@@ -29,6 +33,7 @@ pub(super) struct KindTable {
     by_name: OrdSet<NameKey>,
     equal: Vec<EqualIndex>,
     orders: Vec<OrderIndex>,
+    search: SearchColumn,
 }
 
 impl KindTable {
@@ -42,6 +47,7 @@ impl KindTable {
             by_name: OrdSet::new(),
             equal: vec![EqualIndex::default(); DECLARED + schema.indexed.len()],
             orders: Vec::new(),
+            search: SearchColumn::default(),
         }
     }
 
@@ -65,6 +71,29 @@ impl KindTable {
     /// The object in a place.
     pub(super) fn at(&self, slot: u32) -> Option<&Arc<Entry>> {
         self.slots.get(slot as usize).and_then(Option::as_ref)
+    }
+
+    /// How many places there are, taken or free.
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The places that are taken.
+    pub(super) fn occupied(&self) -> Bits {
+        let mut bits = Bits::none(self.places());
+        let taken = self.slots.iter().zip(0u32..).filter(|(entry, _)| entry.is_some());
+        taken.for_each(|(_, slot)| bits.insert(slot));
+        bits
+    }
+
+    /// The id and the place of every object, in no order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (ObjectId, u32)> {
+        self.by_id.iter().map(|(id, slot)| (*id, *slot))
+    }
+
+    /// What the full-text search looks through.
+    pub(super) fn search(&self) -> &SearchColumn {
+        &self.search
     }
 
     /// Every object, in no order.
@@ -109,9 +138,9 @@ impl KindTable {
         let anchor = match &old {
             Some(old) if old.anchor.name == draft.name => old.anchor.clone(),
             Some(old) => {
-                self.by_name.remove(&NameKey(old.anchor.clone()));
+                self.by_name.remove(&NameKey::new(&old.anchor));
                 let anchor = draft.anchor(old.anchor.slot);
-                self.by_name.insert(NameKey(anchor.clone()));
+                self.by_name.insert(NameKey::new(&anchor));
                 anchor
             }
             None => {
@@ -121,10 +150,11 @@ impl KindTable {
                 });
                 let anchor = draft.anchor(slot);
                 self.by_id.insert(anchor.id, slot);
-                self.by_name.insert(NameKey(anchor.clone()));
+                self.by_name.insert(NameKey::new(&anchor));
                 anchor
             }
         };
+        self.search.set(anchor.slot, &draft.search);
         let entry = Arc::new(draft.place(anchor, owner));
         self.reindex(old.as_deref(), Some(&entry), entry.anchor.slot);
         self.slots.set(entry.anchor.slot as usize, Some(entry.clone()));
@@ -135,16 +165,15 @@ impl KindTable {
     pub(super) fn remove(&mut self, id: ObjectId) -> Option<Arc<Entry>> {
         let slot = self.by_id.remove(&id)?;
         let old = self.slots.set(slot as usize, None)?;
-        self.by_name.remove(&NameKey(old.anchor.clone()));
+        self.by_name.remove(&NameKey::new(&old.anchor));
         self.reindex(Some(&old), None, slot);
+        self.search.set(slot, "");
         self.free.push_back(slot);
         Some(old)
     }
 
     fn reindex(&mut self, old: Option<&Entry>, new: Option<&Entry>, slot: u32) {
-        let owner_keys = |entry: &Entry| {
-            [entry.owner.tenant_id.0, entry.owner.provider_id.0, entry.owner.source_id.0].map(Value::Id)
-        };
+        let owner_keys = |entry: &Entry| [TENANT, PROVIDER, SOURCE].map(|at| owner_key(entry, at));
         let (old_keys, new_keys) = (old.map(owner_keys), new.map(owner_keys));
         for at in 0..DECLARED {
             let (old, new) = (old_keys.as_ref().map(|keys| &keys[at]), new_keys.as_ref().map(|keys| &keys[at]));
@@ -172,32 +201,14 @@ impl KindTable {
         let order = OrderIndex::build(field, self.slots.iter().flatten());
         self.orders.push(order);
     }
+}
 
-    /// A table of these objects, made at once. Of several with one id the last counts.
-    pub(super) fn build(kind: Kind, drafts: Vec<Draft>, owners: &mut Owners) -> Self {
-        let mut last: StdHashMap<ObjectId, usize> = StdHashMap::with_capacity(drafts.len());
-        for (at, draft) in drafts.iter().enumerate() {
-            last.insert(draft.facts.id, at);
-        }
-        let mut table = Self::new(kind);
-        let mut anchors = Vec::with_capacity(last.len());
-        for (at, draft) in drafts.into_iter().enumerate() {
-            if last.get(&draft.facts.id) != Some(&at) {
-                continue;
-            }
-            let slot = u32::try_from(table.slots.len()).unwrap_or(u32::MAX);
-            let anchor = draft.anchor(slot);
-            let owner = owners.share(draft.facts.owner);
-            let entry = Arc::new(draft.place(anchor.clone(), owner));
-            table.by_id.insert(anchor.id, slot);
-            table.reindex(None, Some(&entry), slot);
-            table.slots.push_back(Some(entry));
-            anchors.push(NameKey(anchor));
-        }
-        anchors.sort_unstable();
-        table.by_name = anchors.into_iter().collect();
-        table
-    }
+fn owner_key(entry: &Entry, at: usize) -> Value {
+    Value::Id(match at {
+        TENANT => entry.owner.tenant_id.0,
+        PROVIDER => entry.owner.provider_id.0,
+        _ => entry.owner.source_id.0,
+    })
 }
 
 fn replace(index: &mut EqualIndex, old: Option<&Value>, new: Option<&Value>, slot: u32) {

@@ -95,10 +95,19 @@ impl Interner {
         }
         let place = usize::try_from(self.hasher.hash_one(&value)).unwrap_or(0) % Self::PLACES;
         let kept = &mut self.kept[place];
-        if *kept != value {
-            *kept = value;
+        if *kept == value {
+            return kept.clone();
         }
-        kept.clone()
+        // What several share already stays; the next one here is more likely one of those that never repeat.
+        let is_shared = match kept {
+            Value::Text(text) => Arc::strong_count(text) > 2,
+            Value::List(items) => Arc::strong_count(items) > 2,
+            _ => false,
+        };
+        if !is_shared {
+            *kept = value.clone();
+        }
+        value
     }
 }
 

@@ -3,8 +3,8 @@
 use memchr::memmem::Finder;
 
 use super::QueryError;
-use crate::inventory::entry::Entry;
 use crate::inventory::text::fold;
+use crate::model::ObjectId;
 
 /// Longest search text, bytes.
 const TEXT_MAX: usize = 256;
@@ -20,8 +20,9 @@ pub(in crate::inventory) struct Words {
     words: Vec<Word>,
 }
 
+/// One word.
 #[derive(Clone, Debug)]
-struct Word {
+pub(in crate::inventory) struct Word {
     finder: Finder<'static>,
     id_piece: Option<String>,
 }
@@ -45,9 +46,9 @@ impl Words {
         &self.folded
     }
 
-    /// Whether every word is found in the object's name, addresses, platform ids or own id.
-    pub(in crate::inventory) fn found_in(&self, entry: &Entry) -> bool {
-        self.words.iter().all(|word| word.found_in(entry))
+    /// The single words.
+    pub(in crate::inventory) fn words(&self) -> &[Word] {
+        &self.words
     }
 }
 
@@ -58,11 +59,20 @@ impl Word {
         Self { finder: Finder::new(word).into_owned(), id_piece }
     }
 
-    fn found_in(&self, entry: &Entry) -> bool {
-        self.finder.find(entry.search().as_bytes()).is_some()
-            || self.id_piece.as_ref().is_some_and(|piece| {
-                let mut id = uuid::Uuid::encode_buffer();
-                entry.id().0.hyphenated().encode_lower(&mut id).contains(piece.as_str())
-            })
+    /// Finds it in a folded text.
+    pub(in crate::inventory) fn finder(&self) -> &Finder<'static> {
+        &self.finder
+    }
+
+    /// Whether it can be a piece of an object's id.
+    pub(in crate::inventory) fn can_be_of_id(&self) -> bool {
+        self.id_piece.is_some()
+    }
+
+    /// Whether it is a piece of this id.
+    pub(in crate::inventory) fn is_in_id(&self, id: ObjectId) -> bool {
+        let mut text = uuid::Uuid::encode_buffer();
+        let text: &str = id.0.hyphenated().encode_lower(&mut text);
+        self.id_piece.as_ref().is_some_and(|piece| text.contains(piece.as_str()))
     }
 }

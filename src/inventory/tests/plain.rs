@@ -273,7 +273,11 @@ pub struct Both {
 
 impl Both {
     pub fn new(config: InventoryConfig) -> Self {
-        Self { inventory: inventory(config), plain: Plain::default(), revision: 0 }
+        let mut both = Self { inventory: inventory(config), plain: Plain::default(), revision: 0 };
+        for number in 1..4 {
+            both.step(&Step::State(number, SourceState::Live));
+        }
+        both
     }
 
     /// Does a step in the plain list, and answers with the change that brings it to the inventory.
