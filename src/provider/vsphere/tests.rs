@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::super::{Command, Event, Family, Group, Identify, LoadReason, SourceContext, SourceError, SourceSpec};
 use crate::clock::Clock;
-use crate::model::provider::{SourceIdentity, SyncReason, Trust};
+use crate::model::provider::{SourceIdentity, Trust};
 use crate::model::secret::SecretString;
 use crate::model::vm::PowerState;
 use crate::model::{Kind, Object, ObjectId, ProviderId, ProviderKind, SourceId};
