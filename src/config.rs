@@ -36,7 +36,7 @@ pub struct Config {
 pub struct Server {
     /// The address and port to listen on. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// How long a signed-in session lasts without use, hours.
+    /// How long a sign-in is valid, hours.
     pub session_h: u64,
     /// Watchers served at once; more are refused with 503.
     pub watchers_max: usize,

@@ -3,6 +3,8 @@
 //! Logs go to standard error, as text or JSON. Traces and metrics go by OTLP where an endpoint is configured; metrics are
 //! also kept for Prometheus to fetch. Every module records through the `opentelemetry` and `tracing` facades.
 
+use std::io::IsTerminal as _;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
@@ -87,10 +89,11 @@ impl Telemetry {
         let metrics = metrics.build();
         opentelemetry::global::set_meter_provider(metrics.clone());
 
-        let writer = std::io::stderr;
+        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
         let logs = match log.format {
-            LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(writer).boxed(),
-            LogFormat::Json => tracing_subscriber::fmt::layer().json().with_writer(writer).boxed(),
+            LogFormat::Text => logs.boxed(),
+            LogFormat::Json => logs.json().boxed(),
         };
         let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("spandrel")));
         tracing_subscriber::registry().with(spans).with(logs).with(filter).try_init().map_err(TelemetryError::Twice)?;

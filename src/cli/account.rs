@@ -20,7 +20,7 @@ use super::terminal::harmless;
 pub enum TokenCommand {
     /// Make a token. It is written to standard output, this once.
     #[command(
-        after_help = "Examples:\n  spandrel token create backup\n  SPANDREL_TOKEN=$(spandrel token create ci --expires-in-days 30) spandrel vm list"
+        after_help = "Examples:\n  spandrel token create backup\n  SPANDREL_TOKEN=$(spandrel token create ci) spandrel vm list\n  spandrel token create ci --expires-in-days 30"
     )]
     Create(CreateArgs),
     /// List your tokens.

@@ -6,6 +6,9 @@ use super::names::word;
 use super::nouns::plural_words;
 use crate::model::{FieldType, Kind, Object};
 
+/// Room for what a field means beside its name, in a terminal of 80 columns.
+const DOC_LENGTH: usize = 44;
+
 /// Below the list of all commands.
 pub const EXIT_CODES: &str = "\
 Exit codes:
@@ -86,7 +89,8 @@ Filters:
   FIELD~TEXT     contains
   FIELD          has a value
   !FIELD         has none
-An object that a field points to can be named: -f provider=NAME. `--help` lists the fields."
+An object that a field points to can be named: -f provider=NAME.
+`--help` lists the fields."
     )
 }
 
@@ -100,7 +104,8 @@ Examples:
   spandrel {noun} get NAME --provider NAME
   spandrel {noun} get ID -o json
 
-A name that several have is refused, and their ids are listed. -o wide shows also what has no value, and platform detail."
+A name that several have is refused, and their ids are listed. -o wide shows
+also what has no value, and platform detail."
     )
 }
 
@@ -135,7 +140,16 @@ pub(crate) fn fields(kind: Kind) -> String {
     ];
     let mut text = format!("Fields of {}:", plural_words(kind));
     let mut line = |name: &str, kind: &str, doc: &str| {
-        let _ = write!(text, "\n  {name:<26} {kind:<8} {doc}");
+        let _ = write!(text, "\n  {name:<25} {kind:<6}");
+        let mut column = 0;
+        for word in doc.split(' ') {
+            if column > 0 && column + word.chars().count() >= DOC_LENGTH {
+                let _ = write!(text, "\n{:35}", "");
+                column = 0;
+            }
+            let _ = write!(text, " {word}");
+            column += word.chars().count() + 1;
+        }
     };
     for (name, kind, doc) in common {
         line(name, kind, doc);

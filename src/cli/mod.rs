@@ -32,6 +32,7 @@ mod watch;
 
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
+use tokio::sync::Notify;
 
 use failure::{EXIT_INTERRUPTED, EXIT_OK, Failure};
 pub use help::EXIT_CODES;
@@ -84,17 +85,18 @@ pub enum ClientCommand {
 }
 
 const LOGIN_HELP: &str = "\
-The password is asked for, piped in with --password-stdin, or taken from SPANDREL_PASSWORD. It is never an argument:
-every process on this machine can read those. The token is kept in ~/.config/spandrel/credentials.toml, for you alone.
-
-Environment: SPANDREL_SERVER and SPANDREL_TOKEN stand in for a login. SPANDREL_CA_FILE is --server-ca-file.
+The password is asked for, piped in with --password-stdin, or taken from
+SPANDREL_PASSWORD. It is never an argument: every process on this machine can
+read those. The token is kept in ~/.config/spandrel/credentials.toml, for you
+alone. SPANDREL_SERVER and SPANDREL_TOKEN together stand in for a login.
 
 Examples:
-  spandrel login --server https://gateway.example:8443 --username admin
-  spandrel login --username admin --password-stdin < FILE";
+  spandrel login --server https://gateway.example:8443 -u admin
+  spandrel login -u admin --password-stdin < FILE";
 
 const TOKEN_HELP: &str = "\
-A token may do what you may, until it ends or is revoked. Programs give it in SPANDREL_TOKEN.
+A token may do what you may, until it ends or is revoked. Programs give it in
+SPANDREL_TOKEN.
 
 Examples:
   spandrel token create backup --expires-in-days 90
@@ -103,23 +105,25 @@ Examples:
 
 const PROVIDER_HELP: &str = "\
 Examples:
-  spandrel provider add vsphere --name lab --endpoint vcenter.example --username reader@vsphere.local --wait
+  spandrel provider add vsphere --name lab --endpoint vcenter.example --wait
   spandrel provider add kvm --name here --url qemu:///system --wait
   spandrel provider list
   spandrel provider trust lab";
 
 const WATCH_HELP: &str = "\
-One line for each change, with what changed. After an interruption it goes on where it was; what happened meanwhile is
-told. Ctrl-C ends it, with exit code 130.
+One line for each change, with what changed. After an interruption it goes on
+where it was; what happened meanwhile is told. Ctrl-C ends it, with exit code
+130.
 
 Examples:
   spandrel watch
   spandrel watch --types vm,host --provider lab
-  spandrel watch --types vm -o json | jq -r 'select(.changes[].field == \"power_state\") | .name'
+  spandrel watch --types vm -o json | jq -c '[.name, .changes]'
   spandrel watch --from 4711";
 
 const TREE_HELP: &str = "\
-Machines without a host are shown too. A host that is a cluster of its own takes one line.
+Machines without a host are shown too. A host that is a cluster of its own
+takes one line.
 
 Examples:
   spandrel tree
@@ -128,7 +132,7 @@ Examples:
 
 const COMPLETION_HELP: &str = "\
 Examples:
-  spandrel completion bash > ~/.local/share/bash-completion/completions/spandrel
+  source <(spandrel completion bash)
   spandrel completion zsh > ~/.zfunc/_spandrel
   spandrel completion fish > ~/.config/fish/completions/spandrel.fish";
 
@@ -146,9 +150,12 @@ pub struct CompletionArgs {
 pub async fn run(command: ClientCommand, globals: &Globals, root: impl FnOnce() -> clap::Command) -> u8 {
     let terminal = Terminal::open(globals.color);
     let palette = terminal.err_palette;
+    if !command.asks() {
+        listen_for_interrupt();
+    }
     let outcome = tokio::select! {
         outcome = execute(command, globals, terminal, root) => outcome,
-        _ = tokio::signal::ctrl_c() => return EXIT_INTERRUPTED,
+        () = interrupted() => return EXIT_INTERRUPTED,
     };
     match outcome {
         Ok(()) => EXIT_OK,
@@ -158,6 +165,32 @@ pub async fn run(command: ClientCommand, globals: &Globals, root: impl FnOnce() 
             }
             failure.exit_code()
         }
+    }
+}
+
+impl ClientCommand {
+    /// Whether it may ask for a password or a word.
+    fn asks(&self) -> bool {
+        matches!(self, ClientCommand::Login(_) | ClientCommand::Password(_) | ClientCommand::Provider(_))
+    }
+}
+
+/// Tells [`interrupted`] to begin.
+static LISTEN: Notify = Notify::const_new();
+
+/// From here on Ctrl-C ends the command in order, with its exit code.
+///
+/// Until then it ends the process as it does by itself, which is what a prompt needs: were the signal caught while a
+/// thread waits for a password, the process would end with the terminal's echo switched off.
+pub(crate) fn listen_for_interrupt() {
+    LISTEN.notify_one();
+}
+
+async fn interrupted() {
+    LISTEN.notified().await;
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler Ctrl-C still ends the process.
+        std::future::pending::<()>().await;
     }
 }
 

@@ -126,13 +126,13 @@ impl Subcommand for NounCommand {
 
 /// The command of one noun.
 fn noun(kind: Kind) -> Command {
-    let command = Command::new(word(kind))
+    // The verbs bring a text of their own; the noun's goes before it.
+    Verb::augment_subcommands(Command::new(word(kind)))
         .alias(kind.plural())
         .about(help::about(kind))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .after_help(help::noun(kind));
-    Verb::augment_subcommands(command)
+        .after_help(help::noun(kind))
         .mut_subcommand("list", |list| {
             list.alias("ls")
                 .after_help(help::list(kind))

@@ -29,7 +29,7 @@ pub(crate) struct Problem {
 const LINE_LENGTH: usize = 100;
 
 /// Members that are told in their own way.
-const TOLD: &[&str] = &["type", "title", "status", "detail", "instance", "request_id", "mend"];
+const TOLD: &[&str] = &["type", "title", "status", "detail", "instance", "request_id", "mend", "pointer"];
 
 impl Problem {
     /// Reads an answer whose status is not a success. An answer that is no problem document (a proxy's page) becomes one.

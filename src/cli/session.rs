@@ -32,7 +32,7 @@ pub struct Globals {
         value_name = "FILE",
         help_heading = "Client options"
     )]
-    pub ca_file: Option<PathBuf>,
+    pub server_ca_file: Option<PathBuf>,
     /// Seconds to wait for an answer.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Client options")]
     pub timeout: u64,
@@ -65,7 +65,7 @@ impl Session {
         if token.is_none() {
             return Err(Failure::NotSignedIn { server: key(&server).to_owned() });
         }
-        let ca_file = globals.ca_file.clone().or_else(|| entry.and_then(|entry| entry.ca_file.clone()));
+        let ca_file = globals.server_ca_file.clone().or_else(|| entry.and_then(|entry| entry.ca_file.clone()));
         let client = Client::new(server, token, ca_file.as_deref(), Duration::from_secs(globals.timeout))?;
         Ok(Self { client, terminal })
     }
@@ -100,7 +100,7 @@ pub(crate) async fn login(args: LoginArgs, globals: &Globals, mut terminal: Term
     if is_exposed(&server) {
         terminal.note(&format!("warning: {name} is not encrypted. Whoever is on the way can read your password."));
     }
-    let ca_file = match &globals.ca_file {
+    let ca_file = match &globals.server_ca_file {
         Some(file) => Some(std::path::absolute(file).unwrap_or_else(|_| file.clone())),
         None => credentials.servers.get(&name).and_then(|entry| entry.ca_file.clone()),
     };
@@ -143,7 +143,7 @@ pub(crate) async fn logout(globals: &Globals, mut terminal: Terminal) -> Result<
     };
     // First forget it here: a server that does not answer must not keep anybody signed in on this machine.
     credentials.save(&path)?;
-    let ca_file = globals.ca_file.clone().or(entry.ca_file);
+    let ca_file = globals.server_ca_file.clone().or(entry.ca_file);
     let timeout = Duration::from_secs(globals.timeout);
     let client = Client::new(server, Some(entry.token.into()), ca_file.as_deref(), timeout)?;
     match client.call(Method::POST, "/v1/logout", &[], None, None).await {

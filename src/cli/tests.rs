@@ -59,6 +59,43 @@ fn every_command_has_examples() {
 }
 
 #[test]
+fn examples_fit_a_terminal() {
+    fn check(command: &clap::Command) {
+        for help in [command.get_after_help(), command.get_after_long_help()].into_iter().flatten() {
+            for line in help.to_string().lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+            }
+        }
+        command.get_subcommands().for_each(check);
+    }
+    check(&Line::command());
+}
+
+#[test]
+fn every_noun_says_what_it_is() {
+    let line = Line::command();
+    let about = |noun: &str| line.find_subcommand(noun).and_then(clap::Command::get_about).unwrap().to_string();
+    assert_eq!(about("vm"), "Virtual machines");
+    assert_eq!(about("zone"), "Zones: vSphere datacenters; a KVM provider is one");
+}
+
+/// Two options with one id would hide each other.
+#[test]
+fn options_of_commands_do_not_hide_those_of_the_client() {
+    fn check(command: &clap::Command) {
+        for global in ["server", "server_ca_file", "timeout", "color"] {
+            let own = command.get_arguments().filter(|argument| argument.get_id() == global);
+            assert_eq!(own.filter(|argument| !argument.is_global_set()).count(), 0, "{}", command.get_name());
+        }
+        command.get_subcommands().for_each(check);
+    }
+    check(&Line::command());
+    let words = "spandrel --server-ca-file a provider add kvm --name n --url u --ca-file b";
+    let line = Line::try_parse_from(words.split(' ')).unwrap();
+    assert_eq!(line.globals.server_ca_file.as_deref(), Some(std::path::Path::new("a")));
+}
+
+#[test]
 fn no_option_takes_a_password() {
     fn check(command: &clap::Command) {
         for argument in command.get_arguments() {

@@ -240,7 +240,7 @@ impl Fault {
     const fn of_sqlite(code: u32) -> Self {
         match code & 0xff {
             // BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN, PROTOCOL.
-            5 | 6 | 7 | 8 | 10 | 13 | 14 | 15 => Self::Unavailable,
+            5..=8 | 10 | 13..=15 => Self::Unavailable,
             // TOOBIG, CONSTRAINT, MISMATCH.
             18..=20 => Self::Values,
             _ => Self::Other,

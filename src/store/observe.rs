@@ -1,10 +1,10 @@
 //! Writing what a source told: the rows that differ, a log entry for each, new identities, the quarantine and the source's
 //! position, in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, RuntimeErr, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, RuntimeErr, Value};
 use uuid::Uuid;
 
 use super::db::Tx;
@@ -61,7 +61,8 @@ impl ObserveBatch {
 pub struct PutObject {
     /// Its id.
     pub id: ObjectId,
-    /// The source that tells of it, when that is not the batch's: that one let go of what this one holds too.
+    /// The source that tells of it, when that is not the batch's: that one let go of what this one holds too. A source
+    /// that is not there any more counts as the batch's, so that no object belongs to nobody.
     pub source_id: Option<SourceId>,
     /// Its kind.
     pub kind: Kind,
@@ -157,10 +158,10 @@ impl SystemStore {
         let mut log = LogWriter::begin(&tx).await?;
         let provider = entity::provider::Entity::find_by_id(batch.provider_id.0).one(&tx).await.writing(WHAT)?;
         let provider = provider.filter(|row| !row.removing).ok_or(Error::ProviderGone(batch.provider_id))?;
-        let source = entity::source::Entity::find_by_id(batch.source_id.0).one(&tx).await.writing(WHAT)?;
-        source
-            .filter(|row| !row.removing && row.provider_id == provider.id)
-            .ok_or(Error::SourceGone(batch.source_id))?;
+        let sources = active_sources(&tx, batch.provider_id).await?;
+        if !sources.contains(&batch.source_id) {
+            return Err(Error::SourceGone(batch.source_id));
+        }
         // After the lock is taken, so that it does not go back along the log.
         let at = self.store.inner.clock.now();
         let owner =
@@ -168,13 +169,13 @@ impl SystemStore {
 
         write_identities(&tx, batch).await?;
         let mut writer =
-            Writer { tx: &tx, batch, owner, at, next: log.revision, puts: Vec::new(), refused: Vec::new() };
+            Writer { tx: &tx, batch, owner, sources, at, next: log.revision, puts: Vec::new(), refused: Vec::new() };
         writer.put_all().await.writing(WHAT)?;
-        let Writer { puts, refused, .. } = writer;
-        for written in &puts {
+        for written in &writer.puts {
             let put = &batch.puts[written.index];
-            log.append(Owner { source: put.source_id.unwrap_or(owner.source), ..owner }, put.kind, written.id, LogOp::Put);
+            log.append(Owner { source: writer.source_of(put), ..owner }, put.kind, written.id, LogOp::Put);
         }
+        let Writer { puts, refused, .. } = writer;
         let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, &mut log).await?;
         quarantine::release(&tx, batch.source_id, &batch.released).await?;
         let refusals = refused.iter().map(|refused| {
@@ -200,6 +201,21 @@ pub(super) struct Owner {
     pub(super) tenant: TenantId,
     pub(super) provider: ProviderId,
     pub(super) source: SourceId,
+}
+
+/// The sources of a provider that are not being removed.
+async fn active_sources(tx: &Tx, provider: ProviderId) -> Result<HashSet<SourceId>> {
+    use entity::source::{Column, Entity};
+    let rows: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ProviderId.eq(provider.0))
+        .filter(Column::Removing.eq(false))
+        .into_tuple()
+        .all(tx)
+        .await
+        .writing("a source")?;
+    Ok(rows.into_iter().map(SourceId).collect())
 }
 
 /// A platform's key as the tables take it, or why not.
@@ -277,6 +293,7 @@ struct Writer<'a> {
     tx: &'a Tx,
     batch: &'a ObserveBatch,
     owner: Owner,
+    sources: HashSet<SourceId>,
     at: Time,
     /// The last revision that was given.
     next: Revision,
@@ -302,6 +319,11 @@ enum PutFault {
 }
 
 impl Writer<'_> {
+    /// The source that an object belongs to.
+    fn source_of(&self, put: &PutObject) -> SourceId {
+        put.source_id.filter(|source| self.sources.contains(source)).unwrap_or(self.owner.source)
+    }
+
     async fn put_all(&mut self) -> std::result::Result<(), DbErr> {
         let mut last = HashMap::with_capacity(self.batch.puts.len());
         for (index, put) in self.batch.puts.iter().enumerate() {
@@ -361,7 +383,7 @@ impl Writer<'_> {
                 put.id.0.into(),
                 self.owner.tenant.0.into(),
                 self.owner.provider.0.into(),
-                put.source_id.unwrap_or(self.owner.source).0.into(),
+                self.source_of(put).0.into(),
                 put.kind.as_str().into(),
                 put.family.into(),
                 put.group_key.as_str().into(),

@@ -316,13 +316,9 @@ fn a_shared_datastore_is_one_and_lasts_as_long_as_a_host_has_it() {
     let mut world = World::new(2);
     let id = ObjectId::generate();
     let hosts = [ObjectId::generate(), ObjectId::generate()];
-    for source in 0..2 {
-        let member = Observed {
-            key: "nfs".to_owned(),
-            id,
-            object: datastore("nfs", hosts[source]),
-            shared_by: Some(hosts[source]),
-        };
+    for (source, host) in hosts.into_iter().enumerate() {
+        let object = datastore("nfs", host);
+        let member = Observed { key: "nfs".to_owned(), id, object, shared_by: Some(host) };
         let group = Group { key: "pool".to_owned(), family: Family::Core, members: vec![member] };
         let source = world.sources[source];
         world.change(|view, read, effects| view.observed(source, group, read, effects));

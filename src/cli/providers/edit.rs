@@ -31,23 +31,28 @@ pub enum AddCommand {
 }
 
 const VSPHERE_HELP: &str = "\
-The password is asked for, piped in with --password-stdin, or taken from SPANDREL_PROVIDER_PASSWORD. It is never an
-argument: every process on this machine can read those. An account that may only read is enough.
+User name and password are asked for. The password may be piped in with
+--password-stdin, or come in SPANDREL_PROVIDER_PASSWORD. It is never an
+argument: every process on this machine can read those. An account that may
+only read is enough.
 
 Examples:
-  spandrel provider add vsphere --name lab --endpoint vcenter.example --username reader@vsphere.local --wait
-  spandrel provider add vsphere --name lab --endpoint vcenter.example --username reader@vsphere.local \\
-      --thumbprint AB:CD:… --password-stdin < FILE
-  spandrel provider add vsphere --name lab --endpoint vcenter.example --username reader@vsphere.local --dry-run
+  spandrel provider add vsphere --name lab --endpoint vcenter.example --wait
+  spandrel provider add vsphere --name lab --endpoint vcenter.example \\
+      --username reader@vsphere.local --thumbprint AB:CD:… \\
+      --password-stdin < FILE
+  spandrel provider add vsphere --name lab --endpoint vcenter.example --dry-run
 
-If the certificate is not trusted, its fingerprint is shown, and the command that trusts it.";
+If the certificate is not trusted, its fingerprint is shown, and the command
+that trusts it.";
 
 const KVM_HELP: &str = "\
 Each --url is one host; several make one cluster.
 
 Examples:
   spandrel provider add kvm --name here --url qemu:///system --wait
-  spandrel provider add kvm --name rack --url qemu+ssh://root@one/system --url qemu+ssh://root@two/system
+  spandrel provider add kvm --name rack --url qemu+ssh://root@one/system \\
+      --url qemu+ssh://root@two/system
   spandrel provider add kvm --name try --url test:///default";
 
 /// What both platforms take.

@@ -73,8 +73,8 @@ pub enum ProviderCommand {
 }
 
 const TRUST_HELP: &str = "\
-Without --thumbprint the fingerprint that the provider presents is shown and you are asked. Compare it with what the
-platform's administrator tells you.
+Without --thumbprint the fingerprint that the provider presents is shown and
+you are asked. Compare it with what the platform's administrator tells you.
 
 Examples:
   spandrel provider trust lab
@@ -83,10 +83,11 @@ Examples:
 const EDIT_HELP: &str = "\
 Examples:
   spandrel provider edit lab --name production
-  spandrel provider edit lab --username reader@vsphere.local --password-stdin < FILE
-  spandrel provider edit kvm --endpoint qemu+ssh://one/system --endpoint qemu+ssh://two/system
+  spandrel provider edit lab -u reader@vsphere.local --password-stdin < FILE
+  spandrel provider edit kvm --url qemu+ssh://one/system --url qemu:///system
 
-If somebody else changed the provider meanwhile, nothing is changed and the exit code is 5.";
+If somebody else changed the provider meanwhile, nothing is changed and the
+exit code is 5.";
 
 /// A provider, and how to print the answer.
 #[derive(Args, Clone, Debug)]

@@ -10,6 +10,7 @@ use super::view::{endpoints, overall, progress, source_line, sources, trust_comm
 use super::{name, path};
 use crate::cli::failure::Failure;
 use crate::cli::human::now;
+use crate::cli::listen_for_interrupt;
 use crate::cli::session::Session;
 use crate::cli::terminal::{Palette, harmless};
 
@@ -111,6 +112,7 @@ pub(super) async fn until_live(
     before: Option<&Value>,
     session: &mut Session,
 ) -> Result<(), Failure> {
+    listen_for_interrupt();
     let started = Instant::now();
     let mut line = Line::new(session.terminal.err_is_terminal);
     loop {
@@ -154,6 +156,7 @@ pub(super) async fn until_live(
 
 /// Waits until a provider is gone.
 pub(super) async fn until_gone(args: WaitArgs, provider: &Value, session: &mut Session) -> Result<(), Failure> {
+    listen_for_interrupt();
     let started = Instant::now();
     let mut line = Line::new(session.terminal.err_is_terminal);
     loop {

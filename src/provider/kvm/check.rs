@@ -57,7 +57,10 @@ pub(super) async fn test(spec: &SourceSpec) -> TestReport {
         .await;
     match listed {
         Ok((domains, networks, pools)) => {
-            passed(&mut report, format!("{domains} machines, {networks} networks and {pools} storage pools can be read"));
+            passed(
+                &mut report,
+                format!("{domains} machines, {networks} networks and {pools} storage pools can be read"),
+            );
         }
         Err(error) => {
             let message = fault::source_error(&uri, Phase::Connected, error).message;

@@ -173,8 +173,11 @@ impl NetworkFacts {
 
 impl PoolFacts {
     pub(super) fn new(record: &PoolRecord) -> kvm::Result<Self> {
-        let mut unreadable: Vec<(String, String)> =
-            record.volumes_failed.iter().map(|failed| (failed.name.clone(), super::fault::words(&failed.error))).collect();
+        let mut unreadable: Vec<(String, String)> = record
+            .volumes_failed
+            .iter()
+            .map(|failed| (failed.name.clone(), super::fault::words(&failed.error)))
+            .collect();
         let volumes = record.volumes.as_ref().map(|volumes| {
             let mut understood: Vec<VolumeFacts> = Vec::with_capacity(volumes.len());
             for volume in volumes {

@@ -31,7 +31,9 @@ pub(super) fn words(error: &Error) -> String {
 
 /// Why an endpoint is not usable.
 pub(super) fn address(error: &UriError) -> String {
-    format!("this is not a libvirt address that can be used: {error}. Examples: qemu:///system, qemu+ssh://root@host/system")
+    format!(
+        "this is not a libvirt address that can be used: {error}. Examples: qemu:///system, qemu+ssh://root@host/system"
+    )
 }
 
 /// The error that ends a source.
@@ -93,7 +95,9 @@ fn hint(uri: &ConnectUri, reason: SyncReason, message: &str) -> Option<&'static 
         (SyncReason::PermissionDenied, Transport::Unix) => {
             "Let the gateway's user use libvirt's socket: add it to the group libvirt and restart the gateway"
         }
-        (SyncReason::PermissionDenied, _) => "Give the account the right to manage libvirt (polkit: org.libvirt.unix.manage)",
+        (SyncReason::PermissionDenied, _) => {
+            "Give the account the right to manage libvirt (polkit: org.libvirt.unix.manage)"
+        }
         (SyncReason::CredentialsRefused, Transport::Ssh) => {
             "Put the public key of the gateway's user into authorized_keys of the user in the address; no password is asked for"
         }
@@ -154,7 +158,11 @@ mod tests {
         check(
             "qemu+ssh://root@kvm1/system",
             connect,
-            libvirt(system, rpc, "Cannot recv data: root@kvm1: Permission denied (publickey).: Connection reset by peer"),
+            libvirt(
+                system,
+                rpc,
+                "Cannot recv data: root@kvm1: Permission denied (publickey).: Connection reset by peer",
+            ),
             SyncReason::CredentialsRefused,
             "authorized_keys",
         );

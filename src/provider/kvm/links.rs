@@ -108,7 +108,8 @@ impl Links {
         let definition = &facts.definition;
         let mut own = Vec::new();
         for (index, disk) in definition.disks.iter().enumerate() {
-            self.backing.extend(disk.backing.iter().filter_map(|image| path(image.source.as_ref()?)).map(str::to_owned));
+            self.backing
+                .extend(disk.backing.iter().filter_map(|image| path(image.source.as_ref()?)).map(str::to_owned));
             let Some(source) = disk.source.as_ref().filter(|_| is_volume(disk)) else { continue };
             let (key, home) = match shelves.find(source) {
                 Some((key, home)) => (key.clone(), home.clone()),

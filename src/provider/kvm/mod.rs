@@ -83,7 +83,6 @@ pub(super) fn capabilities() -> Vec<Capability> {
 
 /// A handle on a source's libvirt. Nothing is connected yet.
 fn open(spec: &SourceSpec, uri: &ConnectUri) -> Host {
-    let credentials =
-        spec.password.clone().map(|password| Credentials { user: spec.username.clone(), password });
+    let credentials = spec.password.clone().map(|password| Credentials { user: spec.username.clone(), password });
     Host::with_options(uri.clone(), credentials, HostOptions::default())
 }

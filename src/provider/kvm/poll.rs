@@ -56,7 +56,8 @@ impl Brief {
 
 /// Domains that are not as they are held.
 pub(super) fn differing(held: &Held, briefs: &BTreeMap<Uuid, Brief>) -> BTreeSet<Uuid> {
-    let mut differing: BTreeSet<Uuid> = held.domains.keys().copied().filter(|uuid| !briefs.contains_key(uuid)).collect();
+    let mut differing: BTreeSet<Uuid> =
+        held.domains.keys().copied().filter(|uuid| !briefs.contains_key(uuid)).collect();
     for (uuid, brief) in briefs {
         let same = held.domains.get(uuid).is_some_and(|facts| {
             let known = Brief::of(facts);
@@ -122,7 +123,9 @@ impl Refreshes {
         self.at.retain(|uuid, _| pools.contains_key(uuid));
         let due: Vec<Uuid> = pools
             .iter()
-            .filter(|(_, facts)| matches!(facts.state, PoolState::Running | PoolState::Degraded | PoolState::Inaccessible))
+            .filter(|(_, facts)| {
+                matches!(facts.state, PoolState::Running | PoolState::Degraded | PoolState::Inaccessible)
+            })
             .filter(|(uuid, facts)| {
                 let last = self.at.get(uuid);
                 last.is_none_or(|last| !is_slow(facts) || now.duration_since(*last) >= SLOW_REFRESH_EVERY)

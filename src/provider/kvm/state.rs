@@ -16,9 +16,7 @@ use super::links::{Home, Links, volume_key};
 use super::normalize::nic::{Plug, plug};
 use super::normalize::vm::VmDisk;
 use super::normalize::volume::DiskSize;
-use super::normalize::{
-    CLUSTER_KEY, Place, ZONE_KEY, datastore, host, image, network, nic, snapshot, vm, volume,
-};
+use super::normalize::{CLUSTER_KEY, Place, ZONE_KEY, datastore, host, image, network, nic, snapshot, vm, volume};
 use crate::model::{Kind, NetworkId, Nic};
 
 /// The platform's key of a group.
@@ -217,7 +215,9 @@ impl Held {
         }
         touched.extend(old.bridges.symmetric_difference(&new.bridges).cloned().map(GroupKey::Bridge));
         let same_nets = old.networks == new.networks && old.network_bridges == new.network_bridges;
-        if !same_nets || old.leases != new.leases || old.disks.iter().any(|(uuid, links)| new.disks.get(uuid) != Some(links))
+        if !same_nets
+            || old.leases != new.leases
+            || old.disks.iter().any(|(uuid, links)| new.disks.get(uuid) != Some(links))
         {
             touched.extend(self.domains.keys().map(|uuid| GroupKey::Domain(*uuid)));
         }

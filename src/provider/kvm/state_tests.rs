@@ -57,7 +57,9 @@ fn domain(uuid: Uuid, name: &str, devices: &str) -> DomainFacts {
 }
 
 fn file(path: &str, target: &str) -> String {
-    format!("<disk type='file'><driver type='qcow2'/><source file='{path}'/><target dev='{target}' bus='virtio'/></disk>")
+    format!(
+        "<disk type='file'><driver type='qcow2'/><source file='{path}'/><target dev='{target}' bus='virtio'/></disk>"
+    )
 }
 
 fn network(leases: Vec<Lease>) -> NetworkFacts {
@@ -85,7 +87,10 @@ fn volume(path: &str, backing: Option<&str>) -> VolumeFacts {
 }
 
 fn pool(volumes: Option<Vec<VolumeFacts>>) -> PoolFacts {
-    shaped(format!("<pool type='dir'><name>images</name><uuid>{POOL}</uuid><target><path>/p</path></target></pool>"), volumes)
+    shaped(
+        format!("<pool type='dir'><name>images</name><uuid>{POOL}</uuid><target><path>/p</path></target></pool>"),
+        volumes,
+    )
 }
 
 fn shaped(xml: String, volumes: Option<Vec<VolumeFacts>>) -> PoolFacts {
@@ -174,9 +179,14 @@ fn a_disk_in_a_pool_is_one_volume_with_its_machines() {
     let by_name = "<disk type='volume'><source pool='images' volume='b.qcow2'/><target dev='vdb' bus='scsi'/></disk>";
     held.put_domain(A, domain(A, "a", &(file("/p/a.qcow2", "vda") + by_name)));
     let changes = held.changes(domain_key(A));
-    assert_eq!(keys_of(&changes), [format!("pool/{POOL}"), format!("domain/{A}")], "the pool tells who uses its volumes");
+    assert_eq!(
+        keys_of(&changes),
+        [format!("pool/{POOL}"), format!("domain/{A}")],
+        "the pool tells who uses its volumes"
+    );
     let vm_id = held.place.vm_id(A);
-    let attached: Vec<_> = volumes(&changes).iter().map(|v| (v.name.as_str(), v.attachments[0].device.as_str())).collect();
+    let attached: Vec<_> =
+        volumes(&changes).iter().map(|v| (v.name.as_str(), v.attachments[0].device.as_str())).collect();
     assert_eq!(attached, [("a.qcow2", "vda"), ("b.qcow2", "vdb")]);
     assert!(volumes(&changes).iter().all(|volume| volume.attachments[0].vm_id == vm_id));
     let vm = vms(&changes)[0];
@@ -206,7 +216,8 @@ fn what_others_are_backed_by_is_an_image_unless_it_is_a_machines_own_past() {
         "<domainsnapshot><name>s</name><state>shutoff</state><domain><name>a</name><uuid>{A}</uuid><devices>{}</devices></domain></domainsnapshot>",
         file("/p/base.qcow2", "vda")
     );
-    with_snapshot.snapshots = Some(vec![SnapshotFacts { current: true, definition: SnapshotXml::parse(&xml).unwrap() }]);
+    with_snapshot.snapshots =
+        Some(vec![SnapshotFacts { current: true, definition: SnapshotXml::parse(&xml).unwrap() }]);
     held.put_domain(A, with_snapshot);
     let changes = held.changes(domain_key(A));
     assert!(images(&changes).is_empty());
@@ -324,7 +335,10 @@ fn interfaces_find_their_networks_and_addresses() {
     let changes = held.changes(BTreeSet::from([GroupKey::Network(NET)]));
     assert_eq!(keys_of(&changes), [format!("domain/{A}")]);
     let vm = vms(&changes)[0];
-    assert_eq!((vm.ip_addresses.clone(), vm.guest_hostname.as_deref()), (vec!["192.168.122.7".to_owned()], Some("web")));
+    assert_eq!(
+        (vm.ip_addresses.clone(), vm.guest_hostname.as_deref()),
+        (vec!["192.168.122.7".to_owned()], Some("web"))
+    );
 
     // The lease outlives the machine, its address does not.
     let mut stopped = domain(A, "a", &devices);
@@ -366,7 +380,10 @@ fn a_volume_that_cannot_be_read_stays_as_it_was() {
     broken.unreadable = vec![("b.qcow2".to_owned(), "could not be read".to_owned())];
     held.put_pool(POOL, broken);
     let changes = held.changes(BTreeSet::from([GroupKey::Pool(POOL)]));
-    assert_eq!(changes.quarantined.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), [format!("pool/{POOL}/b.qcow2")]);
+    assert_eq!(
+        changes.quarantined.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(),
+        [format!("pool/{POOL}/b.qcow2")]
+    );
     assert_eq!(volumes(&changes).len(), 2);
     held.put_pool(POOL, pool(Some(vec![volume("/p/a.qcow2", None), volume("/p/b.qcow2", None)])));
     let changes = held.changes(BTreeSet::from([GroupKey::Pool(POOL)]));

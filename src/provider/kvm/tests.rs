@@ -38,6 +38,9 @@ fn spec(endpoint: &str) -> SourceSpec {
     }
 }
 
+/// A change that somebody else makes.
+type Work = Box<dyn FnOnce(&kvm::Connection) -> kvm::Result<()> + Send>;
+
 /// A running source, and what it told so far.
 struct Followed {
     run: JoinHandle<SourceError>,
@@ -89,14 +92,14 @@ impl Followed {
                 for group in groups {
                     let shared: BTreeSet<_> = group.members.iter().map(|member| member.shared_by).collect();
                     assert_eq!(shared.len(), 1, "the members of {} are shared alike", group.key);
-                    self.seen.iter_mut().for_each(|seen| drop(seen.insert(group.key.clone())));
+                    self.seen.as_mut().map(|seen| seen.insert(group.key.clone()));
                     self.quarantine.remove(&group.key);
                     self.groups.insert(group.key.clone(), group);
                 }
             }
             Event::Gone { keys, .. } => keys.iter().for_each(|key| drop(self.groups.remove(key))),
             Event::Quarantined { key, reason, .. } => {
-                self.seen.iter_mut().for_each(|seen| drop(seen.insert(key.clone())));
+                self.seen.as_mut().map(|seen| seen.insert(key.clone()));
                 self.quarantine.insert(key, reason);
             }
             Event::LoadEnded { .. } => {
@@ -160,11 +163,13 @@ impl Followed {
     }
 
     fn networks(&self) -> impl Iterator<Item = &Network> {
-        self.members().filter_map(|m| if let Object::Network(network) = &m.object { Some(network.as_ref()) } else { None })
+        self.members()
+            .filter_map(|m| if let Object::Network(network) = &m.object { Some(network.as_ref()) } else { None })
     }
 
     fn datastores(&self) -> impl Iterator<Item = &Datastore> {
-        self.members().filter_map(|m| if let Object::Datastore(store) = &m.object { Some(store.as_ref()) } else { None })
+        self.members()
+            .filter_map(|m| if let Object::Datastore(store) = &m.object { Some(store.as_ref()) } else { None })
     }
 
     fn power(&self, name: &str) -> Option<PowerState> {
@@ -199,7 +204,11 @@ async fn the_test_finds_what_is_wrong() {
         report.checks.iter().map(|check| (check.name.clone(), check.passed)).collect::<Vec<_>>()
     };
     let named = |words: [Option<bool>; 5]| {
-        ["address", "reach", "credentials", "version", "permission"].into_iter().map(str::to_owned).zip(words).collect::<Vec<_>>()
+        ["address", "reach", "credentials", "version", "permission"]
+            .into_iter()
+            .map(str::to_owned)
+            .zip(words)
+            .collect::<Vec<_>>()
     };
     let good = super::test(&spec("test:///default")).await;
     assert_eq!(outcome(&good), named([Some(true); 5]), "{good:?}");
@@ -248,7 +257,7 @@ async fn the_test_driver_is_read_and_followed() {
          <target dev='vda' bus='virtio'/></disk><interface type='bridge'><mac address='52:54:00:11:22:33'/>\
          <source bridge='br-späte'/></interface></devices></domain>"
     );
-    let change = |act: &'static str, work: Box<dyn FnOnce(&kvm::Connection) -> kvm::Result<()> + Send>| {
+    let change = |act: &'static str, work: Work| {
         let other = other.clone();
         async move { other.run(LaneKind::Command, act, LIMIT, work).await.unwrap() }
     };
@@ -274,7 +283,11 @@ async fn the_test_driver_is_read_and_followed() {
     document.root_mut().child_or_insert("title").set_text("ein Titel").unwrap();
     let titled = document.to_string();
     change("define", Box::new(move |c| c.define_domain(&titled).map(drop))).await;
-    followed.until("the title", |f| f.vm("späte").is_some_and(|vm| vm.attributes.get("title").map(String::as_str) == Some("ein Titel"))).await;
+    followed
+        .until("the title", |f| {
+            f.vm("späte").is_some_and(|vm| vm.attributes.get("title").map(String::as_str) == Some("ein Titel"))
+        })
+        .await;
 
     change("undefine", Box::new(move |c| c.domain(id)?.undefine())).await;
     followed.until("the end", |f| f.vm("späte").is_none() && f.networks().all(|n| n.name != "br-späte")).await;
@@ -304,18 +317,25 @@ fn equals_virsh(followed: &Followed, lab: &Lab) {
         assert_eq!(vm.power_state, expected, "{name}");
         let about = lab.virsh(&["dominfo", uuid]);
         let word = |field: &str| {
-            let line = about.lines().find(|line| line.starts_with(field)).unwrap_or_else(|| panic!("{field} in {about}"));
+            let line =
+                about.lines().find(|line| line.starts_with(field)).unwrap_or_else(|| panic!("{field} in {about}"));
             line.split_once(':').unwrap().1.trim().to_owned()
         };
         assert_eq!(word("CPU(s)"), vm.vcpu_count.to_string());
         assert_eq!(word("Used memory"), format!("{} KiB", vm.memory_mib * 1024));
         assert_eq!(word("Persistent") == "yes", vm.persistent);
         assert_eq!(Some(word("Autostart") == "enable"), vm.autostart);
-        let macs: BTreeSet<String> =
-            lab.virsh_lines(&["domiflist", uuid]).iter().filter_map(|line| line.split_whitespace().last().map(str::to_owned)).collect();
+        let macs: BTreeSet<String> = lab
+            .virsh_lines(&["domiflist", uuid])
+            .iter()
+            .filter_map(|line| line.split_whitespace().last().map(str::to_owned))
+            .collect();
         assert_eq!(vm.mac_addresses.iter().cloned().collect::<BTreeSet<_>>(), macs);
-        let disks: BTreeSet<String> =
-            lab.virsh_lines(&["domblklist", uuid]).iter().filter_map(|line| line.split_whitespace().last().map(str::to_owned)).collect();
+        let disks: BTreeSet<String> = lab
+            .virsh_lines(&["domblklist", uuid])
+            .iter()
+            .filter_map(|line| line.split_whitespace().last().map(str::to_owned))
+            .collect();
         let id = followed.members().find(|m| m.object.name() == name && m.object.kind() == Kind::Vm).unwrap().id;
         let shown: BTreeSet<String> = followed
             .volumes()
@@ -392,7 +412,8 @@ async fn changes_of_machines(followed: &mut Followed, lab: &Lab) {
     println!("the slowest change was seen {slowest:?} after virsh returned");
 
     let xml = lab.virsh(&["dumpxml", "--inactive", &lab.guests[0].1]);
-    let xml = xml.replace(&lab.guests[0].0, "pkvm-ñew").replace(&lab.guests[0].1, "0d0d0d0d-5ba1-4d39-9e6b-0f6a1a00fffe");
+    let xml =
+        xml.replace(&lab.guests[0].0, "pkvm-ñew").replace(&lab.guests[0].1, "0d0d0d0d-5ba1-4d39-9e6b-0f6a1a00fffe");
     let file = lab.file("new.xml", xml.as_bytes());
     lab.virsh(&["define", &file]);
     followed.until("a new machine", |f| f.power("pkvm-ñew") == Some(PowerState::Stopped)).await;
@@ -431,13 +452,19 @@ async fn changes_without_events(followed: &mut Followed, lab: &Lab) {
     lab.virsh(&["snapshot-create-as", name, "vorher", "mit ü"]);
     followed.until("a snapshot", |f| f.vm(name).is_some_and(|vm| vm.snapshot_count == 1)).await;
     lab.virsh(&["snapshot-delete", name, "vorher"]);
-    followed.until("its end", |f| f.vm(name).is_some_and(|vm| vm.snapshot_count == 0) && f.count(Kind::Snapshot) == 0).await;
+    followed
+        .until("its end", |f| f.vm(name).is_some_and(|vm| vm.snapshot_count == 0) && f.count(Kind::Snapshot) == 0)
+        .await;
 
     let first = lab.guests[0].0.as_str();
     followed.until("an address", |f| f.vm(first).is_some_and(|vm| !vm.ip_addresses.is_empty())).await;
     let leases = lab.virsh(&["net-dhcp-leases", &lab.network]);
     let vm = followed.vm(first).unwrap();
-    assert!(vm.ip_addresses.iter().all(|address| leases.contains(&format!("{address}/"))), "{leases} {:?}", vm.ip_addresses);
+    assert!(
+        vm.ip_addresses.iter().all(|address| leases.contains(&format!("{address}/"))),
+        "{leases} {:?}",
+        vm.ip_addresses
+    );
     assert!(followed.nics().any(|nic| nic.ip_addresses == vm.ip_addresses));
 }
 

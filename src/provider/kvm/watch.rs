@@ -132,8 +132,7 @@ impl Watch {
             return Err(SourceError::new(SyncReason::NotThePlatform, message));
         }
         let stream = host.events(EVENTS_MAX, CONNECT_LIMIT).await.map_err(failed)?;
-        let place =
-            Place { ids: context.identify, provider_name: spec.provider_name.clone(), host_key: facts.key() };
+        let place = Place { ids: context.identify, provider_name: spec.provider_name.clone(), host_key: facts.key() };
         let watch = Self {
             held: Held::new(place, facts),
             uri,

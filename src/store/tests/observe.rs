@@ -260,5 +260,19 @@ on_both! {
         fx.system().observe(&batch).await.unwrap();
         assert_eq!(fx.system().objects(&[id]).await.unwrap()[0].source_id, second);
         assert_eq!(fx.log().await.last().unwrap().source_id, second);
+
+        // One source lets go of what the other holds too.
+        let check = async |told: SourceId, expected: SourceId| {
+            let mut batch = ObserveBatch::new(record.id, second);
+            batch.puts = vec![PutObject { source_id: Some(told), ..put(id, "vm-1", "{}") }];
+            fx.system().observe(&batch).await.unwrap();
+            assert_eq!(fx.system().objects(&[id]).await.unwrap()[0].source_id, expected);
+            assert_eq!(fx.log().await.last().unwrap().source_id, expected);
+        };
+        check(first, first).await;
+        check(SourceId::generate(), second).await;
+        let edit = ProviderEdit { endpoints: Some(vec![endpoint("b"), endpoint("c")]), ..Default::default() };
+        fx.admin().provider_edit(record.id, None, edit).await.unwrap().unwrap();
+        check(first, second).await;
     }
 }

@@ -146,7 +146,8 @@ fn sizes_firmware_and_operating_systems() {
 #[test]
 fn the_agent() {
     let check = |state, target: &str, agent| {
-        let channel = format!("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' {target}/></channel>");
+        let channel =
+            format!("<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0' {target}/></channel>");
         let channel = if target == "none" { String::new() } else { channel };
         assert_eq!(vm_of(&facts(state, "unknown", domain("", &channel))).guest_agent, agent, "{target}");
     };
@@ -228,7 +229,9 @@ fn every_source_of_a_disk() {
         "network/iscsi://san:3260/iqn.2013-07.com.example:iscsi-pool/1",
     );
     check(
-        &format!("<disk type='network'><source protocol='nfs' name='/export/a.img'><host name='nas'/></source>{target}</disk>"),
+        &format!(
+            "<disk type='network'><source protocol='nfs' name='/export/a.img'><host name='nas'/></source>{target}</disk>"
+        ),
         VolumeSource::Network,
         "a.img",
         "nfs://nas/export/a.img",
@@ -331,10 +334,18 @@ fn every_kind_of_interface() {
         assert_eq!(nic.name, "net0");
     };
     use nic::Plug;
-    check("<interface type='network'><source network='default'/></interface>", NicAttachment::Network, Plug::Network("default"));
+    check(
+        "<interface type='network'><source network='default'/></interface>",
+        NicAttachment::Network,
+        Plug::Network("default"),
+    );
     check("<interface type='bridge'><source bridge='br0'/></interface>", NicAttachment::Bridge, Plug::Bridge("br0"));
     check("<interface type='bridge'/>", NicAttachment::Bridge, Plug::Nothing);
-    check("<interface type='direct'><source dev='eth0' mode='bridge'/></interface>", NicAttachment::Direct, Plug::Nothing);
+    check(
+        "<interface type='direct'><source dev='eth0' mode='bridge'/></interface>",
+        NicAttachment::Direct,
+        Plug::Nothing,
+    );
     check("<interface type='user'><backend type='passt'/></interface>", NicAttachment::User, Plug::Nothing);
     check("<interface type='ethernet'><target dev='tap0'/></interface>", NicAttachment::Ethernet, Plug::Nothing);
     check(
@@ -342,15 +353,39 @@ fn every_kind_of_interface() {
         NicAttachment::Hostdev,
         Plug::Nothing,
     );
-    check("<interface type='vhostuser'><source type='unix' path='/s' mode='server'/></interface>", NicAttachment::Vhostuser, Plug::Nothing);
+    check(
+        "<interface type='vhostuser'><source type='unix' path='/s' mode='server'/></interface>",
+        NicAttachment::Vhostuser,
+        Plug::Nothing,
+    );
     check("<interface type='vdpa'><source dev='/dev/vhost-vdpa-0'/></interface>", NicAttachment::Vdpa, Plug::Nothing);
-    check("<interface type='mcast'><source address='230.0.0.1' port='5558'/></interface>", NicAttachment::Socket, Plug::Nothing);
-    check("<interface type='server'><source address='10.0.0.1' port='5558'/></interface>", NicAttachment::Socket, Plug::Nothing);
-    check("<interface type='client'><source address='10.0.0.1' port='5558'/></interface>", NicAttachment::Socket, Plug::Nothing);
-    check("<interface type='udp'><source address='10.0.0.1' port='1'><local address='10.0.0.2' port='2'/></source></interface>", NicAttachment::Socket, Plug::Nothing);
+    check(
+        "<interface type='mcast'><source address='230.0.0.1' port='5558'/></interface>",
+        NicAttachment::Socket,
+        Plug::Nothing,
+    );
+    check(
+        "<interface type='server'><source address='10.0.0.1' port='5558'/></interface>",
+        NicAttachment::Socket,
+        Plug::Nothing,
+    );
+    check(
+        "<interface type='client'><source address='10.0.0.1' port='5558'/></interface>",
+        NicAttachment::Socket,
+        Plug::Nothing,
+    );
+    check(
+        "<interface type='udp'><source address='10.0.0.1' port='1'><local address='10.0.0.2' port='2'/></source></interface>",
+        NicAttachment::Socket,
+        Plug::Nothing,
+    );
     check("<interface type='internal'><source name='x'/></interface>", NicAttachment::Internal, Plug::Nothing);
     check("<interface type='null'/>", NicAttachment::None, Plug::Nothing);
-    check("<interface type='vds'><source switchid='s' portgroupid='p'/></interface>", NicAttachment::Network, Plug::Nothing);
+    check(
+        "<interface type='vds'><source switchid='s' portgroupid='p'/></interface>",
+        NicAttachment::Network,
+        Plug::Nothing,
+    );
     check("<interface type='of-tomorrow'/>", NicAttachment::None, Plug::Nothing);
 }
 
@@ -391,7 +426,11 @@ fn every_kind_of_network() {
     let check = |name: &str, technology, switch: Option<&str>, cidrs: &[&str], dhcp| {
         let network = network::network(&place(), &all[name]);
         assert_eq!((network.technology, network.switch_name.as_deref()), (technology, switch), "{name}");
-        assert_eq!((network.cidrs.iter().map(String::as_str).collect::<Vec<_>>(), network.dhcp_enabled), (cidrs.to_vec(), Some(dhcp)), "{name}");
+        assert_eq!(
+            (network.cidrs.iter().map(String::as_str).collect::<Vec<_>>(), network.dhcp_enabled),
+            (cidrs.to_vec(), Some(dhcp)),
+            "{name}"
+        );
     };
     check("default", NetworkTechnology::Nat, Some("virbr0"), &["192.168.122.0/24", "fd00:1::/64"], true);
     check("lonely", NetworkTechnology::Isolated, Some("virbr1"), &[], false);
@@ -414,11 +453,16 @@ fn every_kind_of_network() {
 #[test]
 fn vlans_of_networks() {
     let check = |vlan: &str, id: Option<u32>, ranges: &[&str]| {
-        let xml = format!("<network><name>n</name><uuid>{GUEST}</uuid><forward mode='bridge'/><bridge name='b'/>{vlan}</network>");
+        let xml = format!(
+            "<network><name>n</name><uuid>{GUEST}</uuid><forward mode='bridge'/><bridge name='b'/>{vlan}</network>"
+        );
         let definition = NetworkXml::parse(&xml).unwrap();
         let facts = NetworkFacts { active: true, persistent: true, autostart: None, definition, leases: Vec::new() };
         let network = network::network(&place(), &facts);
-        assert_eq!((network.vlan_id, network.vlan_ranges.iter().map(String::as_str).collect::<Vec<_>>()), (id, ranges.to_vec()));
+        assert_eq!(
+            (network.vlan_id, network.vlan_ranges.iter().map(String::as_str).collect::<Vec<_>>()),
+            (id, ranges.to_vec())
+        );
     };
     check("", None, &[]);
     check("<vlan><tag id='42'/></vlan>", Some(42), &[]);
@@ -520,8 +564,12 @@ fn images_and_their_formats() {
 fn snapshots() {
     let read = |xml: &str| SnapshotFacts { current: true, definition: SnapshotXml::parse(xml).unwrap() };
     let domain: Uuid = GUEST.parse().unwrap();
-    let whole = snapshot::snapshot(&place(), domain, &read(include_str!("../../../../kvm/tests/fixtures/snapshot.xml")));
-    assert_eq!((whole.name.as_str(), whole.vm_state, whole.memory), ("before-upgrade", PowerState::Running, Some(true)));
+    let whole =
+        snapshot::snapshot(&place(), domain, &read(include_str!("../../../../kvm/tests/fixtures/snapshot.xml")));
+    assert_eq!(
+        (whole.name.as_str(), whole.vm_state, whole.memory),
+        ("before-upgrade", PowerState::Running, Some(true))
+    );
     assert_eq!(whole.created_at.map(|at| at.timestamp()), Some(1_700_000_000));
     let parent = Names.id(Kind::Snapshot, &format!("{GUEST}/clean"));
     assert_eq!(whole.parent_id.map(ObjectId::from), Some(parent));

@@ -67,7 +67,10 @@ pub(in super::super) fn vm(
         volume_count: count(disks.len()),
         nic_count: count(nics.len()),
         snapshot_count: count(facts.snapshots.as_ref().map_or(0, Vec::len)),
-        storage_provisioned_bytes: disks.iter().filter_map(|disk| disk.size.capacity_bytes).fold(0, u64::saturating_add),
+        storage_provisioned_bytes: disks
+            .iter()
+            .filter_map(|disk| disk.size.capacity_bytes)
+            .fold(0, u64::saturating_add),
         storage_used_bytes: allocated
             .filter(|sizes| !sizes.is_empty())
             .map(|sizes| sizes.into_iter().fold(0, u64::saturating_add)),

@@ -74,8 +74,7 @@ pub(in super::super) fn pooled(
     shared: bool,
 ) -> Volume {
     let definition = &volume.definition;
-    let size =
-        DiskSize { capacity_bytes: definition.capacity_bytes, allocated_bytes: definition.allocation_bytes };
+    let size = DiskSize { capacity_bytes: definition.capacity_bytes, allocated_bytes: definition.allocation_bytes };
     Volume {
         name: definition.name.clone(),
         zone_id: Some(place.zone_id()),
