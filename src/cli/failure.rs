@@ -35,6 +35,8 @@ pub(crate) enum Failure {
     NotFound { what: String, mend: Option<String> },
     /// The command line is wrong.
     Usage { what: String, mend: Option<String> },
+    /// It failed, and why is a story of its own.
+    Because { what: String, why: String, mend: Option<String> },
     /// Any other failure.
     Failed { what: String, mend: Option<String> },
     /// Everything that has to be said was said; only the code is left.
@@ -67,7 +69,7 @@ impl Failure {
             Failure::NotSignedIn { .. } => EXIT_DENIED,
             Failure::NotFound { .. } => EXIT_NOT_FOUND,
             Failure::Usage { .. } => EXIT_USAGE,
-            Failure::Failed { .. } => EXIT_FAILED,
+            Failure::Failed { .. } | Failure::Because { .. } => EXIT_FAILED,
             Failure::Said(code) => *code,
             Failure::PipeClosed => EXIT_OK,
         }
@@ -87,6 +89,9 @@ impl Failure {
                 &format!("You are not signed in at {server}."),
                 &[("mend", Some(&format!("Run `spandrel login --server {server}`, or set SPANDREL_TOKEN.")))],
             )),
+            Failure::Because { what, why, mend } => {
+                Some(told(palette, what, &[("why", Some(why.as_str())), ("mend", mend.as_deref())]))
+            }
             Failure::NotFound { what, mend } | Failure::Usage { what, mend } | Failure::Failed { what, mend } => {
                 Some(told(palette, what, &[("mend", mend.as_deref())]))
             }

@@ -121,7 +121,7 @@ pub(crate) fn summary(kind: Kind) -> String {
     let mut text =
         format!("Examples:\n  spandrel {noun} summary\n  spandrel {noun} summary -f '{filter}' --group-by provider");
     if !sum.is_empty() {
-        let _ = write!(text, "\n  spandrel {noun} summary --group-by provider --sum {sum}");
+        let _ = write!(text, "\n  spandrel {noun} summary -g provider -s {sum}");
     }
     text
 }

@@ -70,25 +70,43 @@ fn outcome(provider: &Value, before: Option<&Value>) -> Outcome {
     }
 }
 
-/// Why sources are unreachable, and how to mend it.
-pub(super) fn reasons(provider: &Value) -> Vec<String> {
+/// Why sources are unreachable, a line each.
+fn reasons(provider: &Value) -> Vec<String> {
+    unreachable(provider)
+        .map(|source| {
+            let sync = &source["sync"];
+            let endpoint = source["endpoint"].as_str().unwrap_or("-");
+            match sync["message"].as_str().or(sync["reason"].as_str()) {
+                // Most messages name the endpoint themselves.
+                Some(why) if why.contains(endpoint) => why.to_owned(),
+                Some(why) => format!("{endpoint}: {why}"),
+                None => format!("{endpoint} cannot be reached."),
+            }
+        })
+        .collect()
+}
+
+/// What can be done about it, in terms of commands.
+fn advice(provider: &Value) -> Vec<String> {
     let mut lines = Vec::new();
-    for source in sources(provider).iter().filter(|source| source["sync"]["state"] == "unreachable") {
+    for source in unreachable(provider) {
         let sync = &source["sync"];
-        let endpoint = source["endpoint"].as_str().unwrap_or("-");
-        let why = sync["message"].as_str().or(sync["reason"].as_str()).unwrap_or("It cannot be reached.");
-        lines.push(format!("{endpoint}: {why}"));
         if let Some(thumbprint) = sync["presented_thumbprint"].as_str() {
-            lines.push(format!("SHA-256 fingerprint: {thumbprint}"));
+            if !sync["message"].as_str().is_some_and(|message| message.contains(thumbprint)) {
+                lines.push(format!("Its certificate has the SHA-256 fingerprint {thumbprint}"));
+            }
             lines.push(format!("If that is right, trust it: {}", trust_command(provider, thumbprint)));
         } else if sync["reason"] == "credentials_refused" {
-            lines.push(format!(
-                "Give another: spandrel provider edit {} --username NAME",
-                super::view::quoted(&name(provider))
-            ));
+            let shown = super::view::quoted(&name(provider));
+            lines.push(format!("Give the right ones: spandrel provider edit {shown} --username NAME"));
         }
     }
+    lines.dedup();
     lines
+}
+
+fn unreachable(provider: &Value) -> impl Iterator<Item = &Value> {
+    sources(provider).iter().filter(|source| source["sync"]["state"] == "unreachable")
 }
 
 async fn look(provider: &Value, session: &Session) -> Result<Value, Failure> {
@@ -132,7 +150,11 @@ pub(super) async fn until_live(
             }
             Outcome::Bad(why) => {
                 line.end();
-                return Err(Failure::failed_mend(format!("{} is not live.", name(&seen)), why.join("\n")));
+                return Err(Failure::Because {
+                    what: format!("{} is not live.", name(&seen)),
+                    why: why.join("\n"),
+                    mend: Some(advice(&seen).join("\n")),
+                });
             }
             Outcome::Pending => {
                 if let Some(text) = line.show(&seen) {
@@ -276,7 +298,7 @@ pub(super) fn tell_first_sign(provider: &Value, session: &mut Session) {
     match overall(provider) {
         "unreachable" => {
             session.terminal.note(&format!("It is added, but {} cannot be reached:", harmless(&endpoints(provider))));
-            for line in reasons(provider) {
+            for line in reasons(provider).into_iter().chain(advice(provider)) {
                 session.terminal.note(&format!("  {}", harmless(&line)));
             }
         }
@@ -301,7 +323,7 @@ mod tests {
     fn provider(states: &[&str]) -> Value {
         let sources: Vec<Value> = states
             .iter()
-            .map(|state| json!({"endpoint": "e", "sync": {"state": state, "since": "2026-11-26T10:00:00Z"}}))
+            .map(|state| json!({"endpoint": "vc:1", "sync": {"state": state, "since": "2026-11-26T10:00:00Z"}}))
             .collect();
         json!({"id": "p", "name": "lab", "enabled": true, "sources": sources})
     }
@@ -330,13 +352,12 @@ mod tests {
         let mut provider = provider(&["unreachable"]);
         provider["sources"][0]["sync"]["message"] = json!("Its certificate is not trusted.");
         provider["sources"][0]["sync"]["presented_thumbprint"] = json!("AB:CD");
-        assert_eq!(
-            reasons(&provider),
-            [
-                "e: Its certificate is not trusted.",
-                "SHA-256 fingerprint: AB:CD",
-                "If that is right, trust it: spandrel provider trust lab --thumbprint AB:CD",
-            ]
-        );
+        assert_eq!(reasons(&provider), ["vc:1: Its certificate is not trusted."]);
+        let command = "If that is right, trust it: spandrel provider trust lab --thumbprint AB:CD";
+        assert_eq!(advice(&provider), ["Its certificate has the SHA-256 fingerprint AB:CD", command]);
+        // What the message says already is not said again.
+        provider["sources"][0]["sync"]["message"] = json!("the certificate AB:CD of vc:1 is not trusted");
+        assert_eq!(reasons(&provider), ["the certificate AB:CD of vc:1 is not trusted"]);
+        assert_eq!(advice(&provider), [command]);
     }
 }

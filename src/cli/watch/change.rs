@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::state_field;
 use crate::cli::columns::{Target, id_field, member, plain};
 use crate::cli::diff::{Difference, differences};
-use crate::cli::human::{now, time_of_day};
+use crate::cli::human::{moment, now, time_of_day};
 use crate::cli::names::{Directory, word};
 use crate::cli::providers::overall;
 use crate::cli::terminal::{Palette, Tone, harmless};
@@ -153,12 +153,35 @@ impl Change {
         }
     }
 
+    /// Of a list what came and what went: `volume +disk-2 -disk-1`.
+    fn list_difference(
+        &self,
+        field: &str,
+        reference: bool,
+        from: &[Value],
+        to: &[Value],
+        directory: &Directory,
+    ) -> String {
+        let shown = |value: &Value| match value {
+            Value::String(id) if reference => harmless(directory.name(id).unwrap_or(id)),
+            other => harmless(&cut(&plain(other))),
+        };
+        let came = to.iter().filter(|value| !from.contains(value)).map(|value| format!("+{}", shown(value)));
+        let went = from.iter().filter(|value| !to.contains(value)).map(|value| format!("-{}", shown(value)));
+        let parts: Vec<String> = came.chain(went).collect();
+        let told = if parts.is_empty() { "in another order".to_owned() } else { parts.join(" ") };
+        format!("{} {told}", harmless(label(field, reference)))
+    }
+
     fn difference(&self, difference: &Difference, directory: &Directory, palette: Palette, arrow: &str) -> String {
         let field = difference.field.as_str();
         if let ("why", Value::String(message)) = (field, &difference.to) {
             return harmless(message);
         }
         let reference = self.kind.and_then(|kind| id_field(kind, field)).filter(|(name, _)| name == field).is_some();
+        if let (Value::Array(from), Value::Array(to)) = (&difference.from, &difference.to) {
+            return self.list_difference(field, reference, from, to, directory);
+        }
         let is_state = Some(field) == state_field(self.kind) || matches!(field, "state" | "condition");
         let shown = |value: &Value| {
             if reference {
@@ -168,18 +191,21 @@ impl Change {
             }
             let text = match value {
                 Value::Number(_) => member(field, value, now()).text,
+                Value::String(text) if field.ends_with("_at") => moment(text),
                 other => harmless(&cut(&plain(other))),
             };
             let text = if text.is_empty() { "-".to_owned() } else { text };
             if is_state { palette.paint(Tone::of_state(&text), &text) } else { text }
         };
-        let label = if reference {
-            field.strip_suffix("_ids").or_else(|| field.strip_suffix("_id")).unwrap_or(field)
-        } else {
-            field
-        };
+        let label = label(field, reference);
         format!("{} {} {arrow} {}", harmless(label), shown(&difference.from), shown(&difference.to))
     }
+}
+
+/// A field's name in a line: where names stand for ids, it is no id.
+fn label(field: &str, reference: bool) -> &str {
+    let stem = field.strip_suffix("_ids").or_else(|| field.strip_suffix("_id"));
+    stem.filter(|_| reference).unwrap_or(field)
 }
 
 /// The texts in a value: an id, or a list of them.
@@ -267,6 +293,17 @@ mod tests {
         assert_eq!(told(&seen_first), "vm    web\\u{1b}-1  changed, running");
         let gone = Change::new(Act::Delete, Some(Kind::Vm), "v1", None, None, None);
         assert_eq!(told(&gone), "vm    v1  removed");
+    }
+
+    #[test]
+    fn of_a_list_is_told_what_came_and_what_went() {
+        let with = |ids: Value, addresses: Value| json!({"id": "v1", "name": "a", "network_ids": ids, "ip_addresses": addresses});
+        let change = |before, after| Change::new(Act::Put, Some(Kind::Vm), "v1", Some(before), Some(after), None);
+        let line =
+            told(&change(with(json!(["h1"]), json!(["10.0.0.1", "b"])), with(json!(["h1", "h2"]), json!(["b", "c"]))));
+        assert_eq!(line, "vm    a  ip_addresses +c -10.0.0.1, network +esx-2");
+        let line = told(&change(with(json!([]), json!(["a", "b"])), with(json!([]), json!(["b", "a"]))));
+        assert_eq!(line, "vm    a  ip_addresses in another order");
     }
 
     #[test]
