@@ -371,7 +371,7 @@ async fn everything_that_is_there_is_told_and_followed() {
         .await;
     simulator.control("POST", "/vm/delete", &json!({"vm": key}));
     listener.until("it is gone", |l| l.vm(&key).is_none()).await;
-    assert_eq!(listener.gone, [key.clone()], "{truth}");
+    assert_eq!(listener.gone, std::slice::from_ref(&key), "{truth}");
     listener.settle().await;
     equals_truth(&listener, &simulator);
 }
