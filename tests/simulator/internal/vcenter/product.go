@@ -44,8 +44,9 @@ func product(options Options) (types.ServiceContent, mo.Folder) {
 func fill(ctx *simulator.Context, content types.ServiceContent, options Options, home string) (*inventory.Builder, error) {
 	root := ctx.Map.Get(content.RootFolder).(*simulator.Folder)
 	builder := inventory.NewBuilder(ctx, root, home, options.Seed)
+	builder.Skip(options.MorefOffset)
 	if options.ESX {
-		return builder, builder.Standalone(orElse(options.VMs, 12))
+		return builder, builder.Standalone(orElse(options.VMs, 12), options.HostName, options.HostUUID)
 	}
 	switch options.Scenario {
 	case "flat":

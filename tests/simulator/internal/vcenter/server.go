@@ -43,6 +43,10 @@ type Options struct {
 	Scenario string
 	// ESX makes it a standalone host instead of a vCenter.
 	ESX bool
+	// HostName and HostUUID are those of a standalone host, when not empty.
+	HostName, HostUUID string
+	// MorefOffset makes the same inventory have other references, as a vCenter that was installed anew.
+	MorefOffset int
 	// Churn is how many changes there are a second.
 	Churn float64
 	// Seed decides names, UUIDs and changes.

@@ -161,6 +161,10 @@ func TestStandaloneHost(t *testing.T) {
 	if got := len(s.truth("VirtualMachine")); got != 12 {
 		t.Errorf("%d machines", got)
 	}
+	same := serve(t, Options{ESX: true, HostName: "esx-1.example.com", HostUUID: "00000000-0000-4000-8000-00000000e5c1", VMs: 2})
+	if host := same.named("HostSystem", "esx-1.example.com"); host["uuid"] != "00000000-0000-4000-8000-00000000e5c1" {
+		t.Errorf("the host is %v", host)
+	}
 	if status, _ := s.tryControl(http.MethodPost, "/tag", map[string]any{"vm": "lab-01", "tag": "PCI"}); status != http.StatusConflict {
 		t.Errorf("tagging on a host answers %d", status)
 	}
@@ -179,6 +183,12 @@ func TestOneSeedMakesOneInventory(t *testing.T) {
 	for moref, id := range first {
 		if again[moref] != id {
 			t.Fatalf("%s is %v and %v", moref, id, again[moref])
+		}
+	}
+	moved := serve(t, Options{Scenario: "lifelike", VMs: 50, Seed: 3, MorefOffset: 10_000}).truth("VirtualMachine")
+	for moref := range moved {
+		if first[moref] != nil {
+			t.Errorf("%s is a reference with and without an offset", moref)
 		}
 	}
 	if first["vcenter"] == other["vcenter"] {
