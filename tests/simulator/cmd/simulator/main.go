@@ -48,6 +48,7 @@ func run(args []string) error {
 	flags.IntVar(&options.VMs, "vms", 0, "how many virtual machines; 0 takes the scenario's own `number`")
 	flags.StringVar(&options.Scenario, "scenario", "lifelike", "`lifelike`, odd or flat")
 	flags.BoolVar(&options.ESX, "esx", false, "be a standalone ESXi host instead of a vCenter")
+	flags.StringVar(&options.Version, "version", "8.0.3", "the product's `version`; before 7.0.2 there is no /api")
 	flags.StringVar(&options.HostName, "host-name", "", "with -esx: the host's `name`")
 	flags.StringVar(&options.HostUUID, "host-uuid", "", "with -esx: the hardware `UUID`, to be a host that a vCenter shows too")
 	flags.IntVar(&options.MorefOffset, "moref-offset", 0, "give the same objects references that are `n` higher")

@@ -371,3 +371,46 @@ func TestServiceVersions(t *testing.T) {
 		t.Errorf("%s", body)
 	}
 }
+
+func TestOlderVersions(t *testing.T) {
+	for version, want := range map[string]struct {
+		api    string
+		status int
+	}{
+		"6.7.0": {"6.7", http.StatusNotFound}, "7.0.1": {"7.0.1.0", http.StatusNotFound},
+		"7.0.3": {"7.0.3.0", http.StatusUnauthorized}, "9.0.0": {"9.0.0.0", http.StatusUnauthorized},
+	} {
+		s := serve(t, Options{Scenario: "flat", VMs: 1, Version: version})
+		client := s.login()
+		about := client.ServiceContent.About
+		if about.Version != version || about.ApiVersion != want.api || !strings.Contains(about.FullName, version) {
+			t.Errorf("%s: about says %+v", version, about)
+		}
+		res, err := client.Client.Client.Get(strings.TrimSuffix(s.Ready.URL, "/sdk") + "/api/session")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want.status {
+			t.Errorf("%s: /api/session answers %d", version, res.StatusCode)
+		}
+	}
+}
+
+func TestTruthHasTags(t *testing.T) {
+	s := serve(t, Options{Scenario: "lifelike", VMs: 20})
+	s.control(http.MethodPost, "/tag", map[string]any{"vm": "tpl-rhel-9", "tag": "PCI"})
+	tags := s.control(http.MethodGet, "/truth", nil)["tags"].([]any)
+	for _, item := range tags {
+		tag := item.(map[string]any)
+		if tag["name"] == "PCI" && tag["category"] == "Compliance" {
+			for _, object := range tag["objects"].([]any) {
+				vm := s.truth("VirtualMachine")[strings.TrimPrefix(object.(string), "VirtualMachine:")]
+				if vm["name"] == "tpl-rhel-9" {
+					return
+				}
+			}
+		}
+	}
+	t.Errorf("the tag is not in %v", tags)
+}
