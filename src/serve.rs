@@ -71,7 +71,9 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     let control = Arc::new(Control(Arc::clone(&sync)));
     let app =
         App::new(store.clone(), inventory, control, clock, options).context("cannot put the use cases together")?;
-    first_start(&app, console).await.context("cannot make the administrator (SPANDREL_ADMIN_PASSWORD gives the password)")?;
+    first_start(&app, console)
+        .await
+        .context("cannot make the administrator (SPANDREL_ADMIN_PASSWORD gives the password)")?;
 
     let stop = stop_on_signals()?;
     let log = LogRetention { keep_entries: config.change_log.keep_entries, ..LogRetention::default() };

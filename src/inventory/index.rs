@@ -3,149 +3,72 @@
 //! They hold the numbers of places in the table, never the objects: when an object changes, only the indexes of the fields
 //! that differ are touched.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
-use imbl::{HashMap, OrdMap, OrdSet};
+use uuid::Uuid;
 
+use super::chunks::Chunks;
 use super::entry::Entry;
 use super::schema::FieldRef;
 use super::text::fold_shared;
 use crate::model::{ObjectId, Value};
 
-/// Some places of a table, in their order. Most values of most fields belong to few objects.
-#[derive(Clone, Debug)]
-pub(super) enum Slots {
-    One(u32),
-    Few(Arc<[u32]>),
-    Many(Arc<OrdSet<u32>>),
-}
-
-impl Slots {
-    /// From here on a set is cheaper to change than a list.
-    const FEW_MAX: usize = 32;
-
-    /// These places, which must be in their order and at least one.
-    fn of(slots: Vec<u32>) -> Self {
-        match &slots[..] {
-            [only] => Slots::One(*only),
-            few if few.len() <= Self::FEW_MAX => Slots::Few(few.into()),
-            _ => Slots::Many(Arc::new(slots.into_iter().collect())),
-        }
-    }
-
-    pub(super) fn for_each(&self, each: impl FnMut(u32)) {
-        match self {
-            Slots::One(slot) => std::iter::once(*slot).for_each(each),
-            Slots::Few(slots) => slots.iter().copied().for_each(each),
-            Slots::Many(slots) => slots.iter().copied().for_each(each),
-        }
-    }
-
-    fn insert(&mut self, slot: u32) {
-        match self {
-            Slots::One(only) if *only == slot => {}
-            Slots::One(only) => *self = Slots::Few([slot.min(*only), slot.max(*only)].into()),
-            Slots::Few(slots) => {
-                let Err(at) = slots.binary_search(&slot) else { return };
-                if slots.len() < Self::FEW_MAX {
-                    *self = Slots::Few([&slots[..at], &[slot], &slots[at..]].concat().into());
-                } else {
-                    let mut set: OrdSet<u32> = slots.iter().copied().collect();
-                    set.insert(slot);
-                    *self = Slots::Many(Arc::new(set));
-                }
-            }
-            Slots::Many(slots) => {
-                Arc::make_mut(slots).insert(slot);
-            }
-        }
-    }
-
-    /// Takes a place out. `false` when none is left.
-    fn remove(&mut self, slot: u32) -> bool {
-        match self {
-            Slots::One(only) => return *only != slot,
-            Slots::Few(slots) => {
-                let Ok(at) = slots.binary_search(&slot) else { return true };
-                *self = match &**slots {
-                    [_] => return false,
-                    [a, b] => Slots::One(if at == 0 { *b } else { *a }),
-                    _ => Slots::Few([&slots[..at], &slots[at + 1..]].concat().into()),
-                };
-            }
-            Slots::Many(slots) => {
-                let set = Arc::make_mut(slots);
-                set.remove(&slot);
-                if set.len() <= Self::FEW_MAX / 2 {
-                    *self = Slots::Few(set.iter().copied().collect());
-                }
-            }
-        }
-        true
-    }
-}
-
 /// For every value of a field the objects that have it. Texts without regard to case; absent values are left out.
+///
+/// A value stands there as a hash of 64 bits with a secret key. That two of a million values have the same is as likely as
+/// one in forty million, and nobody outside can bring it about.
 #[derive(Clone, Debug, Default)]
-pub(super) struct EqualIndex(HashMap<Value, Slots>);
+pub(super) struct EqualIndex(Chunks<EqualKey>);
+
+/// A value's hash and a place. In halves, so that it takes twelve bytes.
+type EqualKey = ([u32; 2], u32);
 
 impl EqualIndex {
-    /// The index of these values of these places, which must come in their order.
+    /// The index of these values of these places.
     pub(super) fn build(values: impl Iterator<Item = (Value, u32)>) -> Self {
-        let mut groups: std::collections::HashMap<Value, Vec<u32>> = std::collections::HashMap::new();
+        let mut keys = Vec::new();
         for (value, slot) in values {
-            for_each_key(&value, |key| {
-                let slots = groups.entry(key).or_default();
-                if slots.last() != Some(&slot) {
-                    slots.push(slot);
-                }
-            });
+            for_each_hash(&value, |hash| keys.push((hash, slot)));
         }
-        Self(groups.into_iter().map(|(value, slots)| (value, Slots::of(slots))).collect())
+        keys.sort_unstable();
+        keys.dedup();
+        Self(Chunks::from_sorted(&keys))
     }
 
-    /// The objects that have the value, which must be folded.
-    pub(super) fn get(&self, value: &Value) -> Option<&Slots> {
-        self.0.get(value)
-    }
-
-    /// Every value with its objects.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Value, &Slots)> {
-        self.0.iter()
+    /// The places of the objects that have the value, which must be a single one.
+    pub(super) fn places(&self, value: &Value) -> impl Iterator<Item = u32> {
+        let hash = hash_of(value);
+        let from = self.0.from(Bound::Included(&(hash, 0)));
+        from.take_while(move |key| key.0 == hash).map(|key| key.1)
     }
 
     pub(super) fn insert(&mut self, value: &Value, slot: u32) {
-        for_each_key(value, |key| match self.0.get_mut(&key) {
-            Some(slots) => slots.insert(slot),
-            None => {
-                self.0.insert(key, Slots::One(slot));
-            }
-        });
+        for_each_hash(value, |hash| self.0.insert((hash, slot)));
     }
 
     pub(super) fn remove(&mut self, value: &Value, slot: u32) {
-        for_each_key(value, |key| {
-            if self.0.get_mut(&key).is_some_and(|slots| !slots.remove(slot)) {
-                self.0.remove(&key);
-            }
-        });
+        for_each_hash(value, |hash| self.0.remove(&(hash, slot)));
     }
 }
 
-fn for_each_key(value: &Value, mut each: impl FnMut(Value)) {
+fn for_each_hash(value: &Value, mut each: impl FnMut([u32; 2])) {
     match value {
         Value::Null => {}
-        Value::List(items) => items.iter().for_each(|item| each(folded_key(item))),
-        single => each(folded_key(single)),
+        Value::List(items) => items.iter().for_each(|item| each(hash_of(item))),
+        single => each(hash_of(single)),
     }
 }
 
-fn folded_key(value: &Value) -> Value {
-    match value {
-        Value::Text(text) => Value::Text(fold_shared(text)),
-        other => other.clone(),
-    }
+fn hash_of(value: &Value) -> [u32; 2] {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let hash = match value {
+        Value::Text(text) => KEY.hash_one(&*fold_shared(text)),
+        other => KEY.hash_one(other),
+    };
+    [(hash >> 32) as u32, hash as u32]
 }
 
 /// All objects in the order of one field, then of their ids. Made when a list is first sorted by it, kept in order from
@@ -153,15 +76,37 @@ fn folded_key(value: &Value) -> Value {
 #[derive(Clone, Debug)]
 pub(super) struct OrderIndex {
     pub(super) field: FieldRef,
-    pub(super) order: OrdMap<(Value, ObjectId), u32>,
+    keys: Chunks<OrderKey>,
     used: Arc<AtomicU64>,
 }
 
+type OrderKey = (Value, ObjectId, u32);
+
 impl OrderIndex {
     pub(super) fn build<'a>(field: FieldRef, entries: impl Iterator<Item = &'a Arc<Entry>>) -> Self {
-        let mut all: Vec<_> = entries.map(|entry| ((field.own_value(entry), entry.id()), entry.anchor.slot)).collect();
-        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Self { field, order: all.into_iter().collect(), used: Arc::default() }
+        let mut keys: Vec<OrderKey> = entries.map(|entry| order_key(field, entry)).collect();
+        keys.sort_unstable();
+        Self { field, keys: Chunks::from_sorted(&keys), used: Arc::default() }
+    }
+
+    /// The places after an object; without its id, from the first that has its value on; all without both.
+    pub(super) fn after(&self, from: Option<(Value, Option<ObjectId>)>) -> impl Iterator<Item = u32> + use<'_> {
+        let from = match from {
+            None => Bound::Unbounded,
+            Some((value, Some(id))) => Bound::Excluded((value, id, u32::MAX)),
+            Some((value, None)) => Bound::Included((value, ObjectId(Uuid::nil()), 0)),
+        };
+        self.keys.from(from.as_ref()).map(|key| key.2)
+    }
+
+    /// The places before an object, the last first; without its id, from the last that has its value on; all without both.
+    pub(super) fn before(&self, to: Option<(Value, Option<ObjectId>)>) -> impl Iterator<Item = u32> + use<'_> {
+        let to = match to {
+            None => Bound::Unbounded,
+            Some((value, Some(id))) => Bound::Excluded((value, id, 0)),
+            Some((value, None)) => Bound::Included((value, ObjectId(Uuid::max()), u32::MAX)),
+        };
+        self.keys.back_from(to.as_ref()).map(|key| key.2)
     }
 
     /// Notes that it was used at `tick`.
@@ -175,16 +120,45 @@ impl OrderIndex {
     }
 
     pub(super) fn replace(&mut self, old: Option<&Entry>, new: Option<&Entry>) {
-        let key = |entry: &Entry| (self.field.own_value(entry), entry.id());
-        let (old_key, new_key) = (old.map(key), new.map(key));
-        if old_key == new_key {
+        let key = |entry: &Entry| order_key(self.field, entry);
+        let (old, new) = (old.map(key), new.map(key));
+        if old == new {
             return;
         }
-        if let Some(key) = old_key {
-            self.order.remove(&key);
+        if let Some(key) = old {
+            self.keys.remove(&key);
         }
-        if let (Some(key), Some(entry)) = (new_key, new) {
-            self.order.insert(key, entry.anchor.slot);
+        if let Some(key) = new {
+            self.keys.insert(key);
         }
+    }
+}
+
+fn order_key(field: FieldRef, entry: &Entry) -> OrderKey {
+    (field.own_value(entry), entry.id(), entry.anchor.slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_are_found_by_any_case_and_in_lists() {
+        let text = |text: &str| Value::Text(text.into());
+        let list = Value::List([text("a"), text("B"), text("a")].into());
+        let values = [(text("A"), 0), (Value::Null, 1), (list.clone(), 2), (Value::Int(7), 3)];
+        let mut fed = EqualIndex::default();
+        values.iter().for_each(|(value, slot)| fed.insert(value, *slot));
+        let built = EqualIndex::build(values.into_iter());
+        for index in [&fed, &built] {
+            let places = |value: &Value| index.places(value).collect::<Vec<_>>();
+            assert_eq!(places(&text("a")), [0, 2]);
+            assert_eq!(places(&text("b")), [2]);
+            assert_eq!(places(&Value::Int(7)), [3]);
+            assert!(places(&text("c")).is_empty());
+        }
+        fed.remove(&list, 2);
+        assert_eq!(fed.places(&text("a")).collect::<Vec<_>>(), [0]);
+        assert!(fed.places(&text("b")).next().is_none());
     }
 }

@@ -180,21 +180,12 @@ impl<'a> Reader<'a> {
             Some(self.fill(slots, after, exact, |entry| entry.anchor.name.clone()))
         } else {
             let order = self.table.order(first.field).filter(|order| self.is_order_true(order.field))?;
-            let from = after.and_then(|after| after.values.first().map(|value| (value.clone(), after.id)));
-            let slots: Box<dyn Iterator<Item = u32>> = if first.descending {
-                let to = from.map_or(Bound::Unbounded, |(value, id)| match exact {
-                    true => Bound::Excluded((value, id)),
-                    false => Bound::Included((value, ObjectId(uuid::Uuid::max()))),
-                });
-                let range = order.order.range((Bound::Unbounded, to)).rev();
-                Box::new(range.map(|(_, slot)| *slot))
-            } else {
-                let from = from.map_or(Bound::Unbounded, |(value, id)| match exact {
-                    true => Bound::Excluded((value, id)),
-                    false => Bound::Included((value, ObjectId(uuid::Uuid::nil()))),
-                });
-                let range = order.order.range((from, Bound::Unbounded));
-                Box::new(range.map(|(_, slot)| *slot))
+            // An order that goes on by other fields begins anew with all that are equal in the first.
+            let id = |after: &Position| exact.then_some(after.id);
+            let at = after.and_then(|after| after.values.first().map(|value| (value.clone(), id(after))));
+            let slots: Box<dyn Iterator<Item = u32>> = match first.descending {
+                true => Box::new(order.before(at)),
+                false => Box::new(order.after(at)),
             };
             Some(self.fill(slots, after, exact, |entry| first.field.own_value(entry)))
         }
@@ -219,7 +210,7 @@ impl<'a> Reader<'a> {
                     .map_or(Bound::Unbounded, |text| Bound::Excluded(NameKey::probe(&text, "", nil))),
             };
             let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.anchor.folded.starts_with(prefix));
-            Box::new(names.range((Bound::Unbounded, to)).rev().take_while(within).map(slot))
+            Box::new(names.back_from(to.as_ref()).take_while(within).map(slot))
         } else {
             let start = prefix.map(|prefix| NameKey::probe(prefix, "", nil));
             let from = match at {
@@ -228,7 +219,7 @@ impl<'a> Reader<'a> {
                 None => start.map_or(Bound::Unbounded, Bound::Included),
             };
             let within = move |key: &&NameKey| prefix.is_none_or(|prefix| key.anchor.folded.starts_with(prefix));
-            Box::new(names.range((from, Bound::Unbounded)).take_while(within).map(slot))
+            Box::new(names.from(from.as_ref()).take_while(within).map(slot))
         }
     }
 

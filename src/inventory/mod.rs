@@ -9,6 +9,7 @@
 //! [`TenantScope`]: crate::authz::TenantScope
 
 mod bits;
+mod chunks;
 mod column;
 mod entry;
 mod feed;

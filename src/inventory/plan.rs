@@ -7,15 +7,15 @@ use std::ops::Bound;
 
 use super::bits::Bits;
 use super::entry::{Entry, NameKey};
-use super::index::Slots;
+use super::index::EqualIndex;
 use super::query::{Filter, Query, Test, Words};
-use super::schema::{FieldRef, UNKNOWN};
+use super::schema::{FieldRef, UNKNOWN, UNTOLD};
 use super::snapshot::Snapshot;
 use super::status::View;
 use super::table::KindTable;
 use super::text::fold;
 use crate::authz::TenantScope;
-use crate::model::{ObjectId, SourceId, SourceState, Value};
+use crate::model::{ObjectId, SourceState, Value};
 
 /// Where one way to find a page becomes better than another: found by measuring.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,7 @@ impl<'a> Reader<'a> {
         let view = View::new(&snapshot.providers);
         let mut reader = Self { table, query, view, snapshot, within: None, rest: Vec::new() };
         if !scope.sees_all() {
-            let tenant = table.tenants().get(&Value::Id(scope.tenant().0));
-            reader.narrow(reader.bits(tenant));
+            reader.narrow(reader.bits(table.tenants(), &[Value::Id(scope.tenant().0)]));
         }
         for filter in query.filters() {
             match reader.answered(filter) {
@@ -120,11 +119,7 @@ impl<'a> Reader<'a> {
 
     /// Whether the order kept of a field is that of the answers: for the main state only while every source is trusted.
     pub(super) fn is_order_true(&self, field: FieldRef) -> bool {
-        let is_trusted = |source: &Value| match source {
-            Value::Id(id) => self.snapshot.providers.state(SourceId(*id)).is_trustworthy(),
-            _ => false,
-        };
-        !matches!(field, FieldRef::State(_)) || self.table.sources().iter().all(|(source, _)| is_trusted(source))
+        !matches!(field, FieldRef::State(_)) || self.of_sources(SourceState::is_trustworthy).count() == self.table.len()
     }
 
     pub(super) fn limits(&self) -> PlanLimits {
@@ -135,9 +130,9 @@ impl<'a> Reader<'a> {
         Bits::none(self.table.places())
     }
 
-    fn bits<'s>(&self, groups: impl IntoIterator<Item = &'s Slots>) -> Bits {
+    fn bits(&self, index: &EqualIndex, values: &[Value]) -> Bits {
         let mut bits = self.none();
-        groups.into_iter().for_each(|group| group.for_each(|slot| bits.insert(slot)));
+        values.iter().flat_map(|value| index.places(value)).for_each(|slot| bits.insert(slot));
         bits
     }
 
@@ -179,7 +174,7 @@ impl<'a> Reader<'a> {
             FieldRef::Sync => Some(self.of_sources(|state| wanted.contains(&Value::Word(state.as_str())))),
             FieldRef::State(_) => {
                 let index = self.table.equal(field)?;
-                let mut bits = self.bits(wanted.iter().filter_map(|value| index.get(value)));
+                let mut bits = self.bits(index, wanted);
                 let unknown = self.of_sources(|state| !state.is_trustworthy());
                 match wanted.contains(&Value::Word(UNKNOWN)) {
                     true => bits.add(&unknown),
@@ -189,18 +184,25 @@ impl<'a> Reader<'a> {
             }
             FieldRef::Provider | FieldRef::Source | FieldRef::Declared(_) => {
                 let index = self.table.equal(field)?;
-                Some(self.bits(wanted.iter().filter_map(|value| index.get(value))))
+                Some(self.bits(index, wanted))
             }
             FieldRef::ObservedAt | FieldRef::FirstSeenAt | FieldRef::ChangedAt => None,
         }
     }
 
     fn of_sources(&self, wanted: impl Fn(SourceState) -> bool) -> Bits {
-        let groups = self.table.sources().iter().filter(|(source, _)| match source {
-            Value::Id(id) => wanted(self.snapshot.providers.state(SourceId(*id))),
-            _ => false,
-        });
-        self.bits(groups.map(|(_, group)| group))
+        let told = |wanted: &dyn Fn(SourceState) -> bool| {
+            let sources = self.snapshot.providers.sources().filter(|(_, state)| wanted(*state));
+            let sources: Vec<Value> = sources.map(|(source, _)| Value::Id(source.0)).collect();
+            self.bits(self.table.sources(), &sources)
+        };
+        if !wanted(UNTOLD) {
+            return told(&wanted);
+        }
+        // Also the objects of those sources that nobody has told of.
+        let mut bits = self.table.occupied();
+        bits.remove(&told(&|state| !wanted(state)));
+        bits
     }
 
     fn of_names(&self, prefix: &str) -> Option<Bits> {
@@ -219,7 +221,7 @@ impl<'a> Reader<'a> {
 
     fn names_from(&self, folded: &str) -> impl Iterator<Item = &'a NameKey> + use<'a> {
         let from = NameKey::probe(folded, "", ObjectId(uuid::Uuid::nil()));
-        self.table.by_name().range((Bound::Included(from), Bound::Unbounded))
+        self.table.by_name().from(Bound::Included(&from))
     }
 
     /// What every answer's name begins with, folded, if the query says so.

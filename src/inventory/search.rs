@@ -90,7 +90,7 @@ pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope, query: &SearchQue
         let from = NameKey::probe(words.folded(), "", ObjectId(uuid::Uuid::nil()));
         let named = table
             .by_name()
-            .range((Bound::Included(from), Bound::Unbounded))
+            .from(Bound::Included(&from))
             .take_while(|key| key.anchor.folded.starts_with(words.folded()))
             .filter_map(|key| table.at(key.slot))
             .filter(visible)

@@ -2,12 +2,14 @@
 
 mod build;
 
-use std::collections::HashMap as StdHashMap;
+use std::collections::HashMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::{HashMap, OrdSet, Vector};
+use imbl::Vector;
 
 use super::bits::Bits;
+use super::chunks::Chunks;
 use super::column::SearchColumn;
 use super::entry::{Draft, Entry, NameKey, Owner};
 use super::index::{EqualIndex, OrderIndex};
@@ -29,8 +31,8 @@ pub(super) struct KindTable {
     schema: &'static Schema,
     slots: Vector<Option<Arc<Entry>>>,
     free: Vector<u32>,
-    by_id: HashMap<ObjectId, u32>,
-    by_name: OrdSet<NameKey>,
+    by_id: Chunks<(ObjectId, u32)>,
+    by_name: Chunks<NameKey>,
     equal: Vec<EqualIndex>,
     orders: Vec<OrderIndex>,
     search: SearchColumn,
@@ -43,8 +45,8 @@ impl KindTable {
             schema,
             slots: Vector::new(),
             free: Vector::new(),
-            by_id: HashMap::new(),
-            by_name: OrdSet::new(),
+            by_id: Chunks::default(),
+            by_name: Chunks::default(),
             equal: vec![EqualIndex::default(); DECLARED + schema.indexed.len()],
             orders: Vec::new(),
             search: SearchColumn::default(),
@@ -61,11 +63,12 @@ impl KindTable {
     }
 
     pub(super) fn get(&self, id: ObjectId) -> Option<&Arc<Entry>> {
-        self.by_id.get(&id).and_then(|slot| self.at(*slot))
+        self.slot(id).and_then(|slot| self.at(slot))
     }
 
     pub(super) fn slot(&self, id: ObjectId) -> Option<u32> {
-        self.by_id.get(&id).copied()
+        let first = self.by_id.from(Bound::Included(&(id, 0))).next();
+        first.filter(|key| key.0 == id).map(|key| key.1)
     }
 
     /// The object in a place.
@@ -88,7 +91,7 @@ impl KindTable {
 
     /// The id and the place of every object, in no order.
     pub(super) fn ids(&self) -> impl Iterator<Item = (ObjectId, u32)> {
-        self.by_id.iter().map(|(id, slot)| (*id, *slot))
+        self.by_id.iter().copied()
     }
 
     /// What the full-text search looks through.
@@ -102,7 +105,7 @@ impl KindTable {
     }
 
     /// The order of names.
-    pub(super) fn by_name(&self) -> &OrdSet<NameKey> {
+    pub(super) fn by_name(&self) -> &Chunks<NameKey> {
         &self.by_name
     }
 
@@ -149,7 +152,7 @@ impl KindTable {
                     u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
                 });
                 let anchor = draft.anchor(slot);
-                self.by_id.insert(anchor.id, slot);
+                self.by_id.insert((anchor.id, slot));
                 self.by_name.insert(NameKey::new(&anchor));
                 anchor
             }
@@ -163,7 +166,8 @@ impl KindTable {
 
     /// Takes an object out, and answers with its last version.
     pub(super) fn remove(&mut self, id: ObjectId) -> Option<Arc<Entry>> {
-        let slot = self.by_id.remove(&id)?;
+        let slot = self.slot(id)?;
+        self.by_id.remove(&(id, slot));
         let old = self.slots.set(slot as usize, None)?;
         self.by_name.remove(&NameKey::new(&old.anchor));
         self.reindex(Some(&old), None, slot);
@@ -225,7 +229,7 @@ fn replace(index: &mut EqualIndex, old: Option<&Value>, new: Option<&Value>, slo
 
 /// The owners of objects, each kept once.
 #[derive(Debug, Default)]
-pub(super) struct Owners(StdHashMap<Owner, Arc<Owner>>);
+pub(super) struct Owners(HashMap<Owner, Arc<Owner>>);
 
 impl Owners {
     /// Above this many those that nobody uses are forgotten.

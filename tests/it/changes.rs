@@ -20,7 +20,8 @@ async fn a_power_change_by_govc_appears(database: Database) {
     let running = gateway.all("vms", "power_state=running&condition=ok").await;
     let name = running[0]["name"].as_str().unwrap().to_owned();
     let mut watcher = Watcher::begin(&gateway, "types=vm").await.unwrap();
-    simulator.govc(&["vm.power", "-off", "-force", &name]);
+    let path = simulator.govc(&["find", "/", "-type", "m", "-name", &name]).trim().to_owned();
+    simulator.govc(&["vm.power", "-off", "-force", &path]);
     let told = watcher
         .find("the VM is stopped", |event| {
             let object = &event.data["object"];
@@ -29,7 +30,7 @@ async fn a_power_change_by_govc_appears(database: Database) {
         .await;
     assert_eq!(told, "stopped");
     assert_eq!(power_of(&gateway, &name).await.as_deref(), Some("stopped"), "the stream was ahead of the reads");
-    simulator.govc(&["vm.power", "-on", &name]);
+    simulator.govc(&["vm.power", "-on", &path]);
     eventually("the VM runs again", || async { (power_of(&gateway, &name).await? == "running").then_some(()) }).await;
 }
 

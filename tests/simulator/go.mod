@@ -12,6 +12,5 @@ require (
 	github.com/dougm/pretty v0.0.0-20160325215624-add1dbc86daf // indirect
 	github.com/kr/text v0.2.0 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
-	github.com/xlab/treeprint v1.2.0 // indirect
 	golang.org/x/text v0.38.0 // indirect
 )

@@ -199,6 +199,8 @@ impl Client {
     pub async fn current_session(&self) -> Result<Option<UserSession>> {
         let state = self.retrieve_once(&self.content().session_manager, &["currentSession"]).await;
         let state = match state {
+            // An expired session may answer this, too, with nothing at all.
+            Err(Error::Incomplete { .. }) => return Ok(None),
             Err(error) if error.is_not_authenticated() => return Ok(None),
             result => result?,
         };

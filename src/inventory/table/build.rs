@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::super::chunks::Chunks;
 use super::super::entry::{Draft, Entry, NameKey};
 use super::super::index::EqualIndex;
 use super::super::threads;
@@ -11,8 +12,8 @@ use crate::model::{Kind, ObjectId};
 
 /// A piece of a table that is made by itself.
 enum Piece {
-    Ids(imbl::HashMap<ObjectId, u32>),
-    Names(imbl::OrdSet<NameKey>),
+    Ids(Chunks<(ObjectId, u32)>),
+    Names(Chunks<NameKey>),
     Equal(usize, EqualIndex),
 }
 
@@ -64,7 +65,7 @@ impl KindTable {
     fn piece(&self, part: usize, entries: &[Arc<Entry>]) -> Piece {
         let Some(place) = part.checked_sub(2) else {
             return match part {
-                0 => Piece::Ids(entries.iter().map(|entry| (entry.id(), entry.anchor.slot)).collect()),
+                0 => Piece::Ids(ids(entries)),
                 _ => Piece::Names(names(entries)),
             };
         };
@@ -79,7 +80,13 @@ impl KindTable {
     }
 }
 
-fn names(entries: &[Arc<Entry>]) -> imbl::OrdSet<NameKey> {
+fn ids(entries: &[Arc<Entry>]) -> Chunks<(ObjectId, u32)> {
+    let mut keys: Vec<_> = entries.iter().map(|entry| (entry.id(), entry.anchor.slot)).collect();
+    keys.sort_unstable();
+    Chunks::from_sorted(&keys)
+}
+
+fn names(entries: &[Arc<Entry>]) -> Chunks<NameKey> {
     // The first letters beside the key decide most comparisons.
     let first = |entry: &Entry| {
         let mut first = [0; 8];
@@ -88,5 +95,6 @@ fn names(entries: &[Arc<Entry>]) -> imbl::OrdSet<NameKey> {
     };
     let mut keys: Vec<_> = entries.iter().map(|entry| (first(entry), NameKey::new(&entry.anchor))).collect();
     keys.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-    keys.into_iter().map(|(_, key)| key).collect()
+    let keys: Vec<NameKey> = keys.into_iter().map(|(_, key)| key).collect();
+    Chunks::from_sorted(&keys)
 }

@@ -154,28 +154,25 @@ pub(super) fn capabilities() -> Vec<Capability> {
         note: note.map(str::to_owned),
     };
     let vcenter = Some("of a vCenter; a standalone ESXi has none");
+    let cannot =
+        |name: &str, note: &str| Capability { name: name.to_owned(), supported: false, note: Some(note.to_owned()) };
     vec![
         can("inventory", None),
-        can("events", Some("changes arrive as the server notices them, without asking")),
-        can("folders", vcenter),
+        can("events", Some("everything at once; tags, storage policies and content libraries are polled")),
+        can("snapshots", None),
+        can("images", Some("templates, and the items of content libraries")),
+        can("attributes", Some("custom attributes; of a vCenter only")),
+        can("guest_addresses", Some("told by VMware Tools in the guest")),
+        can("shared_storage", None),
+        can("live_migration", Some("a machine that moves between hosts stays the same; of a vCenter only")),
+        can("folders", None),
         can("resource_pools", None),
         can("tags", vcenter),
-        can("custom_attributes", vcenter),
-        can("storage_policies", vcenter),
+        can("storage_policies", Some("of a vCenter; which machine or disk has which is not read yet")),
         can("content_libraries", vcenter),
-        can("snapshots", None),
-        can("guest_addresses", Some("needs VMware Tools in the guest")),
-        can("shared_storage", None),
-        can("suspend", Some("the machine's memory is written to its datastore")),
-        Capability {
-            name: "pause".to_owned(),
-            supported: false,
-            note: Some("vSphere has no state in which a machine stands still in memory".to_owned()),
-        },
-        Capability {
-            name: "autostart".to_owned(),
-            supported: false,
-            note: Some("vSphere keeps it per host, not per machine".to_owned()),
-        },
+        can("maintenance_mode", None),
+        can("high_availability", vcenter),
+        cannot("pause", "vSphere has no state in which a machine stands still in memory; it can be suspended"),
+        cannot("autostart", "vSphere keeps it per host, not per machine"),
     ]
 }

@@ -172,15 +172,15 @@ impl Dialect {
         })
     }
 
-    /// The whole inventory, to be watched or compared.
+    /// The whole inventory with its root, to be watched or compared.
     pub(super) fn inventory(self, root: &MoRef) -> FilterSpec {
-        self.types().fold(FilterSpec::inventory(root), |spec, (kind, paths)| spec.properties(kind, paths))
+        self.types().fold(everything(root), |spec, (kind, paths)| spec.properties(kind, paths))
     }
 
     /// Everything but the machines: what their translation needs to know of what is around them.
     pub(super) fn surroundings(self, root: &MoRef) -> FilterSpec {
         let types = self.types().filter(|(kind, _)| *kind != "VirtualMachine");
-        types.fold(FilterSpec::inventory(root), |spec, (kind, paths)| spec.properties(kind, paths))
+        types.fold(everything(root), |spec, (kind, paths)| spec.properties(kind, paths))
     }
 
     /// Which machines the hosts have: how many will come.
@@ -192,6 +192,11 @@ impl Dialect {
     pub(super) fn objects(self, objects: Vec<MoRef>) -> FilterSpec {
         self.types().fold(FilterSpec::objects(objects), |spec, (kind, paths)| spec.properties(kind, paths))
     }
+}
+
+/// The root folder, which no view of it has, and all below it.
+fn everything(root: &MoRef) -> FilterSpec {
+    FilterSpec::objects([root.clone()]).container(root, true)
 }
 
 /// The names of the custom attributes.

@@ -78,6 +78,11 @@ impl State {
         self.entries.retain(|_, entry| entry.load == load);
     }
 
+    /// What the held properties take, bytes, without the maps around them.
+    pub(super) fn packed_bytes(&self) -> usize {
+        self.entries.values().map(|entry| entry.packed.len()).sum()
+    }
+
     /// How many objects are held.
     pub(super) fn len(&self) -> usize {
         self.entries.len()

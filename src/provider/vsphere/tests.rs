@@ -126,9 +126,15 @@ struct Listener {
     /// Keys that were ever reported gone, or not seen in a complete load.
     gone: Vec<String>,
     caught_up: u32,
+    /// How many groups the last load of the inventory announced.
+    expected: Option<u64>,
 }
 
 impl Listener {
+    fn core_groups(&self) -> u64 {
+        self.groups.keys().filter(|(family, _)| *family == Family::Core).count() as u64
+    }
+
     fn start(spec: SourceSpec, compare_every: Duration) -> Self {
         let ids = Arc::new(Register::default());
         let (send, events) = mpsc::channel(64);
@@ -153,6 +159,7 @@ impl Listener {
             ended: Vec::new(),
             gone: Vec::new(),
             caught_up: 0,
+            expected: None,
         }
     }
 
@@ -185,6 +192,12 @@ impl Listener {
         self.until("a load ends", |listener| listener.count(reason) > before).await;
     }
 
+    /// Why it ended.
+    async fn ends(mut self) -> SourceError {
+        while self.events.recv().await.is_some() {}
+        (&mut self.running).await.expect("no panic")
+    }
+
     fn count(&self, reason: LoadReason) -> usize {
         self.ended.iter().filter(|ended| **ended == (Family::Core, reason)).count()
     }
@@ -192,7 +205,12 @@ impl Listener {
     fn take(&mut self, event: Event) {
         match event {
             Event::Connected(identity) => self.identity = Some(identity),
-            Event::LoadBegan { family, reason, .. } => drop(self.loads.insert(family, (reason, HashSet::new()))),
+            Event::LoadBegan { family, reason, expected } => {
+                if family == Family::Core {
+                    self.expected = expected;
+                }
+                self.loads.insert(family, (reason, HashSet::new()));
+            }
             Event::Observed(groups) => {
                 assert!(!groups.is_empty() && groups.len() <= 200, "{} groups at once", groups.len());
                 for group in groups {
@@ -287,17 +305,20 @@ fn equals_truth(listener: &Listener, simulator: &Simulator) {
     check(Kind::Cluster, &["ClusterComputeResource", "ComputeResource"], &any);
     check(Kind::Host, &["HostSystem"], &any);
     check(Kind::ResourcePool, &["ResourcePool", "VirtualApp"], &any);
-    check(Kind::Folder, &["Folder"], &|folder| !folder["parent"].is_null());
+    check(Kind::Folder, &["Folder"], &any);
     check(Kind::Datastore, &["Datastore", "StoragePod"], &any);
     check(Kind::Network, &["Network", "DistributedVirtualPortgroup", "OpaqueNetwork"], &any);
     check(Kind::Vm, &["VirtualMachine"], &|vm| !template(vm));
     check(Kind::Image, &["VirtualMachine"], &template);
+    networks_equal_truth(listener, simulator);
     let machines = simulator.truth("VirtualMachine");
     for (key, truth) in &machines {
         let length = |name: &str| truth[name].as_array().map_or(0, Vec::len);
         let group = &listener.groups[&(Family::Core, key.clone())];
         let count = |kind: Kind| group.members.iter().filter(|member| member.object.kind() == kind).count();
         assert_eq!(count(Kind::Volume), length("disks"), "disks of {truth}");
+        assert_eq!(count(Kind::Nic), length("nics"), "cards of {truth}");
+        assert_eq!(count(Kind::Snapshot), length("snapshots"), "snapshots of {truth}");
         let Some(vm) = listener.vm(key) else { continue };
         let power = match truth["power_state"].as_str() {
             Some("poweredOn") => PowerState::Running,
@@ -309,8 +330,7 @@ fn equals_truth(listener: &Listener, simulator: &Simulator) {
         assert_eq!(vm.memory_mib, truth["memory_mib"].as_u64().unwrap_or(0), "{truth}");
         assert_eq!(u64::from(vm.vcpu_count), truth["cpus"].as_u64().unwrap_or(0), "{truth}");
         assert_eq!(vm.uuid.as_deref().unwrap_or_default(), truth["instance_uuid"].as_str().unwrap_or_default());
-        assert_eq!(count(Kind::Nic), length("nics"), "cards of {truth}");
-        assert_eq!(count(Kind::Snapshot), length("snapshots"), "snapshots of {truth}");
+        assert_eq!(vm.attributes.len(), truth["custom_values"].as_object().map_or(0, serde_json::Map::len), "{truth}");
         assert_eq!(vm.network_ids.len(), length("networks"), "networks of {truth}");
         assert_eq!(vm.datastore_ids.len(), length("datastores"), "datastores of {truth}");
         let host = truth["host"].as_str().map(|host| listener.ids.id(Kind::Host, host).into());
@@ -328,6 +348,7 @@ async fn everything_that_is_there_is_told_and_followed() {
     assert!(listener.quarantined.is_empty(), "{:?}", listener.quarantined);
     let identity = listener.identity.clone().expect("it said who it is");
     assert!(identity.product.contains("vCenter") && identity.instance_uuid.is_some(), "{identity:?}");
+    assert_eq!(listener.expected, Some(listener.core_groups()), "as many as were announced");
     equals_truth(&listener, &simulator);
     references_lead_somewhere(&listener);
     let deep = listener.vm_named("odd-deeply-nested").expect("the deeply nested one");
@@ -353,6 +374,168 @@ async fn everything_that_is_there_is_told_and_followed() {
     assert_eq!(listener.gone, [key.clone()], "{truth}");
     listener.settle().await;
     equals_truth(&listener, &simulator);
+}
+
+/// What networks are made of.
+fn networks_equal_truth(listener: &Listener, simulator: &Simulator) {
+    let networks = listener.objects(Kind::Network);
+    for (key, truth) in simulator.truth("DistributedVirtualPortgroup") {
+        let Object::Network(network) = networks[key.as_str()] else { panic!("a network") };
+        assert_eq!(network.uplink, truth["uplink"] == true, "{truth}");
+        let vlan = truth["vlan"].as_u64().filter(|vlan| *vlan != 0);
+        assert_eq!(network.vlan_id.map(u64::from), vlan, "{truth}");
+        assert_eq!(!network.vlan_ranges.is_empty(), truth["trunk"] == true, "{truth}");
+        assert!(network.switch_name.is_some(), "{truth}");
+        assert_eq!(network.hosts.len(), truth["hosts"].as_array().map_or(0, Vec::len), "{truth}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tags_libraries_and_policies_are_told_and_followed() {
+    let simulator = Simulator::start(&["--vms", "40"]);
+    let mut listener = Listener::start(simulator.spec(), Duration::from_secs(600));
+    let families = [Family::Core, Family::Tags, Family::StoragePolicies, Family::ContentLibraries];
+    let all = |l: &Listener| families.iter().all(|family| l.ended.iter().any(|(ended, _)| ended == family));
+    listener.until("every family is read", all).await;
+    for kind in [Kind::Tag, Kind::StoragePolicy, Kind::ContentLibrary] {
+        assert!(!listener.objects(kind).is_empty(), "there is no {kind}");
+    }
+    assert!(listener.objects(Kind::Image).keys().any(|key| key.starts_with("item/")));
+    let tagged = |l: &Listener| {
+        l.objects(Kind::Vm).into_values().filter(|vm| matches!(vm, Object::Vm(vm) if !vm.tag_ids.is_empty())).count()
+    };
+    assert!(tagged(&listener) > 0, "no machine has a tag");
+    references_lead_somewhere(&listener);
+    let tagged = listener.objects(Kind::Vm).into_iter().find_map(|(key, vm)| match vm {
+        Object::Vm(vm) => vm.tag_ids.first().map(|tag| (key.to_owned(), *tag)),
+        _ => None,
+    });
+    let (key, tag_id) = tagged.expect("a machine with a tag");
+    let tags = listener.objects(Kind::Tag).into_keys().map(str::to_owned);
+    let tag = tags.into_iter().find(|tag| listener.ids.id(Kind::Tag, tag) == tag_id.into()).expect("the tag");
+    let urn = tag.trim_start_matches("tag/");
+    let has = |l: &Listener| l.vm(&key).is_some_and(|vm| vm.tag_ids.contains(&tag_id));
+    simulator.control("POST", "/tag", &json!({"object": key, "tag": urn, "detach": true}));
+    listener.until("it has the tag no more", |l| !has(l)).await;
+    simulator.control("POST", "/tag", &json!({"object": key, "tag": urn}));
+    listener.until("it has it again", has).await;
+    assert!(listener.gone.is_empty(), "{:?}", listener.gone);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_sessions_and_versions_are_recovered_without_a_false_removal() {
+    let simulator = Simulator::start(&["--vms", "40"]);
+    let mut listener = Listener::start(simulator.spec(), Duration::from_secs(600));
+    listener.loaded(LoadReason::Fresh).await;
+    for (path, body) in [
+        ("/sessions/expire", json!({"mode": "fault"})),
+        ("/sessions/expire", json!({"mode": "empty"})),
+        ("/versions", json!({"mode": "forget"})),
+    ] {
+        listener.settle().await;
+        simulator.control("POST", path, &body);
+        let created = simulator.control("POST", "/vm/create", &json!({"count": 1, "name": "meanwhile"}));
+        listener.loaded(LoadReason::Fresh).await;
+        listener.settle().await;
+        assert!(listener.gone.is_empty(), "{path} {body}: {:?} {created}", listener.gone);
+        equals_truth(&listener, &simulator);
+    }
+    listener.commands.send(Command::Resync).await.expect("it runs");
+    listener.loaded(LoadReason::Fresh).await;
+    equals_truth(&listener, &simulator);
+    assert!(listener.gone.is_empty(), "{:?}", listener.gone);
+    simulator.control("POST", "/stop-accepting", &json!({"close": true}));
+    let ended = tokio::time::timeout(DEADLINE, async {
+        while listener.events.recv().await.is_some() {}
+        (&mut listener.running).await.expect("no panic")
+    });
+    let error = ended.await.expect("it ends");
+    assert_eq!(error.reason, SyncReason::ConnectionLost, "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn comparisons_find_nothing_while_things_change() {
+    let simulator = Simulator::start(&["--vms", "40", "--churn", "30"]);
+    let mut listener = Listener::start(simulator.spec(), Duration::from_secs(1));
+    listener.loaded(LoadReason::Fresh).await;
+    for _ in 0..2 {
+        listener.loaded(LoadReason::Comparison).await;
+    }
+    simulator.control("POST", "/churn", &json!({"rate": 0}));
+    listener.settle().await;
+    equals_truth(&listener, &simulator);
+    let machines = simulator.truth("VirtualMachine");
+    for key in &listener.gone {
+        assert!(!machines.contains_key(key), "{key} is there and was reported gone");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_may_not_be_read_is_set_aside() {
+    let simulator = Simulator::start(&["--vms", "20"]);
+    let machines = simulator.truth("VirtualMachine");
+    let mut keys = machines.keys();
+    let (hidden, partly) = (keys.next().expect("a machine"), keys.next().expect("another"));
+    simulator.control("POST", "/deny", &json!({"type": "VirtualMachine", "path": "name", "moref": hidden}));
+    let body = json!({"type": "VirtualMachine", "path": "config.hardware.device", "moref": partly});
+    simulator.control("POST", "/deny", &body);
+    let mut listener = Listener::start(simulator.spec(), Duration::from_secs(600));
+    listener.loaded(LoadReason::Fresh).await;
+    assert!(listener.quarantined[hidden].contains("NoPermission"), "{:?}", listener.quarantined);
+    assert_eq!(listener.quarantined.len(), 1);
+    let group = &listener.groups[&(Family::Core, partly.clone())];
+    assert_eq!(group.members.len(), 1 + machines[partly]["snapshots"].as_array().map_or(0, Vec::len), "{group:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standalone_esxi_is_told() {
+    let simulator = Simulator::start(&["--esx"]);
+    let mut listener = Listener::start(simulator.spec(), Duration::from_secs(600));
+    listener.loaded(LoadReason::Fresh).await;
+    let hosts = simulator.truth("HostSystem");
+    let (_, host) = hosts.first_key_value().expect("the host");
+    let identity = listener.identity.clone().expect("it said who it is");
+    let uuid = host["uuid"].as_str().map(str::to_lowercase);
+    assert_eq!((identity.instance_uuid, identity.product.contains("ESX")), (uuid, true));
+    equals_truth(&listener, &simulator);
+    references_lead_somewhere(&listener);
+    let key =
+        listener.objects(Kind::Vm).into_iter().find(|(_, vm)| vm.state() == Some("running")).expect("one").0.to_owned();
+    simulator.control("POST", "/power", &json!({"vm": key, "state": "off"}));
+    listener.until("it is off", |l| l.vm(&key).is_some_and(|vm| vm.power_state == PowerState::Stopped)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_it_does_not_work_is_said() {
+    let simulator = Simulator::start(&["--vms", "4", "--scenario", "flat"]);
+    let check = async |change: &dyn Fn(&mut SourceSpec), reason: SyncReason, failing: &str| {
+        let mut spec = simulator.spec();
+        change(&mut spec);
+        let error =
+            tokio::time::timeout(DEADLINE, Listener::start(spec.clone(), DEADLINE).ends()).await.expect("in time");
+        assert_eq!(error.reason, reason, "{error:?}");
+        assert!(!format!("{error:?} {error}").contains("wr0ng"), "{error:?}");
+        let report = super::test(&spec).await;
+        let first = report.checks.iter().find(|check| check.passed == Some(false));
+        assert_eq!(first.map(|check| check.name.as_str()), Some(failing).filter(|name| !name.is_empty()), "{report:?}");
+        assert_eq!(report.checks.len(), super::CHECKS.len());
+        let thumbprint =
+            (reason == SyncReason::CertificateUntrusted).then(|| simulator.text("thumbprint_sha256").to_owned());
+        assert_eq!((error.presented_thumbprint, report.presented_thumbprint), (thumbprint.clone(), thumbprint));
+    };
+    let wrong = |spec: &mut SourceSpec| spec.password = Some(SecretString::from("wr0ng".to_owned()));
+    check(&wrong, SyncReason::CredentialsRefused, "credentials").await;
+    check(&|spec| spec.password = None, SyncReason::CredentialsRefused, "credentials").await;
+    check(&|spec| spec.trust = Trust::default(), SyncReason::CertificateUntrusted, "certificate").await;
+    check(&|spec| spec.endpoint = "127.0.0.1:9".to_owned(), SyncReason::ConnectFailed, "reach").await;
+    let unknown = |spec: &mut SourceSpec| spec.endpoint = "no-such-host.invalid".to_owned();
+    check(&unknown, SyncReason::ConnectFailed, "reach").await;
+    let another =
+        |spec: &mut SourceSpec| spec.expected_instance_uuid = Some("5ab1e000-0000-4000-8000-000000000000".to_owned());
+    check(&another, SyncReason::NotThePlatform, "").await;
+    let report = super::test(&simulator.spec()).await;
+    assert!(report.checks.iter().all(|check| check.passed == Some(true)), "{report:?}");
+    assert!(report.identity.is_some_and(|identity| identity.version.starts_with("8.0")));
 }
 
 /// Every reference of a machine is to something that is there.

@@ -26,8 +26,9 @@ pub fn furnish(lab: &Lab) {
     );
     lab.define("net-define", "<network><name>isolated-1</name><bridge name='vbr-it1'/></network>");
     let first = lab.virsh_lines(&["list", "--all", "--persistent", "--name"]).remove(0);
-    lab.virsh(&["snapshot-create-as", "odd-шт%2f机", "--name", "none", "--diskspec", "vda,snapshot=no"])
-        .clear();
+    for name in ["base", "after-базa"] {
+        lab.virsh(&["snapshot-create-as", &first, "--name", name]);
+    }
     lab.virsh(&["desc", &first, "--config", "--title", "Its title"]);
 }
 

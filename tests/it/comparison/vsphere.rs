@@ -216,7 +216,7 @@ pub async fn compare_polled(gateway: &Gateway, simulator: &Simulator, provider: 
     let mut attached = 0;
     for tag in &tags {
         let name = text(tag, "name");
-        let listed = simulator.govc(&["tags.attached.ls", "-c", text(tag, "category"), name]);
+        let listed = simulator.govc(&["tags.attached.ls", text(&tag["native"], "id")]);
         let expected = names(&listed).into_iter().filter(|line| line.starts_with("VirtualMachine:")).count();
         attached += expected;
         eventually(&format!("{name} is attached to {expected} machines"), || async {

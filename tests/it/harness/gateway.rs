@@ -31,7 +31,6 @@ pub struct Gateway {
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
     pub body: Value,
 }
 
@@ -103,10 +102,10 @@ impl Gateway {
             request = request.json(&body);
         }
         let answer = request.send().await.unwrap_or_else(|error| panic!("{path}: {error}"));
-        let (status, headers) = (answer.status(), answer.headers().clone());
+        let status = answer.status();
         let text = answer.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, headers, body }
+        Answer { status, body }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -51,7 +51,12 @@ impl Client {
     /// The fault `ManagedObjectNotFound` when it does not exist (any more).
     pub async fn read(&self, object: &MoRef, paths: &[&str]) -> Result<ObjectState> {
         let generation = self.generation();
-        match self.retrieve_once(object, paths).await {
+        let result = match self.retrieve_once(object, paths).await {
+            // Nothing instead of the object or a fault: does the session exist?
+            Err(error @ Error::Incomplete { .. }) => self.ensure_session("RetrievePropertiesEx").await.and(Err(error)),
+            result => result,
+        };
+        match result {
             Err(error) if error.is_not_authenticated() => {
                 self.renew(generation).await?;
                 self.retrieve_once(object, paths).await

@@ -23,7 +23,9 @@ pub(super) fn folder(object: &ObjectState, scope: Scope<'_>) -> Result<Folder, R
 
 /// Names of a folder's ancestors and itself below the datacenter (or, above the datacenters, below the root).
 pub(super) fn path(key: &str, scope: Scope<'_>) -> String {
+    // The root folder is in no path, as in vCenter's own.
     let folders = scope.state.ancestors(key).take_while(|object| object.is("Folder")).map(MoRef::id);
+    let folders = folders.filter(|key| scope.state.parent(key).is_some());
     let mut names: Vec<_> =
         std::iter::once(key).chain(folders).filter_map(|key| scope.state.name(key)).map(text::segment).collect();
     names.reverse();
@@ -58,6 +60,7 @@ mod tests {
     #[test]
     fn nested_folders_have_paths_from_the_zone_on() {
         let state = held([
+            of("Folder", "group-d1").text("name", "Datacenters"),
             of("Folder", "group-d4")
                 .text("name", "Asia")
                 .reference("parent", "Folder", "group-d1")
@@ -77,7 +80,8 @@ mod tests {
             assert_eq!(folder.zone_id, zone.then(|| id(Kind::Zone, "datacenter-2")));
             assert_eq!(folder.contains, contains);
         };
-        check("group-d4", "Asia", "Asia", None, false, &["zones", "folders"]);
+        check("group-d1", "Datacenters", "Datacenters", None, false, &[]);
+        check("group-d4", "Asia", "Asia", Some("group-d1"), false, &["zones", "folders"]);
         check("group-v3", "vm", "vm", None, true, &["resource-pools", "folders", "images", "vms"]);
         check("group-v9", "a/b", "vm/a%2fb", Some("group-v3"), true, &[]);
         check("group-v10", "层级", "vm/a%2fb/层级", Some("group-v9"), true, &[]);

@@ -60,7 +60,7 @@ impl Scope<'_> {
         self.state.compute_resource(key).map(|resource| self.id(Kind::Cluster, resource.id()))
     }
 
-    /// The folder, when the reference is to one that is shown: the root folder is not.
+    /// The folder, when the reference is to one that is there.
     fn folder_id(&self, folder: Option<&MoRef>) -> Option<FolderId> {
         folder
             .filter(|folder| folder.is("Folder") && self.state.object(folder.id()).is_some())

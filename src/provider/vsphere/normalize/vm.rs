@@ -15,38 +15,30 @@ struct Parts {
     snapshots: Vec<Observed>,
 }
 
-/// A machine or template with all that hangs on it, itself first.
+/// A machine or template with all that hangs on it, itself first. What hangs on a template names it where it would name a
+/// machine: to vSphere it is one.
 pub(super) fn group(object: &ObjectState, scope: Scope<'_>) -> Result<Vec<Observed>, Reason> {
     let key = object.object().id();
-    if flag_at(object, "config.template").unwrap_or(false) {
-        // Nothing is attached to a template's disks; its cards and snapshots are parts of the template only.
-        let image = image::template(object, scope)?;
-        let mut members = vec![scope.observed(Kind::Image, key, image)];
-        let volumes = volumes(object, None, zone_id(object, scope), scope);
-        members.extend(volumes.into_iter().map(|(key, volume)| scope.observed(Kind::Volume, key, volume)));
-        return Ok(members);
-    }
-    let vm_id: VmId = scope.id(Kind::Vm, key);
+    let is_template = flag_at(object, "config.template").unwrap_or(false);
+    let vm_id: VmId = scope.id(if is_template { Kind::Image } else { Kind::Vm }, key);
     let snapshots = snapshot::snapshots(object, vm_id, scope);
     let parts = Parts {
-        volumes: volumes(object, Some(vm_id), zone_id(object, scope), scope),
+        volumes: volumes(object, vm_id, scope),
         nics: nics(object, vm_id, scope),
         snapshots: snapshots.into_iter().map(|(key, s)| scope.observed(Kind::Snapshot, key, s)).collect(),
     };
-    let vm = vm(object, &parts, scope)?;
-    let mut members = vec![scope.observed(Kind::Vm, key, vm)];
+    let mut members = vec![match is_template {
+        true => scope.observed(Kind::Image, key, image::template(object, scope)?),
+        false => scope.observed(Kind::Vm, key, vm(object, &parts, scope)?),
+    }];
     members.extend(parts.volumes.into_iter().map(|(key, volume)| scope.observed(Kind::Volume, key, volume)));
     members.extend(parts.nics.into_iter().map(|(key, nic)| scope.observed(Kind::Nic, key, nic)));
     members.extend(parts.snapshots);
     Ok(members)
 }
 
-fn volumes(
-    object: &ObjectState,
-    vm_id: Option<VmId>,
-    zone_id: Option<ZoneId>,
-    scope: Scope<'_>,
-) -> Vec<(String, Volume)> {
+fn volumes(object: &ObjectState, vm_id: VmId, scope: Scope<'_>) -> Vec<(String, Volume)> {
+    let zone_id = zone_id(object, scope);
     let disks = device::devices(object).into_iter().filter(|(_, device)| device.is("VirtualDisk"));
     let key = |device: i64| format!("{}/{device}", object.object().id());
     disks.map(|(device, disk)| (key(device), volume::volume(disk, object, vm_id, zone_id, scope))).collect()

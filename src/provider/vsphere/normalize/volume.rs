@@ -7,14 +7,8 @@ use super::{Scope, device};
 use crate::model::volume::{Attachment, VolumeSource};
 use crate::model::{Kind, VmId, Volume, ZoneId};
 
-/// A disk of a machine (`vm_id` absent: of a template).
-pub(super) fn volume(
-    disk: &Value,
-    vm: &ObjectState,
-    vm_id: Option<VmId>,
-    zone_id: Option<ZoneId>,
-    scope: Scope<'_>,
-) -> Volume {
+/// A disk of a machine.
+pub(super) fn volume(disk: &Value, vm: &ObjectState, vm_id: VmId, zone_id: Option<ZoneId>, scope: Scope<'_>) -> Volume {
     let text = |path: &str| disk.get(path).and_then(Value::as_str).filter(|text| !text.is_empty());
     let place = device::place(vm, disk);
     let label = text("deviceInfo.label");
@@ -47,10 +41,7 @@ pub(super) fn volume(
         location: file.or(text("backing.deviceName")).map(str::to_owned),
         backing_location: text("backing.parent.fileName").map(str::to_owned),
         storage_policy_id: None,
-        attachments: vm_id
-            .map(|vm_id| Attachment { vm_id, host_id: None, device: place.device, bus: place.bus.map(str::to_owned) })
-            .into_iter()
-            .collect(),
+        attachments: vec![Attachment { vm_id, host_id: None, device: place.device, bus: place.bus.map(str::to_owned) }],
         native: native.done(),
     }
 }

@@ -9,7 +9,8 @@ use crate::model::Zone;
 /// A datacenter as a zone.
 pub(super) fn zone(object: &ObjectState, scope: Scope<'_>) -> Result<Zone, Reason> {
     let name = name(object)?;
-    let folders: Vec<_> = scope.state.ancestors(object.object().id()).collect();
+    let folders = scope.state.ancestors(object.object().id());
+    let folders: Vec<_> = folders.filter(|folder| scope.state.parent(folder.id()).is_some()).collect();
     let names: Vec<_> =
         folders.iter().rev().filter_map(|folder| scope.state.name(folder.id())).map(text::segment).collect();
     let native = Detail::of(object, &name).with("folderPath", Some(names.join("/")));
@@ -24,6 +25,7 @@ mod tests {
     #[test]
     fn a_datacenter_tells_the_folders_above_it() {
         let state = held([
+            of("Folder", "group-d1").text("name", "Datacenters"),
             of("Folder", "group-d5").text("name", "Europe%2fWest").reference("parent", "Folder", "group-d1"),
             of("Datacenter", "datacenter-3").text("name", "Köln").reference("parent", "Folder", "group-d5"),
         ]);

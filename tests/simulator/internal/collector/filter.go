@@ -24,6 +24,8 @@ type PropertyFilter struct {
 	known   map[types.ManagedObjectReference]bool
 	sources map[types.ManagedObjectReference][]string
 	out     []item
+	// modified are the changes in out, by object: what changes again before it is told is told once.
+	modified map[types.ManagedObjectReference]*pending
 }
 
 // item is what is to be told of an object. change is nil for one that enters or leaves.
@@ -54,7 +56,9 @@ func (f *PropertyFilter) DestroyPropertyFilter(ctx *simulator.Context, req *type
 
 // reset forgets what the client knows.
 func (f *PropertyFilter) reset() {
-	f.primed, f.known, f.sources, f.out = false, make(map[types.ManagedObjectReference]bool), nil, nil
+	f.primed, f.sources, f.out = false, nil, nil
+	f.known = make(map[types.ManagedObjectReference]bool)
+	f.modified = make(map[types.ManagedObjectReference]*pending)
 }
 
 // advance takes up what has changed and puts into out what is to be told.
@@ -71,8 +75,13 @@ func (f *PropertyFilter) advance(ctx *simulator.Context, changed map[types.Manag
 		case !known:
 		case change.removed:
 			f.forget(ref)
+		case sent && f.modified[ref] != nil:
+			f.modified[ref].merge(change)
 		case sent:
-			f.out = append(f.out, item{types.ObjectUpdateKindModify, ref, change})
+			own := &pending{}
+			own.merge(change)
+			f.modified[ref] = own
+			f.out = append(f.out, item{types.ObjectUpdateKindModify, ref, own})
 		}
 	}
 	return nil
@@ -122,6 +131,7 @@ func (f *PropertyFilter) selectAgain(ctx *simulator.Context) types.BaseMethodFau
 func (f *PropertyFilter) forget(ref types.ManagedObjectReference) {
 	sent := f.known[ref]
 	delete(f.known, ref)
+	delete(f.modified, ref)
 	if sent {
 		f.out = append(f.out, item{types.ObjectUpdateKindLeave, ref, nil})
 	}
@@ -132,6 +142,9 @@ func (f *PropertyFilter) next(ctx *simulator.Context, e *encoder) bool {
 	for len(f.out) > 0 {
 		it := f.out[0]
 		f.out = f.out[1:]
+		if it.change != nil {
+			delete(f.modified, it.ref)
+		}
 		start := len(e.buf)
 		if f.write(ctx, e, it) {
 			return true

@@ -158,3 +158,16 @@ func (p *pending) note(changes []types.PropertyChange) {
 		}
 	}
 }
+
+// merge adds later changes to earlier ones.
+func (p *pending) merge(later *pending) {
+	if p.paths == nil {
+		p.paths = make(map[string]*types.PropertyChange, len(later.paths))
+	}
+	for _, name := range later.order {
+		if _, ok := p.paths[name]; !ok {
+			p.order = append(p.order, name)
+		}
+		p.paths[name] = later.paths[name]
+	}
+}

@@ -328,3 +328,36 @@ func TestRetrieveInPages(t *testing.T) {
 		t.Errorf("the pages have %v objects", sizes)
 	}
 }
+
+// TestManyWatchersUnderChurn watches from several sessions while everything changes, and compares in the end.
+func TestManyWatchersUnderChurn(t *testing.T) {
+	s := serve(t, Options{Scenario: "odd", VMs: 100})
+	var watches []*watch
+	for i := range 4 {
+		watches = append(watches, watchAll(t, s.login(), i%2 == 0, "VirtualMachine", watched...))
+	}
+	s.control(http.MethodPost, "/churn", map[string]any{"rate": 3000})
+	done := make(chan struct{})
+	for _, w := range watches {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for s.control(http.MethodGet, "/counts", nil)["changes"].(float64) < 3000 {
+				set, err := w.ask(w.version, true, 20)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				w.apply(set)
+			}
+		}()
+	}
+	for range watches {
+		<-done
+	}
+	s.control(http.MethodPost, "/churn", map[string]any{"rate": 0})
+	for i, w := range watches {
+		for w.next(false, 0) > 0 {
+		}
+		w.same(s, fmt.Sprint("watch ", i))
+	}
+}

@@ -1,0 +1,190 @@
+//! A persistent ordered set that keeps its keys close together.
+//!
+//! A general persistent tree takes several times the room of small keys. Here the tree holds runs of keys instead of keys:
+//! a changed copy shares all runs but one, a run is read without following pointers, and a whole set is made from sorted
+//! keys at the cost of copying them.
+
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+/// Keys in a run at most. A change copies the run.
+const RUN_MAX: usize = 64;
+/// A run that has become shorter is joined with the next one, where they fit together.
+const RUN_MIN: usize = 16;
+
+/// An ordered set.
+#[derive(Clone)]
+pub(super) struct Chunks<K> {
+    /// The runs by their last keys.
+    runs: OrdMap<K, Arc<[K]>>,
+    len: usize,
+}
+
+impl<K> Default for Chunks<K> {
+    fn default() -> Self {
+        Self { runs: OrdMap::default(), len: 0 }
+    }
+}
+
+impl<K> fmt::Debug for Chunks<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunks").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl<K: Ord + Clone> Chunks<K> {
+    /// The set of these keys, which must be in their order, each once.
+    pub(super) fn from_sorted(keys: &[K]) -> Self {
+        let run = |keys: &[K]| keys.last().map(|last| (last.clone(), Arc::from(keys)));
+        // Not quite full, so that the first change does not split every run.
+        Self { runs: keys.chunks(RUN_MAX - RUN_MAX / 8).filter_map(run).collect(), len: keys.len() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
+        self.runs.values().flat_map(|run| run.iter())
+    }
+
+    /// The keys from a bound on.
+    pub(super) fn from<'s>(&'s self, start: Bound<&K>) -> impl Iterator<Item = &'s K> + use<'s, K> {
+        let runs = self.runs.range((start.cloned(), Bound::Unbounded));
+        let mut skip = None;
+        if let Some((_, first)) = self.runs.range((start.cloned(), Bound::Unbounded)).next() {
+            skip = Some(match start {
+                Bound::Included(start) => first.partition_point(|key| key < start),
+                Bound::Excluded(start) => first.partition_point(|key| key <= start),
+                Bound::Unbounded => 0,
+            });
+        }
+        runs.flat_map(move |(_, run)| run[skip.take().unwrap_or(0)..].iter())
+    }
+
+    /// The keys before a bound, the last first.
+    pub(super) fn back_from<'s>(&'s self, end: Bound<&K>) -> impl Iterator<Item = &'s K> + use<'s, K> {
+        let last = match end {
+            Bound::Unbounded => None,
+            Bound::Included(end) | Bound::Excluded(end) => {
+                self.runs.range((Bound::Included(end.clone()), Bound::Unbounded)).next()
+            }
+        };
+        let cut: &[K] = match (last, end) {
+            (Some((_, run)), Bound::Included(end)) => &run[..run.partition_point(|key| key <= end)],
+            (Some((_, run)), Bound::Excluded(end)) => &run[..run.partition_point(|key| key < end)],
+            _ => &[],
+        };
+        let before = last.map_or(Bound::Unbounded, |(key, _)| Bound::Excluded(key.clone()));
+        let runs = self.runs.range((Bound::Unbounded, before)).rev();
+        cut.iter().rev().chain(runs.flat_map(|(_, run)| run.iter().rev()))
+    }
+
+    /// Takes a key in; one that is there already stays.
+    pub(super) fn insert(&mut self, key: K) {
+        let target = self.runs.get_next(&key).or_else(|| self.runs.get_max().map(|(last, run)| (last, run)));
+        let Some((last, run)) = target.map(|(last, run)| (last.clone(), run.clone())) else {
+            self.runs.insert(key.clone(), Arc::from([key]));
+            self.len = 1;
+            return;
+        };
+        let Err(at) = run.binary_search(&key) else { return };
+        self.len += 1;
+        if run.len() < RUN_MAX {
+            self.replace(&last, &[&run[..at], &[key], &run[at..]].concat());
+        } else if at == run.len() {
+            // Keys that come in their order fill one run after the other.
+            self.runs.insert(key.clone(), Arc::from([key]));
+        } else {
+            let keys = [&run[..at], &[key], &run[at..]].concat();
+            let (left, right) = keys.split_at(keys.len() / 2);
+            self.replace(&last, right);
+            self.put(left);
+        }
+    }
+
+    /// Takes a key out, if it is there.
+    pub(super) fn remove(&mut self, key: &K) {
+        let Some((last, run)) = self.runs.get_next(key).map(|(last, run)| (last.clone(), run.clone())) else { return };
+        let Ok(at) = run.binary_search(key) else { return };
+        self.len -= 1;
+        let mut keys = [&run[..at], &run[at + 1..]].concat();
+        if keys.len() < RUN_MIN
+            && let Some((next, more)) = self.runs.range((Bound::Excluded(last.clone()), Bound::Unbounded)).next()
+            && keys.len() + more.len() <= RUN_MAX
+        {
+            let next = next.clone();
+            keys.extend_from_slice(more);
+            self.runs.remove(&next);
+        }
+        self.replace(&last, &keys);
+    }
+
+    /// Puts other keys in the place of the run that has this last key.
+    fn replace(&mut self, last: &K, keys: &[K]) {
+        if keys.last() != Some(last) {
+            self.runs.remove(last);
+        }
+        self.put(keys);
+    }
+
+    fn put(&mut self, keys: &[K]) {
+        if let Some(last) = keys.last() {
+            self.runs.insert(last.clone(), Arc::from(keys));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bounds() -> impl Strategy<Value = Bound<u16>> {
+        prop_oneof![
+            Just(Bound::Unbounded),
+            (0..600u16).prop_map(Bound::Included),
+            (0..600u16).prop_map(Bound::Excluded),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 2000 }))]
+
+        #[test]
+        fn it_is_an_ordered_set(
+            first in proptest::collection::btree_set(0..600u16, 0..400),
+            changes in proptest::collection::vec((any::<bool>(), 0..600u16), 0..800),
+            rising in any::<bool>(),
+            bound in bounds(),
+        ) {
+            let mut set: BTreeSet<u16> = first;
+            let mut chunks = Chunks::from_sorted(&set.iter().copied().collect::<Vec<_>>());
+            let before = (chunks.clone(), set.clone());
+            for (at, (add, key)) in changes.into_iter().enumerate() {
+                // Either mixed, or first all of them in their order and then out again.
+                let (add, key) = if rising { (at < 600, at as u16 % 600) } else { (add, key) };
+                if add {
+                    chunks.insert(key);
+                    set.insert(key);
+                } else {
+                    chunks.remove(&key);
+                    set.remove(&key);
+                }
+            }
+            for (chunks, set) in [(chunks, set), before] {
+                prop_assert_eq!(chunks.len(), set.len());
+                prop_assert!(chunks.iter().eq(&set));
+                prop_assert!(chunks.from(bound.as_ref()).eq(set.range((bound, Bound::Unbounded))));
+                prop_assert!(chunks.back_from(bound.as_ref()).eq(set.range((Bound::Unbounded, bound)).rev()));
+                prop_assert!(chunks.runs.iter().all(|(last, run)| run.last() == Some(last) && run.len() <= RUN_MAX));
+            }
+        }
+    }
+}
