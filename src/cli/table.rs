@@ -67,6 +67,9 @@ const GAP: u16 = 2;
 /// No column is made narrower than this.
 const NARROWEST: u16 = 10;
 
+/// The first column tells which object it is: it keeps this much, where that is not more than a third of the terminal.
+const FIRST_NARROWEST: u16 = 24;
+
 /// Prints a table to standard output. With `cut` it is not wider than the terminal; what had no room is told.
 pub(crate) fn print(
     terminal: &mut Terminal,
@@ -136,19 +139,22 @@ pub(crate) fn draw(headers: &[String], rows: Vec<Vec<Cell>>, look: Look) -> Draw
 
 /// The widths of the columns in a table of this width: the widest are narrowed first, and when all are narrow, the last
 /// ones are left out. The first column always stays.
-fn fit(natural: &[u16], width: u16) -> Vec<u16> {
+fn fit(natural: &[u16], width_limit: u16) -> Vec<u16> {
     let total = |widths: &[u16]| -> u32 {
         widths.iter().map(|width| u32::from(width + GAP)).sum::<u32>().saturating_sub(u32::from(GAP))
     };
     let mut widths = natural.to_vec();
     loop {
-        while total(&widths) > u32::from(width) {
-            match widths.iter_mut().filter(|width| **width > NARROWEST).max() {
-                Some(widest) => *widest -= 1,
+        while total(&widths) > u32::from(width_limit) {
+            let narrowable = widths.iter_mut().enumerate().filter(|(index, width)| {
+                **width > if *index == 0 { FIRST_NARROWEST.min(width_limit / 3).max(NARROWEST) } else { NARROWEST }
+            });
+            match narrowable.max_by_key(|(_, width)| **width) {
+                Some((_, widest)) => *widest -= 1,
                 None => break,
             }
         }
-        if total(&widths) <= u32::from(width) || widths.len() <= 1 {
+        if total(&widths) <= u32::from(width_limit) || widths.len() <= 1 {
             break;
         }
         // One column less, and all others may be as wide as before.
@@ -156,7 +162,7 @@ fn fit(natural: &[u16], width: u16) -> Vec<u16> {
         widths = natural[..columns].to_vec();
     }
     if let [only] = widths.as_mut_slice() {
-        *only = (*only).min(width.max(1));
+        *only = (*only).min(width_limit.max(1));
     }
     widths
 }
@@ -240,6 +246,8 @@ mod tests {
         assert_eq!(fit(&[20, 8, 40], 42), [15, 8, 15]);
         assert_eq!(fit(&[20, 8, 40], 30), [20, 8]);
         assert_eq!(fit(&[20], 5), [5]);
+        let widths = fit(&[30, 8, 40, 40, 40], 80);
+        assert_eq!((widths[0], widths.len()), (24, 5), "the first column keeps what tells objects apart");
         assert_eq!(fit(&[], 5), [0; 0]);
     }
 

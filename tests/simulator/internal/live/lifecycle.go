@@ -54,6 +54,7 @@ func (inv *Inventory) createOne(prefix string, on bool) (*simulator.VirtualMachi
 	inv.reference(spec.Folder, "childEntity", &spec.Folder.ChildEntity, ref, true)
 	inv.Map().PutEntity(spec.Folder, vm)
 	inv.link(vm, true)
+	inv.post(&types.VmCreatedEvent{VmEvent: inv.about(vm)})
 	return vm, nil
 }
 
@@ -123,7 +124,7 @@ func (inv *Inventory) link(vm *simulator.VirtualMachine, add bool) {
 
 // Delete removes a machine and its snapshots, whatever its state.
 func (inv *Inventory) Delete(vm *simulator.VirtualMachine) {
-	ref := vm.Self
+	ref, event := vm.Self, inv.about(vm)
 	inv.mu.Lock()
 	if i := slices.Index(inv.machines, ref); i >= 0 {
 		inv.machines = slices.Delete(inv.machines, i, i+1)
@@ -139,6 +140,7 @@ func (inv *Inventory) Delete(vm *simulator.VirtualMachine) {
 		inv.forgetSnapshots(vm.Snapshot.RootSnapshotList)
 	}
 	inv.Map().Remove(inv.newContext(), ref)
+	inv.post(&types.VmRemovedEvent{VmEvent: event})
 }
 
 func (inv *Inventory) forgetSnapshots(list []types.VirtualMachineSnapshotTree) {
@@ -169,6 +171,10 @@ func (inv *Inventory) Move(vm *simulator.VirtualMachine, host *simulator.HostSys
 			inv.reference(old, "vm", &old.Vm, vm.Self, false)
 		}
 	}
+	event := inv.about(vm)
+	inv.post(&types.VmMigratedEvent{
+		VmEvent: event, SourceHost: *hostArgument(from), SourceDatacenter: event.Datacenter, SourceDatastore: event.Ds,
+	})
 	return nil
 }
 

@@ -35,6 +35,7 @@ type Inventory struct {
 	random   *rand.Rand
 	machines []types.ManagedObjectReference
 	created  int
+	first    int // how many machines there were at first
 
 	stores   []*simulator.Datastore
 	notified []simulator.RegisterObject
@@ -50,6 +51,7 @@ func New(service *simulator.Service, builder *inventory.Builder, seed uint64) *I
 	for _, vm := range builder.Machines() {
 		inv.machines = append(inv.machines, vm.Self)
 	}
+	inv.first = len(inv.machines)
 	for _, store := range inv.Sorted("Datastore") {
 		inv.stores = append(inv.stores, store.(*simulator.Datastore))
 	}

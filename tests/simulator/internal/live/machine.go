@@ -23,15 +23,21 @@ func (inv *Inventory) Power(vm *simulator.VirtualMachine, state string) error {
 	if !ok {
 		return fmt.Errorf("power state %q: %w", state, ErrNotFound)
 	}
-	return inv.change(vm, func() ([]types.PropertyChange, error) {
+	switched := false
+	err := inv.change(vm, func() ([]types.PropertyChange, error) {
 		if vm.Config != nil && vm.Config.Template {
 			return nil, fmt.Errorf("%s is a template: %w", vm.Name, ErrNotPossible)
 		}
 		if vm.Runtime.PowerState == wanted {
 			return nil, nil
 		}
+		switched = true
 		return powerChanges(wanted), nil // the guest follows, see follower
 	})
+	if switched {
+		inv.postPower(vm, wanted)
+	}
+	return err
 }
 
 func powerChanges(state types.VirtualMachinePowerState) []types.PropertyChange {
@@ -52,7 +58,13 @@ func powerChanges(state types.VirtualMachinePowerState) []types.PropertyChange {
 
 // Rename changes the name of a machine, or of any other object.
 func (inv *Inventory) Rename(object mo.Entity, name string) {
+	old := object.Entity().Name
 	inv.update(object, assign("name", name)) // config.name and the summary follow, see follower
+	if vm, ok := object.(*simulator.VirtualMachine); ok {
+		event := inv.about(vm)
+		event.FullFormattedMessage = fmt.Sprintf("Renamed %s from %s to %s in %s", name, old, name, event.Datacenter.Name)
+		inv.post(&types.VmRenamedEvent{VmEvent: event, OldName: old, NewName: name})
+	}
 }
 
 // SetGuestIP changes the first address of a running guest.
@@ -83,7 +95,7 @@ func rest(list []string) []string {
 
 // Resize changes a machine's CPUs and memory; 0 leaves one as it is.
 func (inv *Inventory) Resize(vm *simulator.VirtualMachine, cpus, memoryMiB int32) error {
-	return inv.change(vm, func() ([]types.PropertyChange, error) {
+	err := inv.change(vm, func() ([]types.PropertyChange, error) {
 		if vm.Config == nil {
 			return nil, fmt.Errorf("%s has no configuration: %w", vm.Name, ErrNotPossible)
 		}
@@ -96,6 +108,10 @@ func (inv *Inventory) Resize(vm *simulator.VirtualMachine, cpus, memoryMiB int32
 		}
 		return append(changes, touched()), nil
 	})
+	if err == nil {
+		inv.post(&types.VmReconfiguredEvent{VmEvent: inv.about(vm)})
+	}
+	return err
 }
 
 // touched is the change of a configuration's version, which goes with every other change of it.

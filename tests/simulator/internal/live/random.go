@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 // Act is one kind of change that happens by itself.
@@ -34,6 +35,24 @@ var actWeights = []struct {
 	{ActPower, 22}, {ActGuestIP, 18}, {ActMove, 14}, {ActResize, 10}, {ActRename, 6}, {ActAnnotate, 6},
 	{ActSnapshotAdd, 5}, {ActSnapshotRemove, 4}, {ActDiskAdd, 3}, {ActDiskRemove, 2}, {ActDatastore, 4},
 	{ActTag, 3}, {ActCreate, 2}, {ActDelete, 1},
+}
+
+// mostSnapshots of one machine: more are removed instead of added, so that an inventory does not grow for ever.
+const mostSnapshots = 6
+
+func count(list []types.VirtualMachineSnapshotTree) int {
+	total := len(list)
+	for i := range list {
+		total += count(list[i].ChildSnapshotList)
+	}
+	return total
+}
+
+// crowded says whether there are so many more machines than at first that one should go before another one comes.
+func (inv *Inventory) crowded() bool {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	return len(inv.machines) >= inv.first+max(5, inv.first/20)
 }
 
 // NextAct draws the next act.
@@ -83,6 +102,9 @@ func (inv *Inventory) Any() *simulator.VirtualMachine {
 func (inv *Inventory) Do(act Act) error {
 	switch act {
 	case ActCreate:
+		if inv.crowded() {
+			return inv.Do(ActDelete)
+		}
 		_, err := inv.Create(1, "churn", inv.intN(2) == 0)
 		return err
 	case ActDatastore:
@@ -115,6 +137,9 @@ func (inv *Inventory) Do(act Act) error {
 	case ActAnnotate:
 		return inv.Annotate(vm, fmt.Sprintf("note %d", inv.intN(1_000_000)))
 	case ActSnapshotAdd:
+		if vm.Snapshot != nil && count(vm.Snapshot.RootSnapshotList) >= mostSnapshots {
+			return inv.RemoveSnapshot(vm)
+		}
 		return inv.AddSnapshot(vm, fmt.Sprintf("snap %d", inv.intN(100_000)))
 	case ActSnapshotRemove:
 		if vm.Snapshot == nil {

@@ -158,26 +158,29 @@ func (s *Server) start(options Options) error {
 	ctx.Map.Handler = hook.handle
 
 	s.churn = churn.Start(inventory, tagger, options.Churn)
-	api := &control.Control{
-		Service: service, Inventory: inventory, Churn: s.churn, Sessions: sessions, Wire: filter, REST: side, Door: s.door,
-		Collectors: hub,
-	}
-	listener, err := net.Listen("tcp", options.Control)
-	if err != nil {
-		return fmt.Errorf("listen on the control address: %w", err)
-	}
-	s.control = &http.Server{Handler: api.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = s.control.Serve(listener) }()
-
 	s.Ready = Ready{
 		URL:              "https://" + s.door.String() + "/sdk",
-		Control:          "http://" + listener.Addr().String(),
 		Username:         options.Username,
 		Password:         options.Password,
 		ThumbprintSHA256: identity.thumbprint,
 		CAPEM:            identity.authorityPEM,
 		InstanceUUID:     content.About.InstanceUuid,
 	}
+	return s.serveControl(options.Control, &control.Control{
+		Service: service, Inventory: inventory, Churn: s.churn, Sessions: sessions, Wire: filter, REST: side, Door: s.door,
+		Collectors: hub,
+	})
+}
+
+// serveControl serves the control API on an address of its own.
+func (s *Server) serveControl(address string, api *control.Control) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listen on the control address: %w", err)
+	}
+	s.control = &http.Server{Handler: api.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	s.Ready.Control = "http://" + listener.Addr().String()
+	go func() { _ = s.control.Serve(listener) }()
 	return nil
 }
 

@@ -340,6 +340,21 @@ func TestChurn(t *testing.T) {
 	}
 }
 
+// TestChurnDoesNotGrowForEver makes more changes than an inventory without limits would bear.
+func TestChurnDoesNotGrowForEver(t *testing.T) {
+	s := serve(t, Options{Scenario: "flat", VMs: 40})
+	s.control(http.MethodPost, "/churn", map[string]any{"now": 5000})
+	machines := s.truth("VirtualMachine")
+	if len(machines) < 20 || len(machines) > 50 {
+		t.Errorf("of 40 machines there are %d", len(machines))
+	}
+	for moref, vm := range machines {
+		if list, ok := vm["snapshots"].([]any); ok && len(list) > 6 {
+			t.Errorf("%s has %d snapshots", moref, len(list))
+		}
+	}
+}
+
 func TestChurnDependsOnTheSeedAlone(t *testing.T) {
 	after := func() map[string]any {
 		s := serve(t, Options{Scenario: "flat", VMs: 40, Seed: 5})

@@ -7,10 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vmware/govmomi"
+	"github.com/vmware/govmomi/event"
 	"github.com/vmware/govmomi/fault"
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/object"
@@ -348,5 +350,33 @@ func TestAPI(t *testing.T) {
 	s.control(http.MethodPost, "/sessions/expire", nil)
 	if status, _ := call(http.MethodGet, "/cis/tagging/tag", ""); status != http.StatusUnauthorized {
 		t.Errorf("an expired session answers %d", status)
+	}
+}
+
+func TestEventsOfTheControlAPI(t *testing.T) {
+	s := serve(t, Options{Scenario: "flat", VMs: 3})
+	client := s.login()
+	s.control(http.MethodPost, "/power", map[string]any{"vm": "vm-00001", "state": "off"})
+	s.control(http.MethodPost, "/vm/rename", map[string]any{"vm": "vm-00001", "name": "other"})
+	s.control(http.MethodPost, "/vm/move", map[string]any{"vm": "other"})
+	s.control(http.MethodPost, "/vm/delete", map[string]any{"vm": "other"})
+	events, err := event.NewManager(client.Client).QueryEvents(context.Background(), types.EventFilterSpec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, e := range events {
+		if e.GetEvent().Vm != nil {
+			texts = append(texts, e.GetEvent().FullFormattedMessage)
+		}
+	}
+	want := []string{ // the latest first
+		"Removed other on esx-000.flat.test from DC0",
+		"Migration of virtual machine other from esx-001.flat.test, datastore-00 to esx-000.flat.test, datastore-00 completed",
+		"Renamed other from vm-00001 to other in DC0",
+		"vm-00001 on esx-001.flat.test in DC0 is powered off",
+	}
+	if !slices.Equal(texts, want) {
+		t.Errorf("the events are %q", texts)
 	}
 }
