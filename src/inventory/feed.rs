@@ -137,7 +137,7 @@ impl Inventory {
     }
 
     /// Applies one committed batch as one new snapshot. Batches must come in the order of their revisions, over all
-    /// sources; what is already known is left out. Blocks for the time of the work (about 10 µs a change).
+    /// sources; what is already known is left out. Blocks for the time of the work (some 50 µs a change).
     ///
     /// # Errors
     /// [`OutOfOrder`] when a change is older than what is held and is not known. Nothing is applied then.
