@@ -12,4 +12,6 @@ mod changes;
 mod command_line;
 mod comparison;
 mod restart;
+mod several;
+mod truth;
 mod unreachable;

@@ -1,7 +1,7 @@
 //! Every noun of every provider equals what `govc` and `virsh` say, object by object.
 
 mod kvm;
-mod vsphere;
+pub mod vsphere;
 
 use std::collections::BTreeMap;
 

@@ -50,11 +50,17 @@ impl Answer {
 
 impl Gateway {
     pub async fn start(database: Database) -> Self {
+        Self::start_configured(database, "").await
+    }
+
+    /// With a configuration file.
+    pub async fn start_configured(database: Database, configuration: &str) -> Self {
         let database_url = match database {
             Database::Sqlite => None,
             Database::Postgres => Some(postgres::new_database().await),
         };
         let data = tempfile::tempdir().unwrap();
+        std::fs::write(data.path().join("spandrel.toml"), configuration).unwrap();
         let (child, url) = launch(data.path(), database_url.as_deref());
         let http = reqwest::Client::builder().build().unwrap();
         let mut gateway = Self { url, token: String::new(), data, database_url, child, http };
@@ -204,6 +210,8 @@ pub fn server_command(data: &Path, database_url: Option<&str>) -> Command {
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--data-directory"])
         .arg(data)
+        .arg("--config")
+        .arg(data.join("spandrel.toml"))
         .env("SPANDREL_ADMIN_PASSWORD", ADMIN_PASSWORD)
         .env("RUST_LOG", "info,spandrel=debug,sqlx=warn")
         .env_remove("SPANDREL_DATABASE_URL");
