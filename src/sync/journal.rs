@@ -13,6 +13,9 @@ use crate::inventory::Inventory;
 use crate::model::{Change, ChangeOp, Kind, Object, ProviderId, SourceId, TenantId, Time};
 use crate::store::{self, Committed, Deleted, ObserveBatch, Purged, Store};
 
+/// A batch of fewer changes is shown so quickly that nobody waits.
+const SHOWN_IN_PLACE: usize = 64;
+
 /// See the module.
 pub(super) struct Journal {
     store: Store,
@@ -94,7 +97,12 @@ impl Journal {
     }
 
     fn show(&self, changes: &[Change]) {
-        if let Err(error) = self.inventory.apply(changes) {
+        // A large batch takes its time: the other tasks of this thread go elsewhere meanwhile.
+        let applied = match changes.len() {
+            0..SHOWN_IN_PLACE => self.inventory.apply(changes),
+            _ => tokio::task::block_in_place(|| self.inventory.apply(changes)),
+        };
+        if let Err(error) = applied {
             // Impossible while there is one journal; were it so, a restart would mend it.
             tracing::error!(%error, "committed changes are not shown");
         }

@@ -11,21 +11,35 @@ use crate::model::{Cluster, HostId, Native, Object, ObjectId};
 pub(super) fn merge(existing: Option<&Object>, new: Object, contributor: ObjectId) -> Object {
     let host = HostId::from(contributor);
     match (existing, new) {
-        (Some(Object::Datastore(old)), Object::Datastore(mut new)) => {
-            if new.state != DatastoreState::Accessible && others_reach(&old.hosts, host) {
-                new.state = DatastoreState::Accessible;
+        (Some(Object::Datastore(old)), Object::Datastore(new)) => {
+            let hosts = merged_hosts(&old.hosts, &new.hosts, host);
+            let reached = hosts.iter().any(|access| access.accessible);
+            let told = new.state;
+            let mut merged = if speaks_for_all(&hosts, host) { new } else { old.clone() };
+            merged.capacity_bytes = merged.capacity_bytes.or(old.capacity_bytes);
+            merged.free_bytes = merged.free_bytes.or(old.free_bytes);
+            if reached {
+                merged.state = DatastoreState::Accessible;
+            } else if merged.state == DatastoreState::Accessible {
+                merged.state = told;
             }
-            new.hosts = merged_hosts(&old.hosts, &new.hosts, host);
-            new.shared = new.hosts.len() > 1;
-            Object::Datastore(new)
+            merged.shared = hosts.len() > 1;
+            merged.hosts = hosts;
+            Object::Datastore(merged)
         }
-        (Some(Object::Network(old)), Object::Network(mut new)) => {
-            if new.state != NetworkState::Active && others_reach(&old.hosts, host) {
-                new.state = NetworkState::Active;
+        (Some(Object::Network(old)), Object::Network(new)) => {
+            let hosts = merged_hosts(&old.hosts, &new.hosts, host);
+            let reached = hosts.iter().any(|access| access.accessible);
+            let told = new.state;
+            let mut merged = if speaks_for_all(&hosts, host) { new } else { old.clone() };
+            if reached {
+                merged.state = NetworkState::Active;
+            } else if merged.state == NetworkState::Active {
+                merged.state = told;
             }
-            new.hosts = merged_hosts(&old.hosts, &new.hosts, host);
-            new.shared = new.hosts.len() > 1;
-            Object::Network(new)
+            merged.shared = hosts.len() > 1;
+            merged.hosts = hosts;
+            Object::Network(merged)
         }
         (Some(Object::Volume(old)), Object::Volume(mut new)) => {
             let mut attachments = old.attachments.clone();
@@ -102,8 +116,11 @@ fn set_contributions(cluster: &mut Cluster, hosts: Native) {
     cluster.native.insert(SHARES.to_owned(), hosts.into());
 }
 
-fn others_reach(hosts: &[HostAccess], host: HostId) -> bool {
-    hosts.iter().any(|access| access.host_id != host && access.accessible)
+/// Whether what this host says of the thing itself (its name, size, detail) is what is shown. One host speaks for all, or
+/// the object would change with every host that is read: the first of those that reach it, else the first of all.
+fn speaks_for_all(hosts: &[HostAccess], host: HostId) -> bool {
+    let speaker = hosts.iter().find(|access| access.accessible).or_else(|| hosts.first());
+    speaker.is_none_or(|speaker| speaker.host_id == host)
 }
 
 fn merged_hosts(old: &[HostAccess], new: &[HostAccess], host: HostId) -> Vec<HostAccess> {
@@ -112,4 +129,60 @@ fn merged_hosts(old: &[HostAccess], new: &[HostAccess], host: HostId) -> Vec<Hos
     hosts.extend_from_slice(new);
     hosts.sort_by_key(|access| access.host_id);
     hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Datastore;
+
+    fn told(host: HostId, name: &str, capacity_bytes: Option<u64>, accessible: bool) -> Object {
+        let state = if accessible { DatastoreState::Accessible } else { DatastoreState::Inactive };
+        Object::from(Datastore {
+            state,
+            name: name.to_owned(),
+            zone_id: None,
+            parent_id: None,
+            datastore_cluster: false,
+            technology: "nfs".to_owned(),
+            shared: false,
+            capacity_bytes,
+            free_bytes: None,
+            provisioned_bytes: None,
+            location: None,
+            hosts: vec![HostAccess { host_id: host, accessible, writable: None }],
+            tag_ids: Vec::new(),
+            native: Native::new(),
+        })
+    }
+
+    fn datastore(object: &Object) -> &Datastore {
+        let Object::Datastore(datastore) = object else { panic!("not a datastore: {object:?}") };
+        datastore
+    }
+
+    /// Read in whatever order and however often, the hosts' views come to the same object.
+    #[test]
+    fn the_order_of_the_hosts_does_not_matter() {
+        let (a, b) = (HostId::generate(), HostId::generate());
+        let (of_a, of_b) = (told(a, "shared", Some(10), true), told(b, "Shared", Some(11), true));
+        let first = merge(Some(&of_a), of_b.clone(), b.into());
+        let second = merge(Some(&of_b), of_a.clone(), a.into());
+        assert_eq!(first, second);
+        assert_eq!(merge(Some(&first), of_b, b.into()), first, "read again, nothing differs");
+        assert_eq!(merge(Some(&first), of_a, a.into()), first);
+        assert!(datastore(&first).shared && datastore(&first).hosts.len() == 2);
+    }
+
+    #[test]
+    fn a_host_that_does_not_reach_it_takes_nothing_away() {
+        let (a, b) = (HostId::generate(), HostId::generate());
+        let both = merge(Some(&told(b, "shared", Some(10), true)), told(a, "shared", None, false), a.into());
+        assert_eq!((datastore(&both).capacity_bytes, datastore(&both).state), (Some(10), DatastoreState::Accessible));
+        let neither = merge(Some(&both), told(b, "shared", None, false), b.into());
+        assert_eq!(datastore(&neither).state, DatastoreState::Inactive);
+        let alone = retract(&both, b.into()).expect("the other still knows it");
+        assert_eq!(datastore(&alone).state, DatastoreState::Inaccessible);
+        assert!(retract(&alone, a.into()).is_none());
+    }
 }

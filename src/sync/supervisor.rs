@@ -21,7 +21,7 @@ use crate::provider::{self, Command, Event, Family, LoadReason, SourceContext, S
 /// Events that wait for the store, at most: beyond this the provider waits.
 const EVENTS_WAITING: usize = 64;
 /// Events committed together, at most.
-const EVENTS_AT_ONCE: usize = 32;
+const EVENTS_AT_ONCE: usize = 16;
 /// A difference that a comparison found counts as missed when no notice of it came for this long.
 const NOTICE_GRACE: Duration = Duration::from_secs(10);
 /// Progress is shown at most this often.
