@@ -101,7 +101,6 @@ impl Telemetry {
     }
 
     /// A function that writes all metrics in the text format of Prometheus.
-    #[must_use]
     pub fn metrics_text(&self) -> impl Fn() -> String + Send + Sync + 'static {
         let registry = self.registry.clone();
         move || {

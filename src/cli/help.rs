@@ -118,8 +118,7 @@ pub(crate) fn count(kind: Kind) -> String {
 /// Examples of `summary`.
 pub(crate) fn summary(kind: Kind) -> String {
     let (noun, (filter, _, sum)) = (word(kind), sample(kind));
-    let mut text =
-        format!("Examples:\n  spandrel {noun} summary\n  spandrel {noun} summary -f '{filter}' --group-by provider");
+    let mut text = format!("Examples:\n  spandrel {noun} summary\n  spandrel {noun} summary -f '{filter}' -g provider");
     if !sum.is_empty() {
         let _ = write!(text, "\n  spandrel {noun} summary -g provider -s {sum}");
     }

@@ -9,7 +9,7 @@ use super::bits::Bits;
 use super::entry::{Entry, NameKey};
 use super::index::EqualIndex;
 use super::query::{Filter, Query, Test, Words};
-use super::schema::{FieldRef, UNKNOWN, UNTOLD};
+use super::schema::{FieldRef, UNKNOWN};
 use super::snapshot::Snapshot;
 use super::status::View;
 use super::table::KindTable;
@@ -119,7 +119,9 @@ impl<'a> Reader<'a> {
 
     /// Whether the order kept of a field is that of the answers: for the main state only while every source is trusted.
     pub(super) fn is_order_true(&self, field: FieldRef) -> bool {
-        !matches!(field, FieldRef::State(_)) || self.of_sources(SourceState::is_trustworthy).count() == self.table.len()
+        let providers = &self.snapshot.providers;
+        let is_trusted = |source| providers.state(source).is_trustworthy();
+        !matches!(field, FieldRef::State(_)) || self.table.sources().all(is_trusted)
     }
 
     pub(super) fn limits(&self) -> PlanLimits {
@@ -191,18 +193,10 @@ impl<'a> Reader<'a> {
     }
 
     fn of_sources(&self, wanted: impl Fn(SourceState) -> bool) -> Bits {
-        let told = |wanted: &dyn Fn(SourceState) -> bool| {
-            let sources = self.snapshot.providers.sources().filter(|(_, state)| wanted(*state));
-            let sources: Vec<Value> = sources.map(|(source, _)| Value::Id(source.0)).collect();
-            self.bits(self.table.sources(), &sources)
-        };
-        if !wanted(UNTOLD) {
-            return told(&wanted);
-        }
-        // Also the objects of those sources that nobody has told of.
-        let mut bits = self.table.occupied();
-        bits.remove(&told(&|state| !wanted(state)));
-        bits
+        let providers = &self.snapshot.providers;
+        let sources = self.table.sources().filter(|source| wanted(providers.state(*source)));
+        let sources: Vec<Value> = sources.map(|source| Value::Id(source.0)).collect();
+        self.bits(self.table.of_source(), &sources)
     }
 
     fn of_names(&self, prefix: &str) -> Option<Bits> {

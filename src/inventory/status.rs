@@ -171,11 +171,6 @@ impl ProviderTable {
         self.sources.get(&id)
     }
 
-    /// The states of all sources that are told.
-    pub(super) fn sources(&self) -> impl Iterator<Item = (SourceId, SourceState)> {
-        self.sources.iter().map(|(id, status)| (*id, status.state))
-    }
-
     /// The state of a source as it is answered.
     pub(super) fn state(&self, id: SourceId) -> SourceState {
         self.sources.get(&id).map_or(UNTOLD, |status| status.state)

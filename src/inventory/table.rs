@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::Vector;
+use imbl::{OrdMap, Vector};
 
 use super::bits::Bits;
 use super::chunks::Chunks;
@@ -14,7 +14,7 @@ use super::column::SearchColumn;
 use super::entry::{Draft, Entry, NameKey, Owner};
 use super::index::{EqualIndex, OrderIndex};
 use super::schema::{FieldRef, Schema};
-use crate::model::{Kind, ObjectId, Value};
+use crate::model::{Kind, ObjectId, SourceId, Value};
 
 /// Orders kept besides that of names, at most. Each takes about 60 bytes an object.
 const ORDER_MAX: usize = 6;
@@ -36,6 +36,8 @@ pub(super) struct KindTable {
     equal: Vec<EqualIndex>,
     orders: Vec<OrderIndex>,
     search: SearchColumn,
+    /// How many objects each source tells of.
+    source_counts: OrdMap<SourceId, usize>,
 }
 
 impl KindTable {
@@ -50,6 +52,7 @@ impl KindTable {
             equal: vec![EqualIndex::default(); DECLARED + schema.indexed.len()],
             orders: Vec::new(),
             search: SearchColumn::default(),
+            source_counts: OrdMap::new(),
         }
     }
 
@@ -118,8 +121,14 @@ impl KindTable {
         &self.equal[TENANT]
     }
 
-    pub(super) fn sources(&self) -> &EqualIndex {
+    /// The objects of each source.
+    pub(super) fn of_source(&self) -> &EqualIndex {
         &self.equal[SOURCE]
+    }
+
+    /// The sources that tell of an object.
+    pub(super) fn sources(&self) -> impl Iterator<Item = SourceId> {
+        self.source_counts.keys().copied()
     }
 
     /// The index of equality of a field, if there is one. For the main state: of what was last told.
@@ -183,12 +192,28 @@ impl KindTable {
             let (old, new) = (old_keys.as_ref().map(|keys| &keys[at]), new_keys.as_ref().map(|keys| &keys[at]));
             replace(&mut self.equal[at], old, new, slot);
         }
+        self.count_source(old.map(Entry::source_id), new.map(Entry::source_id));
         for (place, field) in self.schema.indexed.iter().enumerate() {
             let (old, new) = (old.map(|entry| entry.declared(*field)), new.map(|entry| entry.declared(*field)));
             replace(&mut self.equal[DECLARED + place], old, new, slot);
         }
         for order in &mut self.orders {
             order.replace(old, new);
+        }
+    }
+
+    fn count_source(&mut self, old: Option<SourceId>, new: Option<SourceId>) {
+        if old == new {
+            return;
+        }
+        if let Some(new) = new {
+            *self.source_counts.entry(new).or_default() += 1;
+        }
+        if let Some(old) = old {
+            match self.source_counts.get_mut(&old) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(self.source_counts.remove(&old)),
+            }
         }
     }
 

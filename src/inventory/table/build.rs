@@ -55,6 +55,7 @@ impl KindTable {
             let slot = u32::try_from(entries.len()).unwrap_or(u32::MAX);
             table.search.set(slot, &draft.search);
             let (anchor, owner) = (draft.anchor(slot), owners.share(draft.facts.owner));
+            table.count_source(None, Some(owner.source_id));
             entries.push(Arc::new(draft.place(anchor, owner)));
         }
         table.search.shrink();

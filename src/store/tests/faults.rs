@@ -1,3 +1,5 @@
+//! Faults: what failed in the middle left nothing, and the next try succeeds.
+
 use sqlx::Executor;
 
 use super::*;

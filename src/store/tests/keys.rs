@@ -1,3 +1,5 @@
+//! Keys: sealing, rotation, and what a missing key says.
+
 use std::os::unix::fs::PermissionsExt;
 
 use base64::Engine;

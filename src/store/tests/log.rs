@@ -1,3 +1,5 @@
+//! The change log: order, compaction, removal bit by bit.
+
 use std::time::Duration;
 
 use chrono::TimeDelta;

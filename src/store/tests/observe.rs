@@ -1,3 +1,5 @@
+//! Batches: rows, revisions, refused objects.
+
 use chrono::TimeDelta;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Opening: migrations, locks, addresses.
+
 use super::*;
 
 async fn open(fx: &Fixture) -> Result<Store> {

@@ -1,3 +1,5 @@
+//! Providers: names, endpoints, generations, secrets.
+
 use chrono::TimeDelta;
 
 use super::*;

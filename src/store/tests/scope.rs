@@ -1,3 +1,5 @@
+//! Scopes: a tenant sees its own, and PostgreSQL holds to it by itself.
+
 use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! How much a batch can hold, by count.
+
 use super::*;
 
 /// A lifelike first load: 40,000 machines with a disk and a NIC each, in batches of 2,000.

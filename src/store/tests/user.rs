@@ -1,3 +1,5 @@
+//! Users and tokens.
+
 use chrono::TimeDelta;
 
 use super::*;

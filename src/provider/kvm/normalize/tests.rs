@@ -173,42 +173,79 @@ fn metadata_of_managers() {
     assert_eq!(vm.attributes["note"].chars().count(), NATIVE_TEXT_MAX + 1);
 }
 
+/// A disk, and the volume that it is where no pool has it.
+fn check_disk(disk: &str, source: VolumeSource, name: &str, location: &str, key: &str) {
+    let definition = domain("", disk);
+    let disk = &definition.disks[0];
+    assert!(volume::is_volume(disk), "{disk:?}");
+    let volume = volume::loose(&place(), disk, &[], volume::DiskSize::default()).expect("a volume");
+    assert_eq!((volume.source, volume.name.as_str()), (source, name), "{disk:?}");
+    assert_eq!(volume.location.as_deref(), Some(location));
+    let (found, shared) = volume::loose_key(HOST, disk.source.as_ref().expect("a source"));
+    assert_eq!(found, key.replace("HOST", HOST));
+    assert_eq!(shared, !key.starts_with("HOST"));
+}
+
 #[test]
-fn every_source_of_a_disk() {
-    let check = |disk: &str, source: VolumeSource, name: &str, location: &str, key: &str| {
-        let definition = domain("", disk);
-        let disk = &definition.disks[0];
-        assert!(volume::is_volume(disk), "{disk:?}");
-        let volume = volume::loose(&place(), disk, &[], volume::DiskSize::default()).expect("a volume");
-        assert_eq!((volume.source, volume.name.as_str()), (source, name), "{disk:?}");
-        assert_eq!(volume.location.as_deref(), Some(location));
-        let (found, shared) = volume::loose_key(HOST, disk.source.as_ref().expect("a source"));
-        assert_eq!(found, key.replace("HOST", HOST));
-        assert_eq!(shared, !key.starts_with("HOST"));
-    };
+fn every_source_of_a_disk_on_the_host() {
     let target = "<target dev='vda' bus='virtio'/>";
-    check(
+    check_disk(
         &format!("<disk type='file'><driver type='qcow2'/><source file='/srv/vm/wéb 1.qcow2'/>{target}</disk>"),
         VolumeSource::File,
         "wéb 1.qcow2",
         "/srv/vm/wéb 1.qcow2",
         "HOST/file//srv/vm/wéb 1.qcow2",
     );
-    check(
+    check_disk(
         &format!("<disk type='block' device='lun'><source dev='/dev/sdz'/>{target}</disk>"),
         VolumeSource::Block,
         "sdz",
         "/dev/sdz",
         "HOST/block//dev/sdz",
     );
-    check(
+    check_disk(
         &format!("<disk type='dir'><source dir='/srv/fat'/>{target}<readonly/></disk>"),
         VolumeSource::Dir,
         "fat",
         "/srv/fat",
         "HOST/dir//srv/fat",
     );
-    check(
+    check_disk(
+        &format!("<disk type='volume'><source pool='nowhere' volume='v.img'/>{target}</disk>"),
+        VolumeSource::Other,
+        "v.img",
+        "nowhere/v.img",
+        "HOST/other/nowhere/v.img",
+    );
+    check_disk(
+        &format!(
+            "<disk type='nvme'><source type='pci' managed='yes' namespace='1'><address domain='0' bus='3' slot='0' function='0'/></source>{target}</disk>"
+        ),
+        VolumeSource::Nvme,
+        "1",
+        "nvme://0000:03:00.0/1",
+        "HOST/nvme/nvme://0000:03:00.0/1",
+    );
+    check_disk(
+        &format!("<disk type='vhostuser'><source type='unix' path='/run/v.sock'/>{target}</disk>"),
+        VolumeSource::Vhostuser,
+        "v.sock",
+        "/run/v.sock",
+        "HOST/vhostuser//run/v.sock",
+    );
+    check_disk(
+        &format!("<disk type='vhostvdpa'><source dev='/dev/vhost-vdpa-0'/>{target}</disk>"),
+        VolumeSource::Block,
+        "vhost-vdpa-0",
+        "/dev/vhost-vdpa-0",
+        "HOST/block//dev/vhost-vdpa-0",
+    );
+}
+
+#[test]
+fn every_source_of_a_disk_on_the_network() {
+    let target = "<target dev='vda' bus='virtio'/>";
+    check_disk(
         &format!(
             "<disk type='network'><source protocol='rbd' name='vms/web'><host name='mon1' port='6789'/><host name='mon2'/>\
              <auth username='cinder'><secret type='ceph' uuid='{GUEST}'/></auth></source>{target}</disk>"
@@ -218,7 +255,7 @@ fn every_source_of_a_disk() {
         "rbd://mon1:6789,mon2/vms/web",
         "network/rbd://mon1:6789,mon2/vms/web",
     );
-    check(
+    check_disk(
         &format!(
             "<disk type='network'><source protocol='iscsi' name='iqn.2013-07.com.example:iscsi-pool/1'>\
              <host name='san' port='3260'/></source>{target}</disk>"
@@ -228,7 +265,7 @@ fn every_source_of_a_disk() {
         "iscsi://san:3260/iqn.2013-07.com.example:iscsi-pool/1",
         "network/iscsi://san:3260/iqn.2013-07.com.example:iscsi-pool/1",
     );
-    check(
+    check_disk(
         &format!(
             "<disk type='network'><source protocol='nfs' name='/export/a.img'><host name='nas'/></source>{target}</disk>"
         ),
@@ -237,7 +274,7 @@ fn every_source_of_a_disk() {
         "nfs://nas/export/a.img",
         "network/nfs://nas/export/a.img",
     );
-    check(
+    check_disk(
         &format!(
             "<disk type='network'><source protocol='nbd' name='exp'><host transport='unix' socket='/run/nbd.sock'/></source>{target}</disk>"
         ),
@@ -246,7 +283,7 @@ fn every_source_of_a_disk() {
         "nbd:///run/nbd.sock/exp",
         "network/nbd:///run/nbd.sock/exp",
     );
-    check(
+    check_disk(
         &format!(
             "<disk type='network'><source protocol='https' name='a.img' query='token=sesame'><host name='web' port='443'/></source>{target}</disk>"
         ),
@@ -254,36 +291,6 @@ fn every_source_of_a_disk() {
         "a.img",
         "https://web:443/a.img",
         "network/https://web:443/a.img",
-    );
-    check(
-        &format!("<disk type='volume'><source pool='nowhere' volume='v.img'/>{target}</disk>"),
-        VolumeSource::Other,
-        "v.img",
-        "nowhere/v.img",
-        "HOST/other/nowhere/v.img",
-    );
-    check(
-        &format!(
-            "<disk type='nvme'><source type='pci' managed='yes' namespace='1'><address domain='0' bus='3' slot='0' function='0'/></source>{target}</disk>"
-        ),
-        VolumeSource::Nvme,
-        "1",
-        "nvme://0000:03:00.0/1",
-        "HOST/nvme/nvme://0000:03:00.0/1",
-    );
-    check(
-        &format!("<disk type='vhostuser'><source type='unix' path='/run/v.sock'/>{target}</disk>"),
-        VolumeSource::Vhostuser,
-        "v.sock",
-        "/run/v.sock",
-        "HOST/vhostuser//run/v.sock",
-    );
-    check(
-        &format!("<disk type='vhostvdpa'><source dev='/dev/vhost-vdpa-0'/>{target}</disk>"),
-        VolumeSource::Block,
-        "vhost-vdpa-0",
-        "/dev/vhost-vdpa-0",
-        "HOST/block//dev/vhost-vdpa-0",
     );
 }
 

@@ -3,6 +3,7 @@ package control
 import (
 	"net/http"
 	"sort"
+	"strings"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -40,7 +41,23 @@ func (c *Control) truth(in *http.Request) (any, error) {
 			objects = append(objects, object)
 		})
 	}
-	return map[string]any{"objects": objects}, nil
+	result := map[string]any{"objects": objects}
+	if c.REST != nil && kind == "" {
+		tags, err := c.REST.Attached()
+		if err != nil {
+			return nil, err
+		}
+		result["tags"] = tags
+	}
+	return result, nil
+}
+
+// shown is a datastore's URL as clients see it.
+func shown(url string) string {
+	if i := strings.Index(url, "/vmfs/"); i >= 0 {
+		return "ds://" + url[i:]
+	}
+	return url
 }
 
 // managed is the part of an object that clients can see.
@@ -245,7 +262,7 @@ func datastoreProperties(store *simulator.Datastore) properties {
 		mounts[mount.Key.Value] = mount.MountInfo.Accessible == nil || *mount.MountInfo.Accessible
 	}
 	return properties{
-		"kind": store.Summary.Type, "url": store.Summary.Url, "capacity": store.Summary.Capacity, "free": store.Summary.FreeSpace,
+		"kind": store.Summary.Type, "url": shown(store.Summary.Url), "capacity": store.Summary.Capacity, "free": store.Summary.FreeSpace,
 		"accessible": store.Summary.Accessible, "maintenance": store.Summary.MaintenanceMode, "mounts": mounts, "vms": values(store.Vm),
 	}
 }

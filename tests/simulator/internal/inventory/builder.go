@@ -51,6 +51,13 @@ func NewBuilder(ctx *simulator.Context, root *simulator.Folder, home string, see
 	}
 }
 
+// Skip leaves out so many numbers for references, so that the same objects get other ones.
+func (b *Builder) Skip(count int) {
+	for range count {
+		b.Map.NewEntity(&simulator.Folder{})
+	}
+}
+
 // Machines returns the virtual machines built so far, in the order of building.
 func (b *Builder) Machines() []*simulator.VirtualMachine { return b.machines }
 

@@ -7,11 +7,18 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// Standalone fills an ESXi host that no vCenter manages: one hidden datacenter, no folders of folders, no clusters.
-func (b *Builder) Standalone(count int) error {
+// Standalone fills an ESXi host that no vCenter manages: one hidden datacenter, no folders of folders, no clusters. A
+// name and a hardware UUID may be given, to be the same host as one that a vCenter shows.
+func (b *Builder) Standalone(count int, name, hardwareUUID string) error {
+	if name == "" {
+		name = "esx-lab.standalone.test"
+	}
 	dc := b.Map.Any("Datacenter").(*simulator.Datacenter)
 	host := b.Map.Any("HostSystem").(*simulator.HostSystem)
-	b.shape(host, "esx-lab.standalone.test", hostShapes[0])
+	b.shape(host, name, hostShapes[0])
+	if hardwareUUID != "" {
+		host.Summary.Hardware.Uuid, host.Hardware.SystemInfo.Uuid = hardwareUUID, hardwareUUID
+	}
 	resource := b.ComputeResource(host)
 	resource.Name = host.Name
 	summary := &types.ComputeResourceSummary{}

@@ -9,11 +9,13 @@ import (
 	"strings"
 )
 
-// Wrap serves the paths under /api that the simulator lacks, and passes the rest on.
-func (r *REST) Wrap(next http.Handler) http.Handler {
+// Wrap serves the paths under /api that the simulator lacks, and passes the rest on. A vCenter older than 7.0 U2 has none.
+func (r *REST) Wrap(next http.Handler, old bool) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		path := in.URL.Path
 		switch {
+		case old && strings.HasPrefix(path, "/api/"):
+			http.NotFound(out, in)
 		case path == "/api/session":
 			r.apiSession(out, in)
 		case strings.HasPrefix(path, "/api/cis/tagging/"),

@@ -5,11 +5,14 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 
@@ -165,6 +168,54 @@ func (r *REST) ExpireSessions() int {
 		}
 	}
 	return ended
+}
+
+// AttachedTag is a tag and what it is attached to.
+type AttachedTag struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Category string   `json:"category"`
+	Objects  []string `json:"objects"` // Type:value
+}
+
+// Attached lists all tags by category and name.
+func (r *REST) Attached() ([]AttachedTag, error) {
+	var ids []string
+	if err := r.call(http.MethodGet, "/com/vmware/cis/tagging/tag", nil, &ids); err != nil {
+		return nil, err
+	}
+	tags := make([]AttachedTag, 0, len(ids))
+	for _, id := range ids {
+		var tag struct {
+			Name     string `json:"name"`
+			Category string `json:"category_id"`
+		}
+		var category struct {
+			Name string `json:"name"`
+		}
+		var objects []struct {
+			Type string `json:"type"`
+			ID   string `json:"id"`
+		}
+		err := errors.Join(
+			r.call(http.MethodGet, "/com/vmware/cis/tagging/tag/id:"+id, nil, &tag),
+			r.call(http.MethodGet, "/com/vmware/cis/tagging/category/id:"+tag.Category, nil, &category),
+			r.call(http.MethodPost, "/com/vmware/cis/tagging/tag-association/id:"+id+"?~action=list-attached-objects", map[string]any{}, &objects),
+		)
+		if err != nil {
+			return nil, err
+		}
+		attached := AttachedTag{ID: id, Name: tag.Name, Category: category.Name, Objects: make([]string, 0, len(objects))}
+		for _, object := range objects {
+			attached.Objects = append(attached.Objects, object.Type+":"+object.ID)
+		}
+		slices.Sort(attached.Objects)
+		tags = append(tags, attached)
+	}
+	slices.SortFunc(tags, func(a, b AttachedTag) int {
+		return cmp.Or(strings.Compare(a.Category, b.Category), strings.Compare(a.Name, b.Name))
+	})
+	return tags, nil
 }
 
 // TagID finds a tag by its id or its name.

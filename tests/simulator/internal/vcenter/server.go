@@ -43,6 +43,12 @@ type Options struct {
 	Scenario string
 	// ESX makes it a standalone host instead of a vCenter.
 	ESX bool
+	// Version is what about says, like 7.0.3; empty: 8.0.3.
+	Version string
+	// HostName and HostUUID are those of a standalone host, when not empty.
+	HostName, HostUUID string
+	// MorefOffset makes the same inventory have other references, as a vCenter that was installed anew.
+	MorefOffset int
 	// Churn is how many changes there are a second.
 	Churn float64
 	// Seed decides names, UUIDs and changes.
@@ -136,7 +142,7 @@ func (s *Server) start(options Options) error {
 		if err := side.Fill(); err != nil {
 			return err
 		}
-		handler, tagger = side.Wrap(handler), side
+		handler, tagger = side.Wrap(handler, older(options.Version, 7, 0, 2)), side
 	}
 	if !options.ESX {
 		if err := policies(s.inner); err != nil {

@@ -161,6 +161,10 @@ func TestStandaloneHost(t *testing.T) {
 	if got := len(s.truth("VirtualMachine")); got != 12 {
 		t.Errorf("%d machines", got)
 	}
+	same := serve(t, Options{ESX: true, HostName: "esx-1.example.com", HostUUID: "00000000-0000-4000-8000-00000000e5c1", VMs: 2})
+	if host := same.named("HostSystem", "esx-1.example.com"); host["uuid"] != "00000000-0000-4000-8000-00000000e5c1" {
+		t.Errorf("the host is %v", host)
+	}
 	if status, _ := s.tryControl(http.MethodPost, "/tag", map[string]any{"vm": "lab-01", "tag": "PCI"}); status != http.StatusConflict {
 		t.Errorf("tagging on a host answers %d", status)
 	}
@@ -179,6 +183,12 @@ func TestOneSeedMakesOneInventory(t *testing.T) {
 	for moref, id := range first {
 		if again[moref] != id {
 			t.Fatalf("%s is %v and %v", moref, id, again[moref])
+		}
+	}
+	moved := serve(t, Options{Scenario: "lifelike", VMs: 50, Seed: 3, MorefOffset: 10_000}).truth("VirtualMachine")
+	for moref := range moved {
+		if first[moref] != nil {
+			t.Errorf("%s is a reference with and without an offset", moref)
 		}
 	}
 	if first["vcenter"] == other["vcenter"] {
@@ -360,4 +370,47 @@ func TestServiceVersions(t *testing.T) {
 	if !strings.Contains(string(body), "<version>8.0.3.0</version>") {
 		t.Errorf("%s", body)
 	}
+}
+
+func TestOlderVersions(t *testing.T) {
+	for version, want := range map[string]struct {
+		api    string
+		status int
+	}{
+		"6.7.0": {"6.7", http.StatusNotFound}, "7.0.1": {"7.0.1.0", http.StatusNotFound},
+		"7.0.3": {"7.0.3.0", http.StatusUnauthorized}, "9.0.0": {"9.0.0.0", http.StatusUnauthorized},
+	} {
+		s := serve(t, Options{Scenario: "flat", VMs: 1, Version: version})
+		client := s.login()
+		about := client.ServiceContent.About
+		if about.Version != version || about.ApiVersion != want.api || !strings.Contains(about.FullName, version) {
+			t.Errorf("%s: about says %+v", version, about)
+		}
+		res, err := client.Client.Client.Get(strings.TrimSuffix(s.Ready.URL, "/sdk") + "/api/session")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want.status {
+			t.Errorf("%s: /api/session answers %d", version, res.StatusCode)
+		}
+	}
+}
+
+func TestTruthHasTags(t *testing.T) {
+	s := serve(t, Options{Scenario: "lifelike", VMs: 20})
+	s.control(http.MethodPost, "/tag", map[string]any{"vm": "tpl-rhel-9", "tag": "PCI"})
+	tags := s.control(http.MethodGet, "/truth", nil)["tags"].([]any)
+	for _, item := range tags {
+		tag := item.(map[string]any)
+		if tag["name"] == "PCI" && tag["category"] == "Compliance" {
+			for _, object := range tag["objects"].([]any) {
+				vm := s.truth("VirtualMachine")[strings.TrimPrefix(object.(string), "VirtualMachine:")]
+				if vm["name"] == "tpl-rhel-9" {
+					return
+				}
+			}
+		}
+	}
+	t.Errorf("the tag is not in %v", tags)
 }
