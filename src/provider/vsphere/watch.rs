@@ -113,7 +113,8 @@ impl Follower {
         loop {
             tokio::select! {
                 event = watch.next() => {
-                    let at = self.clock.now();
+                    let waited = chrono::TimeDelta::from_std(watch.arrived().elapsed()).unwrap_or_default();
+                    let at = self.clock.now() - waited;
                     match event {
                         Some(Ok(WatchEvent::Restarted(reason))) => {
                             tracing::debug!(endpoint = self.endpoint, ?reason, "everything is read");

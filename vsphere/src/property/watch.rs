@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures::Stream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::retrieve::read_missing;
 use super::spec::{FilterSpec, Scrap, incomplete};
@@ -104,14 +105,23 @@ pub struct FilterUpdate {
 /// on the server.
 #[derive(Debug)]
 pub struct Watch {
-    events: mpsc::Receiver<Result<WatchEvent>>,
+    events: mpsc::Receiver<(Instant, Result<WatchEvent>)>,
+    arrived: Instant,
     task: JoinHandle<()>,
 }
 
 impl Watch {
     /// The next event; `None` after an error. Cancel safe: an event that was not received is received next time.
     pub async fn next(&mut self) -> Option<Result<WatchEvent>> {
-        self.events.recv().await
+        let (arrived, event) = self.events.recv().await?;
+        self.arrived = arrived;
+        Some(event)
+    }
+
+    /// When the last received event came from the server: what happened later is not in it. Events wait for a slow
+    /// consumer.
+    pub fn arrived(&self) -> Instant {
+        self.arrived
     }
 }
 
@@ -119,7 +129,11 @@ impl Stream for Watch {
     type Item = Result<WatchEvent>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.events.poll_recv(context)
+        let received = std::task::ready!(self.events.poll_recv(context));
+        Poll::Ready(received.map(|(arrived, event)| {
+            self.arrived = arrived;
+            event
+        }))
     }
 }
 
@@ -150,11 +164,11 @@ impl Client {
     pub fn watch(&self, spec: WatchSpec) -> Watch {
         let (send, events) = mpsc::channel(EVENTS_IN_FLIGHT);
         let task = tokio::spawn(run(self.clone(), spec, send));
-        Watch { events, task }
+        Watch { events, arrived: Instant::now(), task }
     }
 }
 
-type Events = mpsc::Sender<Result<WatchEvent>>;
+type Events = mpsc::Sender<(Instant, Result<WatchEvent>)>;
 
 /// Why a collector's life ended.
 enum End {
@@ -176,13 +190,13 @@ async fn run(client: Client, spec: WatchSpec, events: Events) {
                 barren = if brought { 0 } else { barren + 1 };
                 if barren >= BARREN_RESTARTS_LIMIT {
                     let call = "WaitForUpdatesEx".to_owned();
-                    let _ = events.send(Err(Error::SessionExpired { call })).await;
+                    let _ = events.send((Instant::now(), Err(Error::SessionExpired { call }))).await;
                     return;
                 }
             }
             Err(error) => {
                 // When nobody listens any more the error interests nobody either.
-                let _ = events.send(Err(error)).await;
+                let _ = events.send((Instant::now(), Err(error))).await;
                 return;
             }
         }
@@ -235,13 +249,15 @@ async fn live(
     };
     // A login on the way makes a new session; the collector is of the newest.
     let generation = client.generation();
-    if events.send(Ok(WatchEvent::Restarted(reason))).await.is_err() {
+    if events.send((Instant::now(), Ok(WatchEvent::Restarted(reason)))).await.is_err() {
         return Ok(End::Unheard);
     }
     let mut version = String::new();
     let mut visible: i64 = 0;
     loop {
-        let event = match wait(client, spec, &collector, &version).await {
+        let answer = wait(client, spec, &collector, &version).await;
+        let arrived = Instant::now();
+        let event = match answer {
             Ok(Some(set)) => {
                 visible += visible_change(&set);
                 if visible <= 0 && !set.truncated {
@@ -273,7 +289,7 @@ async fn live(
             }
             Err(error) => return Err(error),
         };
-        if events.send(Ok(event)).await.is_err() {
+        if events.send((arrived, Ok(event))).await.is_err() {
             return Ok(End::Unheard);
         }
     }
