@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from tools import install, project
@@ -234,6 +235,8 @@ class Demonstration:
         self.children = []
         self.left_out = []
         self.hints = []
+        # Commands that change something outside the gateway.
+        self.outside = []
 
     def start(self, gateway, simulator, lab_fault, arguments):
         """Both start at once; each is added as soon as it is ready."""
@@ -250,6 +253,11 @@ class Demonstration:
             "name": "demo-vcenter", "kind": "vsphere", "endpoints": [report["url"]], "username": report["username"],
             "password": report["password"], "trust": {"thumbprint_sha256": report["thumbprint_sha256"]}})
         self.hints.append(f"vCenter   {report['url']}  (simulated; {arguments.vms} machines)")
+        user = urllib.parse.quote(report["username"], safe="")
+        url = report["url"].replace("https://", f"https://{user}:{report['password']}@")
+        govc = os.path.join(".local", "bin", "govc")
+        self.outside.append(f"export GOVC_INSECURE=1 GOVC_URL='{url}'")
+        self.outside.append(f"{govc} vm.power -off \"$({govc} find / -type m -runtime.powerState poweredOn | head -1)\"")
         self._add_kvm(gateway, lab)
 
     def _add_kvm(self, gateway, lab):
@@ -259,6 +267,7 @@ class Demonstration:
                 report = lab.report()
                 uri = report["uri"]
                 self.left_out += report["left_out"]
+                self.outside += [f"virsh -c '{uri}' destroy {guest['name']}" for guest in report["guests"][:1]]
             except DevError as error:
                 self.left_out.append(f"the private KVM host ({error}); libvirt's own test driver stands in for it")
         gateway.must("POST", "/v1/providers", {"name": "demo-kvm", "kind": "kvm", "endpoints": [uri]})
@@ -311,6 +320,10 @@ def welcome(gateway, password_line, demonstration):
                              ("tree", "provider, cluster, host, machine"),
                              ("watch", "every change, as it happens")):
         say(f"  {program} {command:<52} # {meaning}")
+    say()
+    say("Change something outside, and see it in watch:")
+    for command in demonstration.outside:
+        say(f"  {command}")
     say()
     say("Ctrl-C ends all of it.")
 
