@@ -6,6 +6,7 @@
 //! Invariant: [`State::dependants`] names every object whose translation can differ after a change of another one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use vsphere::{DeltaError, MissingProperty, MoRef, ObjectState, ObjectUpdate, Value};
@@ -15,6 +16,9 @@ use super::properties;
 
 /// The value of a managed object reference: `vm-42`.
 pub(super) type Key = Arc<str>;
+
+/// What port groups of standard switches read of their hosts.
+const PORT_GROUPS: &str = "config.network.portgroup";
 
 /// How long a chain of parents may be. vCenter has no such limit, but a circle must not hold us.
 const DEPTH_LIMIT: usize = 64;
@@ -28,6 +32,8 @@ struct Entry {
     /// Of a machine: the host. Of a port group: the switch.
     host: Option<Key>,
     packed: Box<[u8]>,
+    /// Of a host: what networks read of it. Of a switch: all of it.
+    networking: u64,
     missing: Vec<MissingProperty>,
     /// The load in which it was last seen.
     load: u32,
@@ -123,14 +129,14 @@ impl State {
         let object = state.object();
         let reference = |path: &str| state.moref(path).map(|reference| Arc::clone(&reference.value));
         let packed = self.packer.pack(&properties::slim(state));
-        let before = self.entries.get(&object.value);
         let name = state.str("name").unwrap_or_default();
         let parent = reference("parent").or_else(|| reference("parentVApp"));
-        let is_network_part = object.is("HostSystem") || object.kind.ends_with("DistributedVirtualSwitch");
+        let networking = self.networking(state, &packed);
+        let before = self.entries.get(&object.value);
         let holds_others = !object.is("VirtualMachine") && !object.is("Datastore") && !is_network(object);
         let impact = Impact {
             moved: holds_others && before.is_none_or(|before| *before.name != *name || before.parent != parent),
-            network: is_network_part && before.is_none_or(|before| before.packed != packed),
+            network: before.map_or(0, |before| before.networking) != networking,
             alias: before.is_none() && is_network(object) && has_other_key(state),
         };
         let entry = Entry {
@@ -139,12 +145,32 @@ impl State {
             parent,
             host: reference("runtime.host").or_else(|| reference("config.distributedVirtualSwitch")),
             packed,
+            networking,
             missing: state.missing().to_vec(),
             load: self.load,
             touched: self.clock,
         };
         self.entries.insert(Arc::clone(&object.value), entry);
         impact
+    }
+
+    /// A hash of what networks read of an object; 0 of objects that they read nothing of.
+    fn networking(&mut self, state: &ObjectState, packed: &[u8]) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        if state.object().is("HostSystem") {
+            let Some(groups) = state.get(PORT_GROUPS) else { return 0 };
+            let of_networks = ObjectState::from_parts(
+                state.object().clone(),
+                vec![(vsphere::Name::new(PORT_GROUPS), groups.clone())],
+                Vec::new(),
+            );
+            self.packer.pack(&properties::slim(&of_networks)).hash(&mut hasher);
+        } else if state.object().kind.ends_with("DistributedVirtualSwitch") {
+            packed.hash(&mut hasher);
+        } else {
+            return 0;
+        }
+        hasher.finish()
     }
 
     /// Whether an object that was read equals the held one.
@@ -324,7 +350,11 @@ mod tests {
         let folder = || of("Folder", "group-v9").reference("parent", "Folder", "group-v3");
         check(folder().text("name", "Prod"), &[]);
         check(folder().text("name", "Production"), &["vm-1"]);
-        check(of("HostSystem", "host-1").text("name", "h1"), &["network-5", "vm-1"]);
+        let host = || of("HostSystem", "host-1").text("name", "h1").reference("parent", "Folder", "group-v3");
+        check(host(), &["vm-1"]);
+        check(host().text("runtime.inMaintenanceMode", "true"), &[]);
+        let group = vsphere::Object::untyped().with("key", "lan");
+        check(host().values("config.network.portgroup", vec![group]), &["network-5"]);
         check(of("VirtualMachine", "vm-1").text("name", "renamed"), &[]);
     }
 
