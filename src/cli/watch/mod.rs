@@ -162,18 +162,23 @@ impl Watcher {
 
     async fn follow(&mut self, session: &mut Session) -> Result<(), Failure> {
         let mut connected_once = false;
+        let mut listed_again = false;
         loop {
             let end = match self.connect(session).await {
                 Ok(response) => {
                     if connected_once {
-                        session.terminal.note("Connected again. Nothing was missed.");
+                        // After a list, what happened meanwhile is told by its outcome only.
+                        let missed = if listed_again { "" } else { " Nothing was missed." };
+                        session.terminal.note(&format!("Connected again.{missed}"));
                         self.providers_again(session).await?;
                     }
                     connected_once = true;
+                    listed_again = false;
                     self.read(response, session).await
                 }
                 Err(Failure::Problem(problem)) if problem.status == 410 => {
                     self.list_again(session).await?;
+                    listed_again = true;
                     continue;
                 }
                 Err(failure) if !connected_once => return Err(failure),
@@ -196,10 +201,12 @@ impl Watcher {
 
     async fn list_again(&mut self, session: &mut Session) -> Result<(), Failure> {
         let old = self.revision.clone().unwrap_or_default();
+        let known = self.known.complete;
         let changes = self.list(session).await?;
         let new = self.revision.clone().unwrap_or_default();
+        let then = if known { "what differs follows" } else { "what changes from there on follows" };
         session.terminal.note(&format!(
-            "The server no longer has the changes since revision {}. Everything was listed again, at revision {}; what differs follows.",
+            "The server no longer has the changes since revision {}. Everything was listed again, at revision {}; {then}.",
             harmless(&old),
             harmless(&new)
         ));
