@@ -211,9 +211,11 @@ impl Client {
 /// # Errors
 /// When it is no address of a server, or carries a password.
 pub(crate) fn parse_server(text: &str) -> Result<Url, Failure> {
+    // What holds an `@` may hold a password, and is not repeated.
+    let shown = if text.contains('@') { "what was given" } else { text };
     let wrong = |why: &str| {
         Err(Failure::usage(
-            format!("`{text}` is not the address of a server: {why}."),
+            format!("`{shown}` is not the address of a server: {why}."),
             "Write it as https://gateway.example:8443.",
         ))
     };
@@ -298,6 +300,12 @@ mod tests {
         ] {
             assert_eq!(parse_server(text).ok().map(String::from).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated() {
+        let failure = parse_server("https://me:secret@gw.example").unwrap_err();
+        assert!(!format!("{failure:?}").contains("secret"), "{failure:?}");
     }
 
     #[test]

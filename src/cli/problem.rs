@@ -21,6 +21,8 @@ pub(crate) struct Problem {
     request_id: Option<String>,
     /// Seconds after which the request may be made again.
     pub(crate) retry_after_s: Option<u64>,
+    /// Whether it is no problem document: something else than a gateway answered.
+    foreign: bool,
     /// Every further member: `field`, `allowed`, …
     extras: Map<String, Value>,
 }
@@ -51,6 +53,7 @@ impl Problem {
                 detail: Some("Something between you and the gateway may have answered.".to_owned()),
                 request_id,
                 retry_after_s,
+                foreign: true,
                 extras: Map::new(),
             };
         };
@@ -64,6 +67,7 @@ impl Problem {
             detail: text("detail"),
             request_id: text("request_id").or(request_id),
             retry_after_s,
+            foreign: false,
             extras: members.into_iter().filter(|(name, _)| !TOLD.contains(&name.as_str())).collect(),
         }
     }
@@ -71,6 +75,8 @@ impl Problem {
     /// The exit code of the command that met it.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.status {
+            // "Not found" of a stranger says nothing about what was asked for.
+            ..=499 if self.foreign => EXIT_FAILED,
             400 | 422 => EXIT_USAGE,
             401 | 403 => EXIT_DENIED,
             404 => EXIT_NOT_FOUND,
@@ -238,6 +244,12 @@ mod tests {
           mend:    The gateway is not ready. Try again in a moment.
           request: req-1
         ");
+    }
+
+    #[test]
+    fn the_answer_of_a_stranger_has_no_meaning_of_ours() {
+        assert_eq!(problem(404, "<html>Not found</html>").exit_code(), EXIT_FAILED);
+        assert_eq!(problem(503, "<html>Try later</html>").exit_code(), EXIT_UNREACHABLE);
     }
 
     #[test]
