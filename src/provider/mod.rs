@@ -107,6 +107,16 @@ pub struct Group {
     pub family: Family,
     /// The thing and what hangs on it.
     pub members: Vec<Observed>,
+    /// Kinds of members that could not be read this time: what was known of them stays.
+    pub unread: Vec<Kind>,
+}
+
+impl Group {
+    /// A group that was read completely.
+    #[must_use]
+    pub const fn new(key: String, family: Family, members: Vec<Observed>) -> Self {
+        Self { key, family, members, unread: Vec::new() }
+    }
 }
 
 /// Why a family is read completely.

@@ -9,6 +9,8 @@ use crate::model::provider::SyncReason;
 /// Grows with every failure in a row.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
+    /// Failures in a row for reasons that wait alike: first and longest wait, seconds.
+    class: (u64, u64),
     failures: u32,
 }
 
@@ -29,6 +31,9 @@ impl Backoff {
             SyncReason::CertificateUntrusted | SyncReason::NotThePlatform | SyncReason::PermissionDenied => (60, 900),
             _ => (1, 60),
         };
+        if self.class != (first, most) {
+            *self = Self { class: (first, most), failures: 0 };
+        }
         let step = u64::min(first << self.failures.min(20), most);
         self.failures = self.failures.saturating_add(1);
         let millis = step * 1_000;
@@ -49,6 +54,15 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.next(SyncReason::ConnectionLost) <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_refusal_after_a_reboot_is_the_first_of_its_kind() {
+        let mut backoff = Backoff::default();
+        for _ in 0..10 {
+            backoff.next(SyncReason::ConnectFailed);
+        }
+        assert!(backoff.next(SyncReason::CredentialsRefused) <= Duration::from_secs(3_600));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::inventory::Inventory;
@@ -94,12 +95,18 @@ impl Board {
         });
     }
 
-    /// A source answers, but late.
-    pub(super) fn lagging(&self, provider: ProviderId, source: SourceId, message: String) {
-        self.enter(provider, source, SourceState::Lagging);
+    /// Nothing was heard from a source for a while.
+    pub(super) fn lagging(&self, provider: ProviderId, source: SourceId, silence: Duration) {
+        let now = self.clock.now();
         self.change(provider, source, |shown| {
-            shown.sync.reason = Some(SyncReason::TimedOut);
-            shown.sync.message = Some(message);
+            if shown.sync.state != SourceState::Lagging {
+                shown.sync = SyncStatus {
+                    reason: Some(SyncReason::TimedOut),
+                    message: Some(format!("nothing was heard from the platform for more than {} s", silence.as_secs())),
+                    observed_at: shown.sync.observed_at,
+                    ..SyncStatus::new(SourceState::Lagging, now)
+                };
+            }
         });
     }
 

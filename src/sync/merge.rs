@@ -5,7 +5,7 @@
 
 use crate::model::datastore::{DatastoreState, HostAccess};
 use crate::model::network::NetworkState;
-use crate::model::{Cluster, HostId, Native, Object, ObjectId};
+use crate::model::{Cluster, HostId, Kind, Native, Object, ObjectId};
 
 /// The object as it is after `contributor` told `new` of it.
 pub(super) fn merge(existing: Option<&Object>, new: Object, contributor: ObjectId) -> Object {
@@ -58,6 +58,23 @@ pub(super) fn merge(existing: Option<&Object>, new: Object, contributor: ObjectI
             Object::Cluster(new)
         }
         (_, new) => new,
+    }
+}
+
+/// Whether several hosts can contribute to objects of this kind.
+pub(super) const fn is_shareable(kind: Kind) -> bool {
+    matches!(kind, Kind::Datastore | Kind::Network | Kind::Volume | Kind::Cluster)
+}
+
+/// Whether a host contributed to the object.
+pub(super) fn names(object: &Object, contributor: ObjectId) -> bool {
+    let host = HostId::from(contributor);
+    match object {
+        Object::Datastore(datastore) => datastore.hosts.iter().any(|access| access.host_id == host),
+        Object::Network(network) => network.hosts.iter().any(|access| access.host_id == host),
+        Object::Volume(volume) => volume.attachments.iter().any(|attachment| attachment.host_id == Some(host)),
+        Object::Cluster(cluster) => contributions(&cluster.native).contains_key(&host.to_string()),
+        _ => false,
     }
 }
 

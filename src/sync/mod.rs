@@ -283,6 +283,10 @@ impl Shared {
             None => self.board.forget(id),
             Some(stored) if stored.record.removing => {
                 self.board.show(&stored.record);
+                for source in &stored.record.sources {
+                    // Nobody looks any more: what is left is not to be taken for the truth.
+                    self.board.enter(id, source.id, SourceState::Disabled);
+                }
                 tokio::spawn(Arc::clone(self).remove(id));
             }
             Some(stored) => {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::Rng as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,11 @@ const NOTICE_GRACE: Duration = Duration::from_secs(10);
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// `observed_at` is shown anew at most this often.
-const OBSERVED_EVERY: Duration = Duration::from_secs(2);
+const OBSERVED_EVERY: Duration = Duration::from_secs(5);
+/// A source that was live for this long is well: its next failure is the first again.
+const WELL_AFTER: Duration = Duration::from_secs(60);
+/// A source whose stored state was loaded anew begins again within this, so that not all of a provider do at once.
+const RENEW_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a source is watched over.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +61,10 @@ pub(super) struct Supervisor {
 /// How one run of a source ended.
 enum Ended {
     Cancelled,
-    /// With an error; `was_live` when it had been read completely.
+    /// With an error; `was_well` when it had been live for a while.
     Failed {
         error: SourceError,
-        was_live: bool,
+        was_well: bool,
     },
     /// The stored state was loaded anew: start again at once.
     Renewed,
@@ -69,12 +74,12 @@ enum Ended {
 struct Run {
     ticket: Ticket,
     started: Instant,
-    live: bool,
+    live_since: Option<Instant>,
     loading: bool,
     loaded: u64,
     expected: Option<u64>,
     shown_progress: Instant,
-    shown_observed: Instant,
+    shown_observed: Option<Instant>,
     heard: Instant,
     suspects: HashMap<(Family, String), Instant>,
 }
@@ -85,9 +90,12 @@ impl Supervisor {
         while !self.cancel.is_cancelled() {
             match self.once().await {
                 Ended::Cancelled => break,
-                Ended::Renewed => tokio::time::sleep(Duration::from_millis(50)).await,
-                Ended::Failed { error, was_live } => {
-                    if was_live {
+                Ended::Renewed => {
+                    let wait = rand::rng().random_range(Duration::ZERO..RENEW_WITHIN);
+                    self.pause(wait).await;
+                }
+                Ended::Failed { error, was_well } => {
+                    if was_well {
                         backoff.reset();
                     }
                     let wait = backoff.next(error.reason);
@@ -136,7 +144,7 @@ impl Supervisor {
         }
         let ticket = match self.writer.ticket(source).await {
             Ok(ticket) => ticket,
-            Err(error) => return Ended::Failed { error: store_failed(error), was_live: false },
+            Err(error) => return Ended::Failed { error: store_failed(error), was_well: false },
         };
         let (events_in, mut events) = mpsc::channel(EVENTS_WAITING);
         let (commands_in, commands) = mpsc::channel(4);
@@ -180,31 +188,37 @@ impl Supervisor {
             tracing::error!(provider = self.spec.provider_name, %panic, "a provider's task ended by a panic");
             SourceError::new(SyncReason::Internal, "an error of the gateway itself; its log says more")
         });
-        Ended::Failed { error, was_live: run.live }
+        Ended::Failed { error, was_well: run.is_well() }
     }
 
     /// Commits events and shows what they say of the source's state.
-    async fn take(&self, run: &mut Run, events: Vec<Event>) -> Result<(), Ended> {
+    async fn take(&mut self, run: &mut Run, events: Vec<Event>) -> Result<(), Ended> {
         run.heard = Instant::now();
         let applied = match self.writer.apply(&run.ticket, events).await {
             Ok(applied) => applied,
             Err(ApplyError::Renewed) => return Err(Ended::Renewed),
             Err(ApplyError::Store(error)) => {
-                return Err(Ended::Failed { error: store_failed(error), was_live: run.live });
+                return Err(Ended::Failed { error: store_failed(error), was_well: run.is_well() });
             }
             Err(ApplyError::View(error @ ViewError::EmptyAnswer { .. })) => {
                 let error = SourceError::new(SyncReason::EmptyAnswer, format!("{error}; nothing was removed"));
-                return Err(Ended::Failed { error, was_live: run.live });
+                return Err(Ended::Failed { error, was_well: run.is_well() });
             }
         };
+        // A slow commit is ours, not the platform's silence.
+        run.heard = Instant::now();
         self.show(run, applied);
         Ok(())
     }
 
-    fn show(&self, run: &mut Run, applied: Applied) {
+    fn show(&mut self, run: &mut Run, applied: Applied) {
         let (provider, source) = self.ids();
         self.metrics.changes(&self.spec.provider_name, applied.written);
         if let Some(identity) = applied.identity {
+            // From now on another installation at this address is refused.
+            if identity.instance_uuid.is_some() {
+                self.spec.expected_instance_uuid.clone_from(&identity.instance_uuid);
+            }
             self.board.identified(provider, source, identity);
         }
         if let Some(count) = applied.quarantined {
@@ -233,17 +247,17 @@ impl Supervisor {
         for (family, reason) in applied.loaded {
             if family == Family::Core && reason == LoadReason::Fresh {
                 run.loading = false;
-                run.live = true;
+                run.live_since.get_or_insert_with(Instant::now);
                 self.metrics.load(&self.spec.provider_name, run.started.elapsed());
                 self.metrics.missed(&self.spec.provider_name, 0);
                 self.board.enter(provider, source, SourceState::Live);
-                self.board.observed(provider, source, self.clock.now());
+                run.shown_observed = None;
             }
         }
-        if let Some(at) = applied.caught_up.filter(|_| run.live && !run.loading) {
+        if let Some(at) = applied.caught_up.filter(|_| run.live_since.is_some() && !run.loading) {
             self.board.enter(provider, source, SourceState::Live);
-            if run.shown_observed.elapsed() >= OBSERVED_EVERY {
-                run.shown_observed = Instant::now();
+            if run.shown_observed.is_none_or(|shown| shown.elapsed() >= OBSERVED_EVERY) {
+                run.shown_observed = Some(Instant::now());
                 self.board.observed(provider, source, at);
             }
         }
@@ -253,8 +267,8 @@ impl Supervisor {
     fn tick(&self, run: &mut Run) {
         let (provider, source) = self.ids();
         let silent = run.heard.elapsed();
-        if run.live && !run.loading && silent > self.pace.lagging_after {
-            self.board.lagging(provider, source, format!("nothing was heard for {} s", silent.as_secs()));
+        if run.live_since.is_some() && !run.loading && silent > self.pace.lagging_after {
+            self.board.lagging(provider, source, self.pace.lagging_after);
         }
         let before = run.suspects.len();
         run.suspects.retain(|_, since| since.elapsed() < NOTICE_GRACE);
@@ -267,17 +281,21 @@ impl Supervisor {
 }
 
 impl Run {
+    fn is_well(&self) -> bool {
+        self.live_since.is_some_and(|since| since.elapsed() >= WELL_AFTER)
+    }
+
     fn new(ticket: Ticket) -> Self {
         let now = Instant::now();
         Self {
             ticket,
             started: now,
-            live: false,
+            live_since: None,
             loading: false,
             loaded: 0,
             expected: None,
             shown_progress: now,
-            shown_observed: now,
+            shown_observed: None,
             heard: now,
             suspects: HashMap::new(),
         }

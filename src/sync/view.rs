@@ -123,6 +123,8 @@ pub(super) struct View {
     failed: HashSet<SourceId>,
     /// Objects that nobody holds, kept until the awaited sources have loaded.
     orphans: HashSet<ObjectId>,
+    /// The host of each source, where the provider has several sources: a source's views of shared objects bear its id.
+    hosts: HashMap<SourceId, ObjectId>,
 }
 
 impl View {
@@ -137,9 +139,13 @@ impl View {
             failed: HashSet::new(),
             awaited: sources.into_iter().collect(),
             orphans: HashSet::new(),
+            hosts: HashMap::new(),
         };
         for row in rows {
             let group = view.group_index(row.source_id, row.family, &row.group_key);
+            if row.kind == Kind::Host {
+                view.hosts.insert(row.source_id, row.id);
+            }
             view.groups[group as usize].members.push(row.id);
             let known = Known { kind: row.kind, hash: row.hash, holders: vec![group], shared: None };
             view.objects.insert(row.id, known);
@@ -171,7 +177,7 @@ impl View {
         let of_family = of_family.unwrap_or_default();
         let unseen: Vec<GroupIndex> =
             of_family.iter().copied().filter(|group| self.groups[*group as usize].epoch < epoch).collect();
-        if family == Family::Core && !of_family.is_empty() && unseen.len() == of_family.len() {
+        if family == Family::Core && unseen.len() > 1 && unseen.len() == of_family.len() {
             return Err(ViewError::EmptyAnswer { known: self.objects.len() });
         }
         for group in unseen {
@@ -181,7 +187,9 @@ impl View {
             self.drop_group(group, read, effects);
         }
         if family == Family::Core {
-            self.awaited.remove(&source);
+            if self.awaited.remove(&source) {
+                self.retract_unheld(source, read, effects);
+            }
             self.failed.remove(&source);
             self.settle_orphans(effects);
         }
@@ -209,7 +217,39 @@ impl View {
         for group in of_source {
             self.drop_group(group, read, effects);
         }
+        self.retract_unheld(source, read, effects);
         self.settle_orphans(effects);
+    }
+
+    /// Takes a source's part out of shared objects that it does not hold: it let go of them while nobody listened.
+    fn retract_unheld(&mut self, source: SourceId, read: ReadObject<'_>, effects: &mut Effects) {
+        let Some(host) = self.hosts.get(&source).copied().filter(|_| self.hosts.len() > 1) else { return };
+        let unheld = self.objects.iter().filter(|(_, known)| {
+            merge::is_shareable(known.kind)
+                && !known.holders.iter().any(|holder| self.groups[*holder as usize].source == source)
+        });
+        let unheld: Vec<(ObjectId, Kind, Option<GroupIndex>)> =
+            unheld.map(|(id, known)| (*id, known.kind, known.holders.first().copied())).collect();
+        for (id, kind, owner) in unheld {
+            let (Some(object), Some(owner)) = (self.stored(kind, id, read), owner) else { continue };
+            if merge::names(&object, host)
+                && let Some(rest) = merge::retract(&object, host)
+            {
+                self.rewrite(id, rest, true, owner, effects);
+            }
+        }
+    }
+
+    /// An object as it was last written, where several hosts contribute to it.
+    fn stored(&self, kind: Kind, id: ObjectId, read: ReadObject<'_>) -> Option<Object> {
+        let shared = self.objects.get(&id).and_then(|known| known.shared.as_ref());
+        shared.map(|object| object.as_ref().clone()).or_else(|| read(kind, id))
+    }
+
+    /// A group is in quarantine, as the store has it.
+    pub(super) fn hold_quarantine(&mut self, source: SourceId, family: Family, key: &str) {
+        let index = self.group_index(source, family, key);
+        self.groups[index as usize].quarantined = true;
     }
 
     /// The platform says that a group is gone.
@@ -241,6 +281,9 @@ impl View {
         let group = &mut self.groups[index as usize];
         group.epoch = epoch;
         group.quarantined = true;
+        // The last word of a batch counts.
+        effects.released.retain(|(of, released)| !(*of == family && released == key));
+        effects.quarantined.retain(|(of, other, _, _)| !(*of == family && other == key));
         effects.quarantined.push((family, key.to_owned(), kind, reason));
     }
 
@@ -254,6 +297,7 @@ impl View {
         state.shadow = None;
         state.contributor = group.members.iter().find_map(|member| member.shared_by);
         if std::mem::take(&mut state.quarantined) {
+            effects.quarantined.retain(|(of, key, _, _)| !(*of == family && *key == group.key));
             effects.released.push((family, group.key.clone()));
         }
         let comparing =
@@ -290,15 +334,30 @@ impl View {
             }
         }
         let members: Vec<ObjectId> = group.members.iter().map(|member| member.id).collect();
+        let unread = group.unread.clone();
         self.groups[index as usize].shadow = Some(group);
-        self.set_members(index, members, read, effects);
+        self.set_members(index, members, &unread, read, effects);
     }
 
     /// Notes the members of a group and lets go of those that it no longer has.
-    fn set_members(&mut self, index: GroupIndex, members: Vec<ObjectId>, read: ReadObject<'_>, effects: &mut Effects) {
+    fn set_members(
+        &mut self,
+        index: GroupIndex,
+        members: Vec<ObjectId>,
+        unread: &[Kind],
+        read: ReadObject<'_>,
+        effects: &mut Effects,
+    ) {
         let before = std::mem::replace(&mut self.groups[index as usize].members, members);
         for id in before {
-            if !self.groups[index as usize].members.contains(&id) {
+            let group = &mut self.groups[index as usize];
+            if group.members.contains(&id) {
+                continue;
+            }
+            if self.objects.get(&id).is_some_and(|known| unread.contains(&known.kind)) {
+                // That it could not be read is no evidence that it is gone.
+                group.members.push(id);
+            } else {
                 self.let_go(index, id, read, effects);
             }
         }
@@ -310,7 +369,7 @@ impl View {
         for member in group.members {
             self.put(index, member, read, effects);
         }
-        self.set_members(index, members, read, effects);
+        self.set_members(index, members, &group.unread, read, effects);
     }
 
     fn put(&mut self, index: GroupIndex, member: Observed, read: ReadObject<'_>, effects: &mut Effects) {
@@ -326,6 +385,7 @@ impl View {
             _ => member.object,
         };
         if let Object::Host(host) = &mut object {
+            self.hosts.insert(source_id, member.id);
             host.also_known_as = effects.known_as.get(&member.id.into()).cloned().unwrap_or_default();
         }
         // Serialization of the nouns cannot fail: they have string keys and no foreign types.
@@ -336,7 +396,8 @@ impl View {
             known.holders.first().is_none_or(|owner| self.groups[*owner as usize].source != source_id)
         });
         let shared = member.shared_by.is_some();
-        let same = known.is_some_and(|known| known.hash == hash && known.kind == kind) && (!moved || shared);
+        let unheld = known.is_some_and(|known| known.holders.is_empty());
+        let same = known.is_some_and(|known| known.hash == hash && known.kind == kind) && !unheld && (!moved || shared);
         let entry =
             self.objects.entry(member.id).or_insert_with(|| Known { kind, hash, holders: Vec::new(), shared: None });
         entry.hash = hash;
@@ -382,15 +443,17 @@ impl View {
 
     /// `index` no longer holds the object.
     fn let_go(&mut self, index: GroupIndex, id: ObjectId, read: ReadObject<'_>, effects: &mut Effects) {
-        let contributor = self.groups[index as usize].contributor;
+        let group = &self.groups[index as usize];
+        let contributor = group.contributor.or_else(|| self.hosts.get(&group.source).copied());
         let Some(known) = self.objects.get_mut(&id) else { return };
+        let kind = known.kind;
         let owned = known.holders.first() == Some(&index);
         known.holders.retain(|holder| *holder != index);
         let next = known.holders.first().copied();
-        let rest = contributor.and_then(|contributor| {
-            let stored = known.shared.as_ref().map(|object| object.as_ref().clone());
-            stored.or_else(|| read(known.kind, id)).and_then(|object| merge::retract(&object, contributor))
-        });
+        let several = self.hosts.len() > 1 && merge::is_shareable(kind);
+        let rest = contributor
+            .filter(|_| several)
+            .and_then(|contributor| merge::retract(&self.stored(kind, id, read)?, contributor));
         match (rest, next) {
             (Some(rest), Some(next)) => self.rewrite(id, rest, true, next, effects),
             (Some(rest), None) if self.awaits_other(index, true) => {
@@ -403,7 +466,13 @@ impl View {
                     Some(group) => self.replace(next, group, read, effects),
                     // The machine itself is still owned here: what only the other's view of it has is not there.
                     None if shadow.is_some() => self.delete(id, effects),
-                    None => {}
+                    // The row must not stay with a source that no longer has it.
+                    None => {
+                        if let Some(object) = self.stored(kind, id, read) {
+                            let shared = self.objects.get(&id).is_some_and(|known| known.shared.is_some());
+                            self.rewrite(id, object, shared, next, effects);
+                        }
+                    }
                 }
             }
             (None, Some(_)) => {}
@@ -422,12 +491,11 @@ impl View {
         }
     }
 
-    /// The database would not take these: they are written again when they are next observed.
-    pub(super) fn forget_hashes(&mut self, refused: impl Iterator<Item = ObjectId>) {
-        for id in refused {
-            if let Some(known) = self.objects.get_mut(&id) {
-                known.hash = ContentHash::default();
-            }
+    /// The database would not take an object: its group is in quarantine, and it is written again when it is next observed.
+    pub(super) fn refused(&mut self, source: SourceId, family: Family, group_key: &str, id: ObjectId) {
+        self.hold_quarantine(source, family, group_key);
+        if let Some(known) = self.objects.get_mut(&id) {
+            known.hash = ContentHash::default();
         }
     }
 

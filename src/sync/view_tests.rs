@@ -151,12 +151,12 @@ impl World {
             shared_by: None,
         });
         let members = std::iter::once(root).chain(snapshots).collect();
-        Group { key: format!("vm-{vm_index}"), family: Family::Core, members }
+        Group::new(format!("vm-{vm_index}"), Family::Core, members)
     }
 
     /// A host of the source, always there: a complete read is never empty.
     fn host_group(source: usize) -> Group {
-        Group { key: format!("host-{source}"), family: Family::Core, members: Vec::new() }
+        Group::new(format!("host-{source}"), Family::Core, Vec::new())
     }
 
     fn change(&mut self, change: impl FnOnce(&mut View, ReadObject<'_>, &mut Effects)) {
@@ -319,7 +319,7 @@ fn a_shared_datastore_is_one_and_lasts_as_long_as_a_host_has_it() {
     for (source, host) in hosts.into_iter().enumerate() {
         let object = datastore("nfs", host);
         let member = Observed { key: "nfs".to_owned(), id, object, shared_by: Some(host) };
-        let group = Group { key: "pool".to_owned(), family: Family::Core, members: vec![member] };
+        let group = Group::new("pool".to_owned(), Family::Core, vec![member]);
         let source = world.sources[source];
         world.change(|view, read, effects| view.observed(source, group, read, effects));
     }
@@ -344,4 +344,136 @@ fn a_shared_datastore_is_one_and_lasts_as_long_as_a_host_has_it() {
         view.load_ended(second, Family::Core, read, effects).expect("not empty");
     });
     assert!(!world.rows.0.contains_key(&id));
+}
+
+/// A host of a source, as an object.
+fn host_object(name: &str) -> Object {
+    let text = serde_json::json!({
+        "state": "connected", "name": name, "cpu_socket_count": 1, "cpu_core_count": 1, "cpu_thread_count": 1,
+        "memory_mib": 1024, "addresses": [], "tag_ids": [], "native": {},
+    });
+    Object::from(serde_json::from_value::<crate::model::Host>(text).expect("a host"))
+}
+
+/// Two hosts that share a datastore, each with its own complete read.
+struct Shared {
+    world: World,
+    datastore: ObjectId,
+    hosts: [ObjectId; 2],
+    has_it: [bool; 2],
+}
+
+impl Shared {
+    fn new() -> Self {
+        let world = World::new(2);
+        let hosts = [ObjectId::generate(), ObjectId::generate()];
+        let mut shared = Self { world, datastore: ObjectId::generate(), hosts, has_it: [true, true] };
+        shared.load(0);
+        shared.load(1);
+        shared
+    }
+
+    fn load(&mut self, source: usize) {
+        let (id, host) = (self.world.sources[source], self.hosts[source]);
+        let of_host = Observed { key: format!("h{source}"), id: host, object: host_object("h"), shared_by: None };
+        let mut groups = vec![Group::new("host".to_owned(), Family::Core, vec![of_host])];
+        if self.has_it[source] {
+            let object = datastore("nfs", host);
+            let member = Observed { key: "nfs".to_owned(), id: self.datastore, object, shared_by: Some(host) };
+            groups.push(Group::new("pool".to_owned(), Family::Core, vec![member]));
+        }
+        self.world.change(|view, read, effects| {
+            view.load_began(id, Family::Core, LoadReason::Fresh);
+            for group in groups {
+                view.observed(id, group, read, effects);
+            }
+            view.load_ended(id, Family::Core, read, effects).expect("not empty");
+        });
+    }
+
+    fn restart(&mut self, sources: &[usize]) {
+        let sources: Vec<SourceId> = sources.iter().map(|source| self.world.sources[*source]).collect();
+        self.world.view = self.world.rows.reload(&sources);
+    }
+
+    /// The hosts that the stored datastore names, and the source that its row belongs to.
+    fn stored(&self) -> Option<(Vec<HostId>, SourceId)> {
+        let row = self.world.rows.0.get(&self.datastore)?;
+        let Object::Datastore(shown) = &row.4 else { return None };
+        Some((shown.hosts.iter().map(|access| access.host_id).collect(), row.0))
+    }
+}
+
+#[test]
+fn a_host_that_let_go_while_nobody_listened_is_taken_out() {
+    for lost in 0..2 {
+        for order in [[0, 1], [1, 0]] {
+            let mut shared = Shared::new();
+            shared.has_it[lost] = false;
+            shared.restart(&[0, 1]);
+            order.iter().for_each(|source| shared.load(*source));
+            let (hosts, source) = shared.stored().expect("the other host has it");
+            assert_eq!(hosts, [HostId::from(shared.hosts[1 - lost])], "lost {lost}, order {order:?}");
+            assert_eq!(source, shared.world.sources[1 - lost]);
+        }
+    }
+}
+
+#[test]
+fn a_removed_source_takes_only_its_part() {
+    for removed in 0..2 {
+        for removed_first in [true, false] {
+            let mut shared = Shared::new();
+            let kept = 1 - removed;
+            shared.restart(&[kept]);
+            let id = shared.world.sources[removed];
+            let remove = |shared: &mut Shared| {
+                shared.world.change(|view, read, effects| view.source_removed(id, read, effects));
+                // A row that is left with the removed source goes when the store purges it.
+                let datastore = shared.datastore;
+                shared.world.rows.0.retain(|of, row| *of != datastore || row.0 != id);
+            };
+            if removed_first {
+                remove(&mut shared);
+                shared.load(kept);
+            } else {
+                shared.load(kept);
+                remove(&mut shared);
+            }
+            let (hosts, source) = shared.stored().expect("the other host has it");
+            assert_eq!(hosts, [HostId::from(shared.hosts[kept])], "removed {removed}, first {removed_first}");
+            assert_eq!(source, shared.world.sources[kept]);
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_not_gone() {
+    let mut world = World::new(1);
+    let told = Told { version: 0, running: true, snapshots: 2 };
+    world.tell(0, 0, told);
+    let unread = Told { version: 1, running: true, snapshots: 0 };
+    let group = Group { unread: vec![Kind::Snapshot], ..world.group(0, 0, &unread) };
+    let id = world.sources[0];
+    world.change(|view, read, effects| view.observed(id, group, read, effects));
+    assert_eq!(world.rows.0.len(), 3, "the snapshots stay");
+    let group = world.group(0, 0, &unread);
+    world.change(|view, read, effects| view.observed(id, group, read, effects));
+    assert_eq!(world.rows.0.len(), 1, "read, and not there: gone");
+}
+
+#[test]
+fn a_quarantine_of_before_the_restart_is_released() {
+    let mut world = World::new(1);
+    let told = Told { version: 0, running: true, snapshots: 0 };
+    world.tell(0, 0, told.clone());
+    let id = world.sources[0];
+    world.view = world.rows.reload(&world.sources);
+    world.view.hold_quarantine(id, Family::Core, "vm-0");
+    let mut effects = Effects::default();
+    let group = world.group(0, 0, &told);
+    world.view.quarantined(id, Family::Core, "vm-0", Kind::Vm, "again".to_owned(), &mut effects);
+    world.view.observed(id, group, &|_, _| None, &mut effects);
+    assert_eq!(effects.released, vec![(Family::Core, "vm-0".to_owned())]);
+    assert!(effects.quarantined.is_empty(), "the last word of the batch counts");
 }

@@ -7,8 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::identity::Identities;
 use super::journal::Journal;
@@ -20,6 +22,10 @@ use crate::store::{self, Committed, ObserveBatch, PutObject, QuarantinePut, Sour
 
 /// Rows read from the store at once when a view is built.
 const PAGE: u64 = 10_000;
+/// The moment of the last contact is written this often when nothing else is.
+const CONTACT_EVERY: Duration = Duration::from_secs(30);
+/// Events with more groups than this are worked on where no other task waits for it.
+const GROUPS_IN_PLACE: usize = 200;
 
 /// What the application of events came to.
 #[derive(Debug, Default)]
@@ -70,6 +76,8 @@ struct State {
     sources: Vec<SourceId>,
     loaded: Option<(View, Arc<Identities>)>,
     quarantine: HashMap<SourceId, HashSet<(Family, String)>>,
+    /// When the last contact was last written.
+    contacts: HashMap<SourceId, Instant>,
 }
 
 /// A source's ticket to write with one loading of the view.
@@ -126,15 +134,23 @@ impl Writer {
             state.quarantine.entry(row.source_id).or_default().insert((family, row.group_key));
         }
         let identities = Arc::new(Identities::new(known));
+        let mut view = View::new(state.sources.iter().copied(), rows);
+        for (source, groups) in &state.quarantine {
+            for (family, key) in groups {
+                view.hold_quarantine(*source, *family, key);
+            }
+        }
         state.generation += 1;
-        state.loaded = Some((View::new(state.sources.iter().copied(), rows), Arc::clone(&identities)));
+        state.loaded = Some((view, Arc::clone(&identities)));
         Ok(identities)
     }
 
     /// Applies events of one source, in order, and commits what they change.
     pub(super) async fn apply(&self, ticket: &Ticket, events: Vec<Event>) -> Result<Applied, ApplyError> {
         let source = ticket.source_id;
-        self.change(ticket, source, |view, read, effects| {
+        let groups = |event: &Event| if let Event::Observed(groups) = event { groups.len() } else { 1 };
+        let weight = events.iter().map(groups).sum();
+        self.change(ticket, source, weight, |view, read, effects| {
             let mut applied = Applied::default();
             let mut cursor = None;
             for event in events {
@@ -157,7 +173,7 @@ impl Writer {
     /// A source could not be reached: what others let go of does not wait for it.
     pub(super) async fn source_failed(&self, ticket: &Ticket) -> Result<(), ApplyError> {
         let source = ticket.source_id;
-        self.change(ticket, source, |view, _, effects| {
+        self.change(ticket, source, 0, |view, _, effects| {
             view.source_failed(source, effects);
             Ok((Applied::default(), SourceUpdate::default()))
         })
@@ -169,7 +185,7 @@ impl Writer {
     pub(super) async fn source_removed(&self, removed: SourceId) -> Result<(), ApplyError> {
         let Some(staying) = self.state.lock().await.sources.first().copied() else { return Ok(()) };
         let ticket = self.ticket(staying).await?;
-        self.change(&ticket, staying, |view, read, effects| {
+        self.change(&ticket, staying, 0, |view, read, effects| {
             view.source_removed(removed, read, effects);
             Ok((Applied::default(), SourceUpdate::default()))
         })
@@ -181,7 +197,7 @@ impl Writer {
     pub(super) async fn host_known_as(&self, host: HostId, others: &[HostId]) -> Result<(), ApplyError> {
         let Some(source_id) = self.state.lock().await.sources.first().copied() else { return Ok(()) };
         let ticket = self.ticket(source_id).await?;
-        self.change(&ticket, source_id, |view, read, effects| {
+        self.change(&ticket, source_id, 0, |view, read, effects| {
             if let Some(Object::Host(mut stored)) = read(Kind::Host, host.into())
                 && stored.also_known_as != others
             {
@@ -198,6 +214,7 @@ impl Writer {
         &self,
         ticket: &Ticket,
         source_id: SourceId,
+        weight: usize,
         plan: impl FnOnce(&mut View, ReadObject<'_>, &mut Effects) -> Result<(Applied, SourceUpdate), ViewError>,
     ) -> Result<Applied, ApplyError> {
         let mut guard = self.state.lock().await;
@@ -205,42 +222,51 @@ impl Writer {
         if state.generation != ticket.generation {
             return Err(ApplyError::Renewed);
         }
-        let Some((view, identities)) = &mut state.loaded else { return Err(ApplyError::Renewed) };
+        // Taken out, and put back only when all went well: whatever ends this half way, the view is loaded anew.
+        let Some((mut view, identities)) = state.loaded.take() else { return Err(ApplyError::Renewed) };
         let inventory = self.journal.inventory();
         let read = move |kind: Kind, id: ObjectId| inventory.stored_object(kind, id);
         let mut effects =
             Effects { known_as: self.journal.duplicates().of_provider(self.provider_id), ..Effects::default() };
-        let planned = plan(view, &read, &mut effects);
-        let (mut applied, update) = match planned {
-            Ok(planned) => planned,
-            Err(error) => {
-                // The view went half the way: it no longer says what is stored.
-                state.loaded = None;
-                return Err(error.into());
-            }
-        };
+        // Translating and hashing many objects takes its time: the other tasks of this thread go elsewhere meanwhile.
+        let (mut applied, update) = match weight {
+            0..=GROUPS_IN_PLACE => plan(&mut view, &read, &mut effects),
+            _ => tokio::task::block_in_place(|| plan(&mut view, &read, &mut effects)),
+        }?;
         view.settle(&mut effects);
         applied.loaded.append(&mut effects.loaded);
         applied.differing.append(&mut effects.differing);
         let unsaved = identities.take_unsaved();
-        if effects.is_empty() && unsaved.is_empty() && update.is_empty() {
+        if effects.is_empty() && unsaved.is_empty() && !state.is_due(source_id, &update) {
+            state.loaded = Some((view, identities));
             return Ok(applied);
         }
-        let batch = batch(self.provider_id, source_id, unsaved, &mut effects, update, identities);
-        match self.journal.commit(&batch, &effects.puts).await {
-            Ok(committed) => {
-                applied.written = committed.puts.len() + committed.deleted.len();
-                if !committed.refused.is_empty() {
-                    view.forget_hashes(committed.refused.iter().map(|refused| refused.id));
-                }
-                applied.quarantined = note_quarantine(state, source_id, &batch, &committed);
-                Ok(applied)
-            }
-            Err(error) => {
-                state.loaded = None;
-                Err(error.into())
-            }
+        let batch = batch(self.provider_id, source_id, unsaved, &mut effects, update, &identities);
+        let committed = self.journal.commit(&batch, &effects.puts).await?;
+        applied.written = committed.puts.len() + committed.deleted.len();
+        for refused in &committed.refused {
+            let put = &effects.puts[refused.index];
+            view.refused(put.source_id, put.family, &put.group_key, refused.id);
         }
+        applied.quarantined = note_quarantine(state, source_id, &batch, &committed);
+        state.loaded = Some((view, identities));
+        Ok(applied)
+    }
+}
+
+impl State {
+    /// Whether an update that changes no row is worth a transaction: the moment of the last contact is written only now and
+    /// then, or an idle source would write all the time.
+    fn is_due(&mut self, source: SourceId, update: &SourceUpdate) -> bool {
+        if update.is_empty() {
+            return false;
+        }
+        let news = update.identity.is_some() || update.loaded;
+        let due = self.contacts.get(&source).is_none_or(|at| at.elapsed() >= CONTACT_EVERY);
+        if news || due {
+            self.contacts.insert(source, Instant::now());
+        }
+        news || due
     }
 }
 
@@ -321,17 +347,16 @@ fn batch(
 fn note_quarantine(state: &mut State, source: SourceId, batch: &ObserveBatch, committed: &Committed) -> Option<u64> {
     let groups = state.quarantine.entry(source).or_default();
     let before = groups.len();
-    for put in &batch.quarantine {
-        groups.extend(Family::parse(put.family).map(|family| (family, put.group_key.clone())));
-    }
-    for refused in &committed.refused {
-        let put = &batch.puts[refused.index];
-        groups.extend(Family::parse(put.family).map(|family| (family, put.group_key.clone())));
-    }
+    // As in the store: what was released first, what was put after.
     for (family, key) in &batch.released {
         if let Some(family) = Family::parse(family) {
             groups.remove(&(family, key.clone()));
         }
+    }
+    let quarantined = batch.quarantine.iter().map(|put| (put.family, &put.group_key));
+    let refused = committed.refused.iter().map(|refused| &batch.puts[refused.index]);
+    for (family, key) in quarantined.chain(refused.map(|put| (put.family, &put.group_key))) {
+        groups.extend(Family::parse(family).map(|family| (family, key.clone())));
     }
     (groups.len() != before).then_some(groups.len() as u64)
 }

@@ -326,7 +326,21 @@ impl Held {
             GroupKey::Domain(uuid) => self.domain_members(*uuid, self.domains.get(uuid)?),
             GroupKey::Unread(_) => return None,
         };
-        Some(Group { key: key.to_string(), family: Family::Core, members })
+        Some(Group { unread: self.unread(key), ..Group::new(key.to_string(), Family::Core, members) })
+    }
+
+    /// What could not be read of a thing since the connection stands: it is not told, and yet not gone.
+    fn unread(&self, key: &GroupKey) -> Vec<Kind> {
+        match key {
+            GroupKey::Pool(uuid) => {
+                let partly = |pool: &PoolFacts| pool.volumes.is_none() || !pool.unreadable.is_empty();
+                if self.pools.get(uuid).is_some_and(partly) { vec![Kind::Volume, Kind::Image] } else { Vec::new() }
+            }
+            GroupKey::Domain(uuid) if self.domains.get(uuid).is_some_and(|domain| domain.snapshots.is_none()) => {
+                vec![Kind::Snapshot]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn pool_members(&self, facts: &PoolFacts) -> Vec<Observed> {

@@ -110,7 +110,7 @@ pub(super) fn group(object: &ObjectState, kind: Kind, scope: Scope<'_>) -> Resul
     let key = object.object().id().to_owned();
     let one = |member: Object| vec![scope.observed(kind, key.clone(), member)];
     let members = match kind {
-        Kind::Vm => return Ok(Group { key, family: Family::Core, members: vm::group(object, scope)? }),
+        Kind::Vm => return Ok(Group::new(key, Family::Core, vm::group(object, scope)?)),
         Kind::Host => one(host::host(object, scope)?.into()),
         Kind::Cluster => one(cluster::cluster(object, scope)?.into()),
         Kind::ResourcePool => one(resource_pool::resource_pool(object, scope)?.into()),
@@ -121,7 +121,7 @@ pub(super) fn group(object: &ObjectState, kind: Kind, scope: Scope<'_>) -> Resul
         Kind::Datastore => one(datastore::datastore(object, scope)?.into()),
         _ => return Err(format!("{kind} is not read from the inventory")),
     };
-    Ok(Group { key, family: Family::Core, members })
+    Ok(Group::new(key, Family::Core, members))
 }
 
 /// The name for people. An object without one cannot be shown: says why there is none.

@@ -36,7 +36,7 @@ pub(in crate::provider::vsphere) fn tag(tag: &VsphereTag, category: Option<&TagC
         exclusive: category.is_some_and(|category| category.cardinality == Cardinality::Single),
         native: native.done(),
     };
-    Group { family: Family::Tags, members: vec![scope.observed(Kind::Tag, key.clone(), noun)], key }
+    Group::new(key.clone(), Family::Tags, vec![scope.observed(Kind::Tag, key, noun)])
 }
 
 /// A storage policy.
@@ -45,11 +45,7 @@ pub(in crate::provider::vsphere) fn policy(policy: &Policy, scope: Scope<'_>) ->
     let native = Detail::default().with("id", Some(&*policy.id)).with("category", some(&policy.category));
     let noun =
         StoragePolicy { name: policy.name.clone(), description: some(&policy.description), native: native.done() };
-    Group {
-        family: Family::StoragePolicies,
-        members: vec![scope.observed(Kind::StoragePolicy, key.clone(), noun)],
-        key,
-    }
+    Group::new(key.clone(), Family::StoragePolicies, vec![scope.observed(Kind::StoragePolicy, key, noun)])
 }
 
 /// A content library.
@@ -67,11 +63,7 @@ pub(in crate::provider::vsphere) fn library(library: &Library, scope: Scope<'_>)
         created_at: library.creation_time,
         native: native.done(),
     };
-    Group {
-        family: Family::ContentLibraries,
-        members: vec![scope.observed(Kind::ContentLibrary, key.clone(), noun)],
-        key,
-    }
+    Group::new(key.clone(), Family::ContentLibraries, vec![scope.observed(Kind::ContentLibrary, key, noun)])
 }
 
 /// An item of a content library.
@@ -109,7 +101,7 @@ pub(in crate::provider::vsphere) fn library_item(item: &LibraryItem, library: &L
         tag_ids: Vec::new(),
         native: native.done(),
     };
-    Group { family: Family::ContentLibraries, members: vec![scope.observed(Kind::Image, key.clone(), noun)], key }
+    Group::new(key.clone(), Family::ContentLibraries, vec![scope.observed(Kind::Image, key, noun)])
 }
 
 #[cfg(test)]
