@@ -75,11 +75,17 @@ impl Pools {
                     // With NORMAL a loss of power could undo what was acknowledged.
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                    // Half of a batch would not fit in the 2 MB that SQLite keeps of the file by itself, and every 4 MB
+                    // written it would stop to put the log back into the file.
+                    .pragma("cache_size", "-65536")
+                    .pragma("wal_autocheckpoint", "4000")
+                    // A first load leaves a long log file behind, which is not needed afterwards.
+                    .pragma("journal_size_limit", "67108864")
                     .foreign_keys(true)
                     .disable_statement_logging();
                 let writer =
                     sqlite_pool(1, WRITE_TURN_TIMEOUT).connect_with(options.clone()).await.map_err(acquiring)?;
-                let options = options.create_if_missing(false).pragma("query_only", "ON");
+                let options = options.create_if_missing(false).pragma("cache_size", "-8192").pragma("query_only", "ON");
                 let reader =
                     sqlite_pool(SQLITE_READERS, ACQUIRE_TIMEOUT).connect_with(options).await.map_err(acquiring)?;
                 Ok(Self::Sqlite { writer, reader })

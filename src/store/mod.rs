@@ -86,7 +86,7 @@ impl Store {
     /// [`Error::Keyring`], each saying how to mend it.
     pub async fn open(url: &DatabaseUrl, keyring: Keyring, clock: Clock) -> Result<Self> {
         let hold = match url {
-            DatabaseUrl::Sqlite { path } => Some(Hold::take(path, &clock)?),
+            DatabaseUrl::Sqlite { path } => Some(Hold::take(path, &clock).await?),
             DatabaseUrl::Postgres { .. } => None,
         };
         let connected = Pools::connect(url).await;

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::sea_query::OnConflict;
@@ -25,6 +26,10 @@ use crate::model::secret::ExposeSecret;
 /// Any number will do, as long as all nodes take the same: the lock of the migrations.
 const MIGRATION_LOCK: i64 = 0x7370_616e_6472_656c;
 
+/// How often, and how long apart, the hold on a file is tried.
+const HOLD_TRIES: u32 = 20;
+const HOLD_PAUSE: Duration = Duration::from_millis(100);
+
 /// The hold on a SQLite file: nobody else opens it until this is dropped. The operating system lets go of it when the
 /// process ends, however it ends.
 pub(super) struct Hold {
@@ -32,8 +37,20 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// Takes hold of the file at `path`, which need not be there yet.
-    pub(super) fn take(path: &Path, clock: &Clock) -> Result<Self> {
+    /// Takes hold of the file at `path`, which need not be there yet. A process that was killed just now may need a moment
+    /// to be gone, so it is tried for a while.
+    pub(super) async fn take(path: &Path, clock: &Clock) -> Result<Self> {
+        let mut left = HOLD_TRIES;
+        loop {
+            match Self::try_take(path, clock) {
+                Err(Error::InUse { .. }) if left > 1 => tokio::time::sleep(HOLD_PAUSE).await,
+                result => return result,
+            }
+            left -= 1;
+        }
+    }
+
+    fn try_take(path: &Path, clock: &Clock) -> Result<Self> {
         let lock_path = PathBuf::from(format!("{}.lock", path.display()));
         let fail = |source| Error::File { path: lock_path.clone(), source };
         let mut file = OpenOptions::new()

@@ -41,6 +41,18 @@ async fn a_second_gateway_is_told_who_has_the_data_folder() {
     assert!(store.system("test").provider(id).await.unwrap().is_some());
 }
 
+/// As after a kill: the one that was there before needs a moment to go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_is_just_going_is_waited_for() {
+    let fx = Fixture::sqlite().await;
+    let (url, keyring, clock) = (fx.url.clone(), fx.keyring(), fx.clock.clone());
+    let next = tokio::spawn(async move { Store::open(&url, keyring, clock).await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!next.is_finished());
+    fx.store.close().await;
+    next.await.unwrap().unwrap().ping().await.unwrap();
+}
+
 #[tokio::test]
 async fn the_database_file_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
