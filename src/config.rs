@@ -186,8 +186,12 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() })?;
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            // Without the line itself, which may hold a password.
+            let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
+            let message = format!("line {line}, column {column}: {}", error.message());
+            ConfigError::Parse { path: path.to_owned(), message }
+        })?;
         config.check()?;
         Ok(config)
     }
@@ -216,13 +220,21 @@ impl Config {
             let problem = "must begin with sqlite: or postgres:".to_owned();
             return Err(ConfigError::Value { name: "database.url", problem });
         }
-        if let Some(endpoint) = &self.telemetry.otlp_endpoint
-            && let Err(error) = url::Url::parse(endpoint)
-        {
-            return Err(ConfigError::Value {
-                name: "telemetry.otlp_endpoint",
-                problem: format!("is not a URL: {error}"),
-            });
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
+            return Err(ConfigError::Value { name: "log.filter", problem: format!("is malformed: {error}") });
+        }
+        if let Some(endpoint) = &self.telemetry.otlp_endpoint {
+            let refuse = |problem: &str| {
+                Err(ConfigError::Value { name: "telemetry.otlp_endpoint", problem: problem.to_owned() })
+            };
+            match url::Url::parse(endpoint) {
+                Err(error) => return refuse(&format!("is not a URL: {error}")),
+                Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+                    return refuse("must begin with http: or https:");
+                }
+                Ok(url) if url.password().is_some() => return refuse("must not hold a password"),
+                Ok(_) => {}
+            }
         }
         Ok(())
     }
@@ -230,7 +242,7 @@ impl Config {
     /// The database's address: the environment's, the file's, or SQLite in the data directory.
     #[must_use]
     pub fn database_url(&self) -> SecretString {
-        let url = std::env::var("SPANDREL_DATABASE_URL").ok().or_else(|| self.database.url.clone());
+        let url = environment("SPANDREL_DATABASE_URL").or_else(|| self.database.url.clone());
         url.unwrap_or_else(|| format!("sqlite://{}", self.data_directory.join("spandrel.sqlite").display())).into()
     }
 
@@ -239,6 +251,19 @@ impl Config {
     pub fn key_file(&self) -> PathBuf {
         self.secrets.key_file.clone().unwrap_or_else(|| self.data_directory.join("keys"))
     }
+}
+
+/// A variable of the environment; one that is empty counts as not set.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where in a text a byte is: line and column, from 1.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 impl Sync {
@@ -288,6 +313,17 @@ mod tests {
         check("[database]\nurl = \"mysql://x\"\n", "`database.url` must begin with");
         check("[telemetry]\notlp_endpoint = \"::\"\n", "telemetry.otlp_endpoint");
         check("[server\n", "line 1");
+        check("[log]\nfilter = \"a=b=c\"\n", "log.filter");
+        check("[telemetry]\notlp_endpoint = \"ftp://x\"\n", "http:");
+    }
+
+    #[test]
+    fn a_password_in_a_wrong_line_is_not_repeated() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spandrel.toml");
+        std::fs::write(&path, "[database]\nurll = \"postgres://u:hunter2@h/d\"\n").unwrap();
+        let said = Config::load(&path).unwrap_err().to_string();
+        assert!(said.contains("line 2, column 1") && said.contains("urll") && !said.contains("hunter2"), "{said}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::api::{self, ApiOptions};
 use crate::app::sync_control::{BoxFuture, SyncControl};
 use crate::app::{App, AppOptions};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::inventory::{Inventory, InventoryConfig, LogOp, LoggedChange, StoredObject, TokenKey};
 use crate::jobs;
 use crate::model::provider::{Capability, Connection, TestReport};
@@ -54,6 +54,10 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
         .with_context(|| format!("cannot listen on {} (`server.listen`)", config.server.listen))?;
     let address = listener.local_addr()?;
     let store = open_store(&config, clock.clone()).await?;
+    let sealed = store.system("take the newest key into use").keys_rotate_if_due().await.context("cannot seal anew")?;
+    if let Some(sealed) = sealed {
+        tracing::info!(sealed, "secrets are sealed under the newest key now; older keys can be taken out");
+    }
     let inventory = fill_inventory(&store, &config).await.context("cannot load the inventory")?;
     let pace = Pace {
         compare_every: config.sync.compare_every(),
@@ -105,12 +109,12 @@ async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make the data directory {} (`data_directory`)", directory.display()))?;
     let url: DatabaseUrl = config.database_url().expose_secret().parse()?;
-    let keyring = match std::env::var("SPANDREL_KEYS") {
-        Ok(keys) => {
+    let keyring = match config::environment("SPANDREL_KEYS") {
+        Some(keys) => {
             let keys: Vec<SecretString> = keys.split_whitespace().map(SecretString::from).collect();
             Keyring::from_base64(&keys).context("the environment variable SPANDREL_KEYS")?
         }
-        Err(_) => Keyring::from_file(&config.key_file())?,
+        None => Keyring::from_file(&config.key_file())?,
     };
     Ok(Store::open(&url, keyring, clock).await?)
 }
@@ -186,7 +190,7 @@ async fn log_tail(store: &Store, newest: Revision, limit: u64) -> Result<(Vec<Lo
 
 /// Makes the administrator at the first start.
 async fn first_start(app: &App, console: &dyn Console) -> anyhow::Result<()> {
-    let given = std::env::var("SPANDREL_ADMIN_PASSWORD").ok().map(SecretString::from);
+    let given = config::environment("SPANDREL_ADMIN_PASSWORD").map(SecretString::from);
     let generated = given.is_none();
     let password = given.unwrap_or_else(|| Alphanumeric.sample_string(&mut rand::rng(), GENERATED_PASSWORD_LEN).into());
     if app.admin_bootstrap(ADMIN, password.clone()).await? && generated {

@@ -210,7 +210,7 @@ impl From<Error> for Problem {
             Error::Invalid(invalid) => invalid.into(),
             Error::ProviderExists { id, name, field } => Self::new(
                 P::ProviderExists,
-                format!("{detail}. Edit that one with PATCH /v1/providers/{id}, or give another {field}."),
+                format!("{detail}. Edit that one with PATCH /v1/providers/{id}, or give another value."),
             )
             .with("field", field)
             .with("provider_id", id.to_string())

@@ -24,7 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// Another provider has the same name or address.
-    #[error("the {field} is that of the provider {name} already")]
+    #[error("`{field}` is that of the provider {name} already")]
     ProviderExists {
         /// The provider that is there.
         id: ProviderId,

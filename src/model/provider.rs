@@ -57,6 +57,8 @@ words! {
         PermissionDenied = "permission_denied",
         /// What answers is not what was expected: not a vCenter, not libvirt, or another one than before.
         NotThePlatform = "not_the_platform",
+        /// It is joined already, under another address: everything would be there twice.
+        DuplicatePlatform = "duplicate_platform",
         /// The connection ended.
         ConnectionLost = "connection_lost",
         /// An empty answer where there was an inventory. Taken as a fault, never as a removal.

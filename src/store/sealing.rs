@@ -126,6 +126,22 @@ impl Sealer {
 }
 
 impl SystemStore {
+    /// Rotates when something is sealed under another master key than the newest: an administrator added one. Gives how
+    /// many values were sealed anew; `None` when nothing had to be done.
+    ///
+    /// # Errors
+    /// As [`SystemStore::keys_rotate`].
+    pub async fn keys_rotate_if_due(&self) -> Result<Option<u64>> {
+        let newest = self.store.inner.sealer.keyring.newest().id.clone();
+        let tx = self.begin_read("the sealing keys").await?;
+        let keys = sealing_key::Entity::find().all(&tx).await.reading("the sealing keys")?;
+        tx.commit().await.reading("the sealing keys")?;
+        if keys.iter().all(|key| key.master_key_id == newest) {
+            return Ok(None);
+        }
+        self.keys_rotate().await.map(Some)
+    }
+
     /// Makes a new data key under the newest master key, seals every secret anew with it and drops the older data keys, in
     /// one transaction. Afterwards older master keys may be taken out of the keyring. Gives how many values were sealed.
     ///

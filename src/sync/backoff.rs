@@ -28,7 +28,10 @@ impl Backoff {
     pub(super) fn next(&mut self, reason: SyncReason) -> Duration {
         let (first, most) = match reason {
             SyncReason::CredentialsRefused => (3_600, 24 * 3_600),
-            SyncReason::CertificateUntrusted | SyncReason::NotThePlatform | SyncReason::PermissionDenied => (60, 900),
+            SyncReason::CertificateUntrusted
+            | SyncReason::NotThePlatform
+            | SyncReason::DuplicatePlatform
+            | SyncReason::PermissionDenied => (60, 900),
             _ => (1, 60),
         };
         if self.class != (first, most) {

@@ -123,6 +123,17 @@ impl Board {
         self.change(provider, source, |shown| shown.identity = Some(identity));
     }
 
+    /// The provider that has this very installation already, under another address.
+    pub(super) fn same_installation(&self, source: SourceId, instance_uuid: &str) -> Option<String> {
+        let providers = self.lock();
+        let same = |shown: &&Source| {
+            let uuid = shown.identity.as_ref().and_then(|identity| identity.instance_uuid.as_deref());
+            shown.id != source && uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(instance_uuid))
+        };
+        let twin = providers.values().find(|provider| !provider.removing && provider.sources.iter().any(|s| same(&s)));
+        twin.map(|provider| provider.name.clone())
+    }
+
     /// Everything was known to be true at `at`.
     pub(super) fn observed(&self, provider: ProviderId, source: SourceId, at: Time) {
         self.change(provider, source, |shown| shown.sync.observed_at = Some(at));

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::model::provider::SyncReason;
 use crate::model::{ProviderId, SourceId, SourceState};
 use crate::provider::{self, Command, Event, Family, LoadReason, SourceContext, SourceError, SourceSpec};
+use crate::store;
 
 /// Events that wait for the store, at most: beyond this the provider waits.
 const EVENTS_WAITING: usize = 64;
@@ -194,9 +195,17 @@ impl Supervisor {
     /// Commits events and shows what they say of the source's state.
     async fn take(&mut self, run: &mut Run, events: Vec<Event>) -> Result<(), Ended> {
         run.heard = Instant::now();
+        if let Some(error) = events.iter().find_map(|event| self.joined_twice(event)) {
+            return Err(Ended::Failed { error, was_well: false });
+        }
         let applied = match self.writer.apply(&run.ticket, events).await {
             Ok(applied) => applied,
             Err(ApplyError::Renewed) => return Err(Ended::Renewed),
+            // It is being removed: the reconciler will stop us.
+            Err(ApplyError::Store(store::Error::ProviderGone(_) | store::Error::SourceGone(_))) => {
+                self.cancel.cancelled().await;
+                return Err(Ended::Cancelled);
+            }
             Err(ApplyError::Store(error)) => {
                 return Err(Ended::Failed { error: store_failed(error), was_well: run.is_well() });
             }
@@ -209,6 +218,17 @@ impl Supervisor {
         run.heard = Instant::now();
         self.show(run, applied);
         Ok(())
+    }
+
+    /// The error, when what was connected to is joined already under another address.
+    fn joined_twice(&self, event: &Event) -> Option<SourceError> {
+        let Event::Connected(identity) = event else { return None };
+        let twin = self.board.same_installation(self.spec.source_id, identity.instance_uuid.as_deref()?)?;
+        let message = format!(
+            "{} is the same {} as that of the provider {twin}; remove one of them",
+            self.spec.endpoint, identity.product
+        );
+        Some(SourceError::new(SyncReason::DuplicatePlatform, message))
     }
 
     fn show(&mut self, run: &mut Run, applied: Applied) {
@@ -311,7 +331,7 @@ impl Run {
     }
 }
 
-fn store_failed(error: crate::store::Error) -> SourceError {
+fn store_failed(error: store::Error) -> SourceError {
     SourceError {
         reason: SyncReason::StoreFailed,
         message: "the gateway's database does not take changes".to_owned(),

@@ -96,6 +96,18 @@ async fn duplicates_and_nonsense_are_refused(database: Database) {
     assert_eq!((same_name.status.as_u16(), same_name.problem()), (409, "provider-exists"));
     let same_endpoint = gateway.post("/v1/providers", simulator.provider("another")).await;
     assert_eq!((same_endpoint.status.as_u16(), same_endpoint.problem()), (409, "provider-exists"));
+    // The same vCenter by another name: nothing is there twice.
+    let count = gateway.get("/v1/vms/count").await.ok();
+    let mut alias = simulator.provider("alias");
+    alias["endpoints"] = json!([simulator.url().replace("127.0.0.1", "localhost")]);
+    let alias_id = gateway.add_provider(alias).await;
+    let provider = gateway.wait_for_state(&alias_id, "unreachable").await;
+    assert_eq!(sync(&provider)["reason"], "duplicate_platform", "{provider}");
+    assert!(sync(&provider)["message"].as_str().unwrap().contains("the provider vc"), "{provider}");
+    assert_eq!(gateway.get("/v1/vms/count").await.ok()["count"], count["count"]);
+    gateway.call(Method::DELETE, &format!("/v1/providers/{alias_id}"), None).await.ok();
+    let path = format!("/v1/providers/{alias_id}");
+    eventually("the alias is gone", || async { (gateway.get(&path).await.status == 404).then_some(()) }).await;
     let refused = [
         json!({"name": "x", "kind": "kvm", "endpoints": ["xen:///system"]}),
         json!({"name": "x", "kind": "kvm", "endpoints": ["qemu+ssh://host/system?command=/bin/sh"]}),

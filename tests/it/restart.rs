@@ -12,6 +12,7 @@ on_both_databases!(
     killed_while_loading_it_is_complete_afterwards,
     a_watcher_resumes_over_a_restart,
     a_second_gateway_on_the_same_data_folder_refuses,
+    a_new_key_is_taken_into_use_and_the_old_one_can_go,
 );
 
 async fn revision(gateway: &Gateway) -> String {
@@ -94,4 +95,21 @@ async fn a_second_gateway_on_the_same_data_folder_refuses(database: Database) {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("in use by another gateway"), "{said}");
     assert!(gateway.get("/v1/session").await.status.is_success(), "the first goes on");
+}
+
+async fn a_new_key_is_taken_into_use_and_the_old_one_can_go(database: Database) {
+    let simulator = Simulator::start(&["--vms", "5"]);
+    let mut gateway = Gateway::start(database).await;
+    let id = gateway.join(simulator.provider("vc")).await;
+    assert!(gateway.stop().success());
+    let keys = gateway.data.path().join("keys");
+    let old = std::fs::read_to_string(&keys).unwrap();
+    let new = "c3BhbmRyZWwtdGVzdC1rZXktc3BhbmRyZWwtdGVzdC0=\n";
+    std::fs::write(&keys, format!("{}\n{new}", old.trim_end())).unwrap();
+    gateway.restart().await;
+    gateway.wait_for_state(&id, "live").await;
+    assert!(gateway.stop().success());
+    std::fs::write(&keys, new).unwrap();
+    gateway.restart().await;
+    gateway.wait_for_state(&id, "live").await;
 }

@@ -311,7 +311,8 @@ impl Inner {
             cookies: &self.cookies,
             deadline: limit,
         };
-        let span = tracing::debug_span!("vsphere_call", method, %this, operation_id);
+        // Only the type: the ids of collectors hold the session's key.
+        let span = tracing::debug_span!("vsphere_call", method, on = %this.kind, operation_id);
         *self.last_call.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Instant::now();
         match self.transport.soap(request).instrument(span).await? {
             Answer::Response(response) => Ok(returned(&response)),

@@ -83,6 +83,13 @@ pub(super) struct Held {
     told_quarantine: HashMap<GroupKey, Quarantine>,
 }
 
+/// Whether the free space of a pool moved by less than a thousandth of its size. That of a directory is its file system's
+/// and moves all the time; every complete read sets it right.
+fn hardly_moved(old: &PoolFacts, new: &PoolFacts) -> bool {
+    let tolerance = (new.capacity_bytes / 1_000).max(64 << 20);
+    old.capacity_bytes == new.capacity_bytes && old.available_bytes.abs_diff(new.available_bytes) < tolerance
+}
+
 impl Held {
     pub(super) fn new(place: Place, host: HostFacts) -> Self {
         Self {
@@ -140,6 +147,11 @@ impl Held {
         for (name, reason) in &facts.unreadable {
             let reason = format!("the volume {name} of the pool {} {reason}", facts.definition.name);
             self.quarantine.insert(unread(name), Quarantine { kind: Kind::Volume, reason });
+        }
+        if let Some(old) = &old
+            && hardly_moved(old, &facts)
+        {
+            facts.available_bytes = old.available_bytes;
         }
         let old_volumes = old.and_then(|old| old.volumes);
         match (&mut facts.volumes, old_volumes) {

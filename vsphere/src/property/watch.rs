@@ -315,13 +315,19 @@ fn visible_change(set: &UpdateSet) -> i64 {
         .sum()
 }
 
+/// How much later than asked an answer to a wait may come before the server counts as hanging.
+const LATER_GRACE: Duration = Duration::from_secs(30);
+
 /// One wait. `None` when nothing happened.
 async fn wait(client: &Client, spec: &WatchSpec, collector: &Collector, version: &str) -> Result<Option<UpdateSet>> {
     let seconds = i32::try_from(spec.max_wait.as_secs()).unwrap_or(i32::MAX);
     let objects = i32::try_from(spec.page_objects).unwrap_or(i32::MAX);
     let options = Object::new("WaitOptions").with("maxWaitSeconds", seconds).with("maxObjectUpdates", objects);
     let args = Object::untyped().with("version", version).with("options", options);
-    let limit = spec.max_wait + client.config().call_deadline;
+    // The first answer holds everything, and a large vCenter takes minutes to put it together; later ones come when the
+    // wait is over at the latest.
+    let grace = if version.is_empty() { client.config().call_deadline } else { LATER_GRACE };
+    let limit = spec.max_wait + grace;
     let set = client.call_once("WaitForUpdatesEx", collector.collector.this(), &args, limit).await?;
     if set.is_unset() {
         return Ok(None);
