@@ -321,7 +321,8 @@ fn equals_truth(listener: &Listener, simulator: &Simulator) {
         assert_eq!(count(Kind::Nic), length("nics"), "cards of {truth}");
         assert_eq!(count(Kind::Snapshot), length("snapshots"), "snapshots of {truth}");
         let Some(vm) = listener.vm(key) else { continue };
-        let power = match truth["power_state"].as_str() {
+        let lost = matches!(truth["connection_state"].as_str(), Some("disconnected" | "orphaned"));
+        let power = match truth["power_state"].as_str().filter(|_| !lost) {
             Some("poweredOn") => PowerState::Running,
             Some("poweredOff") => PowerState::Stopped,
             Some("suspended") => PowerState::Suspended,

@@ -69,7 +69,7 @@ fn vm(object: &ObjectState, parts: &Parts, scope: Scope<'_>) -> Result<Vm, Reaso
     let sizes = parts.volumes.iter().filter_map(|(_, volume)| volume.capacity_bytes);
     let count = |path: &str| object.get(path).and_then(Value::as_u32);
     Ok(Vm {
-        power_state: power_state(object.str("runtime.powerState")),
+        power_state: present_power_state(object, condition(object)),
         power_reason: None,
         condition: condition(object),
         question: text_at(object, "runtime.question.text"),
@@ -119,7 +119,18 @@ fn length<T>(list: &[T]) -> u32 {
     u32::try_from(list.len()).unwrap_or(u32::MAX)
 }
 
-/// vSphere's power states. Of a machine that cannot be reached it is the last one that vCenter knows.
+/// Whether a machine runs now. vCenter goes on telling the last state of a machine whose host it does not reach, or no
+/// longer knows it: that is no knowledge of the present. What it tells is kept under `native`.
+fn present_power_state(object: &ObjectState, condition: VmCondition) -> PowerState {
+    match condition {
+        VmCondition::Disconnected | VmCondition::Orphaned => PowerState::Unknown,
+        VmCondition::Ok | VmCondition::Inaccessible | VmCondition::Invalid => {
+            power_state(object.str("runtime.powerState"))
+        }
+    }
+}
+
+/// vSphere's power states.
 pub(super) fn power_state(state: Option<&str>) -> PowerState {
     match state {
         Some("poweredOn") => PowerState::Running,
@@ -188,6 +199,7 @@ fn native(object: &ObjectState, name: &str) -> crate::model::Native {
         )
         .with("parentVApp", object.moref("parentVApp").map(vsphere::MoRef::id))
         .with_value("managedBy", object.get("config.managedBy.extensionKey"))
+        .with_value("powerState", object.get("runtime.powerState"))
         .with_value("questionId", object.get("runtime.question.id"))
         .with("unreadable", (!unreadable.is_empty()).then_some(unreadable))
         .done()

@@ -82,21 +82,22 @@ fn power_states() {
 
 #[test]
 fn machines_without_config_are_shown_with_what_is_known() {
-    let check = |connection: &str, expected: VmCondition| {
+    let check = |connection: &str, expected: VmCondition, power: PowerState| {
         let vm = of("VirtualMachine", "vm-1")
             .text("name", "lost")
             .text("runtime.powerState", "poweredOff")
             .text("runtime.connectionState", connection);
         let vm: Vm = one(&held([vm]), "vm-1");
-        assert_eq!((vm.condition, vm.power_state), (expected, PowerState::Stopped), "{connection}");
+        assert_eq!((vm.condition, vm.power_state), (expected, power), "{connection}");
+        assert_eq!(vm.native["powerState"], "poweredOff");
         assert_eq!((vm.uuid, vm.vcpu_count, vm.volume_count, vm.memory_mib), (None, 0, 0, 0));
         assert_eq!(vm.guest_agent, GuestAgent::Unknown);
     };
-    check("orphaned", VmCondition::Orphaned);
-    check("inaccessible", VmCondition::Inaccessible);
-    check("invalid", VmCondition::Invalid);
-    check("disconnected", VmCondition::Disconnected);
-    check("connected", VmCondition::Ok);
+    check("orphaned", VmCondition::Orphaned, PowerState::Unknown);
+    check("inaccessible", VmCondition::Inaccessible, PowerState::Stopped);
+    check("invalid", VmCondition::Invalid, PowerState::Stopped);
+    check("disconnected", VmCondition::Disconnected, PowerState::Unknown);
+    check("connected", VmCondition::Ok, PowerState::Stopped);
 }
 
 #[test]
