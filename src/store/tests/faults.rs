@@ -162,8 +162,10 @@ async fn a_read_only_server_is_refused_at_the_start_and_told_of_later() {
     assert!(matches!(error, Error::ReadOnly { .. }) && error.is_unavailable(), "{error:?}");
     let Pools::Postgres { pool, .. } = &fx.store.inner.pools else { panic!("this is PostgreSQL") };
     // The others, then the one that asks: the next ones are made by the new rule.
-    pool.execute(AssertSqlSafe(format!("{KILL} AND pid <> pg_backend_pid()"))).await.unwrap();
-    pool.execute(KILL).await.expect_err("it is ended itself");
+    let mut connection = pool.acquire().await.unwrap();
+    connection.execute(AssertSqlSafe(format!("{KILL} AND pid <> pg_backend_pid()"))).await.unwrap();
+    connection.execute(KILL).await.expect_err("it is ended itself");
+    drop(connection);
     let error = fx.system().observe(&full_batch(provider, source)).await.unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
     assert_eq!(fx.system().object_count().await.unwrap(), 0, "reading goes on");
