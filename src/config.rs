@@ -307,7 +307,7 @@ mod tests {
     fn every_mistake_is_said_with_its_place() {
         check("", "");
         check("[server]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n", "");
-        check("[server]\nlisten = \"nowhere\"\n", "listen");
+        check("[server]\nlisten = \"nowhere\"\n", "line 2, column 10");
         check("[server]\nlissen = \"127.0.0.1:0\"\n", "lissen");
         check("[sync]\npoll_every_s = 0\n", "`sync.poll_every_s` is 0, but must be from 1 to 10");
         check("[database]\nurl = \"mysql://x\"\n", "`database.url` must begin with");

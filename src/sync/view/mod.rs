@@ -9,6 +9,8 @@
 //! - of a machine that two hosts report (a migration), the host where it runs owns the row; what the other says is kept
 //!   aside and used when the owner lets go.
 
+mod shared;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -219,31 +221,6 @@ impl View {
         }
         self.retract_unheld(source, read, effects);
         self.settle_orphans(effects);
-    }
-
-    /// Takes a source's part out of shared objects that it does not hold: it let go of them while nobody listened.
-    fn retract_unheld(&mut self, source: SourceId, read: ReadObject<'_>, effects: &mut Effects) {
-        let Some(host) = self.hosts.get(&source).copied().filter(|_| self.hosts.len() > 1) else { return };
-        let unheld = self.objects.iter().filter(|(_, known)| {
-            merge::is_shareable(known.kind)
-                && !known.holders.iter().any(|holder| self.groups[*holder as usize].source == source)
-        });
-        let unheld: Vec<(ObjectId, Kind, Option<GroupIndex>)> =
-            unheld.map(|(id, known)| (*id, known.kind, known.holders.first().copied())).collect();
-        for (id, kind, owner) in unheld {
-            let (Some(object), Some(owner)) = (self.stored(kind, id, read), owner) else { continue };
-            if merge::names(&object, host)
-                && let Some(rest) = merge::retract(&object, host)
-            {
-                self.rewrite(id, rest, true, owner, effects);
-            }
-        }
-    }
-
-    /// An object as it was last written, where several hosts contribute to it.
-    fn stored(&self, kind: Kind, id: ObjectId, read: ReadObject<'_>) -> Option<Object> {
-        let shared = self.objects.get(&id).and_then(|known| known.shared.as_ref());
-        shared.map(|object| object.as_ref().clone()).or_else(|| read(kind, id))
     }
 
     /// A group is in quarantine, as the store has it.
@@ -483,42 +460,12 @@ impl View {
         }
     }
 
-    /// Writes an object with something that is known only across providers.
-    pub(super) fn amend(&mut self, id: ObjectId, object: Object, effects: &mut Effects) {
-        if let Some(owner) = self.objects.get(&id).and_then(|known| known.holders.first().copied()) {
-            let shared = self.objects.get(&id).is_some_and(|known| known.shared.is_some());
-            self.rewrite(id, object, shared, owner, effects);
-        }
-    }
-
     /// The database would not take an object: its group is in quarantine, and it is written again when it is next observed.
     pub(super) fn refused(&mut self, source: SourceId, family: Family, group_key: &str, id: ObjectId) {
         self.hold_quarantine(source, family, group_key);
         if let Some(known) = self.objects.get_mut(&id) {
             known.hash = ContentHash::default();
         }
-    }
-
-    /// Writes an object without its having been observed: one of its contributors left, or something else is known of it.
-    fn rewrite(&mut self, id: ObjectId, object: Object, shared: bool, owner: GroupIndex, effects: &mut Effects) {
-        let Ok(text) = object.to_json() else { return };
-        let hash = content_hash(&text);
-        let object = Arc::new(object);
-        let group = &self.groups[owner as usize];
-        if let Some(known) = self.objects.get_mut(&id) {
-            known.hash = hash;
-            known.shared = shared.then(|| Arc::clone(&object));
-        }
-        effects.puts.push(Put {
-            id,
-            source_id: group.source,
-            family: group.family,
-            group_key: Arc::clone(&group.key),
-            key: None,
-            body: String::from_utf8_lossy(&text).into(),
-            hash,
-            object,
-        });
     }
 
     fn delete(&mut self, id: ObjectId, effects: &mut Effects) {
@@ -612,5 +559,4 @@ fn content_hash(text: &[u8]) -> ContentHash {
 }
 
 #[cfg(test)]
-#[path = "view_tests.rs"]
 mod tests;
