@@ -79,7 +79,7 @@ def _static(steps, go):
 
 
 def _documents(steps):
-    env = project.environment(RUSTDOCFLAGS="-D warnings")
+    env = project.environment(RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links")
     steps.run("documentation", ["cargo", "doc", "--locked", "--workspace", "--no-deps"], env=env)
     steps.run("build the gateway", ["cargo", "build", "--locked", "--bin", "spandrel"])
     steps.do("OpenAPI is up to date", _openapi_differs)
@@ -192,7 +192,7 @@ def doc(arguments):
     install.rust()
     install.system_packages({"build"})
     command = ["cargo", "doc", "--locked", "--workspace", "--no-deps"] + (["--open"] if arguments.open else [])
-    done = subprocess.run(command, cwd=project.ROOT, env=project.environment(RUSTDOCFLAGS="-D warnings"), check=False)
+    done = subprocess.run(command, cwd=project.ROOT, env=project.environment(RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links"), check=False)
     if done.returncode != 0:
         raise DevError("the documentation has faults")
     say(os.path.join(project.target_dir(), "doc", "spandrel", "index.html"))

@@ -121,7 +121,7 @@ impl ProblemType {
 
 /// An error answer.
 ///
-/// As a response it has no body yet: [`super::middleware::finish`] writes it together with the request's id and path.
+/// As a response it has no body yet: the middleware writes it together with the request's id and path.
 #[derive(Clone, Debug)]
 pub struct Problem {
     kind: ProblemType,

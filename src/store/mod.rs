@@ -4,7 +4,7 @@
 //! may be seen, and [`Store::system`], for the gateway's own work, which says why it goes round the scope. The entities are
 //! private to this module; on PostgreSQL forced row-level security stands behind the doors.
 //!
-//! - Every fact a platform told is one row of `object`; each change of it takes the next [`Revision`] and leaves an entry
+//! - Every fact a platform told is one row of `object`; each change of it takes the next revision and leaves an entry
 //!   in `change_log`, in the same transaction. The order of commits is the order of revisions (`docs/adr/0003-revisions.md`).
 //! - What was acknowledged is in the database; a transaction that failed left nothing (invariant 3).
 //! - Secrets are sealed before they reach the database (invariant 10, `docs/adr/0004-sealed-secrets.md`).
