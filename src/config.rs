@@ -40,6 +40,9 @@ pub struct Server {
     pub session_h: u64,
     /// Watchers served at once; more are refused with 503.
     pub watchers_max: usize,
+    /// Connections open at once. Where there are more, those that wait longest for a request are closed. By default 4096
+    /// and as many as watchers, as far as the process's limit of open files allows.
+    pub connections_max: Option<usize>,
 }
 
 /// The database.
@@ -76,7 +79,7 @@ pub struct Sync {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeLog {
-    /// Entries kept, at least: a watcher that was away longer lists again.
+    /// Entries kept, at least, in the database and in memory: a watcher that was away longer lists again.
     pub keep_entries: u64,
 }
 
@@ -102,11 +105,13 @@ pub enum LogFormat {
 }
 
 /// Traces and metrics that are sent away.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
     /// The base URL of an OTLP/HTTP receiver, such as `http://127.0.0.1:4318`. Nothing is sent without it.
     pub otlp_endpoint: Option<String>,
+    /// Which spans and events are sent, in the syntax of `RUST_LOG`; independent of what is logged.
+    pub filter: String,
 }
 
 impl Default for Config {
@@ -126,7 +131,12 @@ impl Default for Config {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8480)), session_h: 12, watchers_max: 2_000 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+            session_h: 12,
+            watchers_max: 2_000,
+            connections_max: None,
+        }
     }
 }
 
@@ -145,6 +155,46 @@ impl Default for ChangeLog {
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info,sqlx=warn,sea_orm=warn".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, filter: "off,spandrel=info,vsphere=info,kvm=info".to_owned() }
+    }
+}
+
+/// Entries of the change log that can be kept: each takes some 200 bytes of memory.
+const KEEP_ENTRIES_MAX: u64 = 5_000_000;
+/// Connections that can be allowed.
+const CONNECTIONS_MAX: usize = 1_000_000;
+/// Connections that there are to be beside those of watchers, at least.
+const CONNECTIONS_BESIDE_WATCHERS: usize = 16;
+/// Mistakes that are told at once.
+const MISTAKES_MAX: usize = 50;
+
+/// All that is wrong with a configuration, a line each.
+#[derive(Debug)]
+pub struct Mistakes(pub Vec<ConfigError>);
+
+impl std::fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, mistake) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.0.as_slice() {
+            [only] => only.source(),
+            _ => None,
+        }
     }
 }
 
@@ -182,61 +232,62 @@ impl Config {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// See [`ConfigError`].
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text).map_err(|error| {
-            // Without the line itself, which may hold a password.
-            let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
-            let message = format!("line {line}, column {column}: {}", error.message());
-            ConfigError::Parse { path: path.to_owned(), message }
-        })?;
-        config.check()?;
-        Ok(config)
+    /// Every mistake that it holds, see [`ConfigError`].
+    pub fn load(path: &Path) -> Result<Self, Mistakes> {
+        match Self::read(path) {
+            (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
+            (_, mistakes) => Err(Mistakes(mistakes)),
+        }
     }
 
-    /// Checks the bounds of all values.
-    ///
-    /// # Errors
-    /// [`ConfigError::Value`] for the first that is out of bounds.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let within = |name: &'static str, value: u64, from: u64, to: u64| {
-            if (from..=to).contains(&value) {
-                Ok(())
-            } else {
-                Err(ConfigError::Value { name, problem: format!("is {value}, but must be from {from} to {to}") })
-            }
+    /// Reads a file as far as it can be read, and every mistake that it holds. What is wrong has its default.
+    #[must_use]
+    pub fn read(path: &Path) -> (Option<Self>, Vec<ConfigError>) {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(source) => return (None, vec![ConfigError::Read { path: path.to_owned(), source }]),
         };
-        within("server.session_h", self.server.session_h, 1, 24 * 90)?;
-        within("server.watchers_max", self.server.watchers_max as u64, 1, 100_000)?;
-        within("sync.compare_every_s", self.sync.compare_every_s, 10, 7 * 86_400)?;
-        within("sync.poll_every_s", self.sync.poll_every_s, 1, 10)?;
-        within("sync.lagging_after_s", self.sync.lagging_after_s, 15, 3_600)?;
-        within("change_log.keep_entries", self.change_log.keep_entries, 1_000, 100_000_000)?;
-        if let Some(url) = &self.database.url
-            && !(url.starts_with("sqlite:") || url.starts_with("postgres:") || url.starts_with("postgresql:"))
-        {
-            let problem = "must begin with sqlite: or postgres:".to_owned();
-            return Err(ConfigError::Value { name: "database.url", problem });
-        }
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
-            return Err(ConfigError::Value { name: "log.filter", problem: format!("is malformed: {error}") });
-        }
-        if let Some(endpoint) = &self.telemetry.otlp_endpoint {
-            let refuse = |problem: &str| {
-                Err(ConfigError::Value { name: "telemetry.otlp_endpoint", problem: problem.to_owned() })
-            };
-            match url::Url::parse(endpoint) {
-                Err(error) => return refuse(&format!("is not a URL: {error}")),
-                Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-                    return refuse("must begin with http: or https:");
-                }
-                Ok(url) if url.password().is_some() => return refuse("must not hold a password"),
-                Ok(_) => {}
+        let (config, mut mistakes) = parse(path, &text);
+        mistakes.extend(config.iter().flat_map(Self::check));
+        (config, mistakes)
+    }
+
+    /// Every value that is out of its bounds.
+    #[must_use]
+    pub fn check(&self) -> Vec<ConfigError> {
+        let mut mistakes = Vec::new();
+        let mut wrong = |name: &'static str, problem: String| mistakes.push(ConfigError::Value { name, problem });
+        for (name, value, from, to) in [
+            ("server.session_h", self.server.session_h, 1, 24 * 90),
+            ("server.watchers_max", self.server.watchers_max as u64, 1, 100_000),
+            ("sync.compare_every_s", self.sync.compare_every_s, 10, 7 * 86_400),
+            ("sync.poll_every_s", self.sync.poll_every_s, 1, 10),
+            ("sync.lagging_after_s", self.sync.lagging_after_s, 15, 3_600),
+            ("change_log.keep_entries", self.change_log.keep_entries, 1_000, KEEP_ENTRIES_MAX),
+        ] {
+            if !(from..=to).contains(&value) {
+                wrong(name, format!("is {value}, but must be from {from} to {to}"));
             }
         }
-        Ok(())
+        if let Some(max) = self.server.connections_max {
+            let least = self.server.watchers_max + CONNECTIONS_BESIDE_WATCHERS;
+            if max < least || max > CONNECTIONS_MAX {
+                let problem = format!(
+                    "is {max}, but must be from {least} (`server.watchers_max` and {CONNECTIONS_BESIDE_WATCHERS} for all \
+                     else) to {CONNECTIONS_MAX}"
+                );
+                wrong("server.connections_max", problem);
+            }
+        }
+        for (name, filter) in [("log.filter", &self.log.filter), ("telemetry.filter", &self.telemetry.filter)] {
+            if let Err(error) = tracing_subscriber::EnvFilter::try_new(filter) {
+                wrong(name, format!("is malformed: {error}"));
+            }
+        }
+        if let Some(problem) = self.telemetry.otlp_endpoint.as_deref().and_then(otlp_problem) {
+            wrong("telemetry.otlp_endpoint", problem);
+        }
+        mistakes
     }
 
     /// The database's address: the environment's, the file's, or SQLite in the data directory.
@@ -251,6 +302,49 @@ impl Config {
     pub fn key_file(&self) -> PathBuf {
         self.secrets.key_file.clone().unwrap_or_else(|| self.data_directory.join("keys"))
     }
+}
+
+/// What is wrong with the address of a receiver.
+fn otlp_problem(endpoint: &str) -> Option<String> {
+    match url::Url::parse(endpoint) {
+        Err(error) => Some(format!("is not a URL: {error}")),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => Some("must begin with http: or https:".to_owned()),
+        Ok(url) if url.password().is_some() => Some("must not hold a password".to_owned()),
+        Ok(_) => None,
+    }
+}
+
+/// Reads the text. `toml` stops at the first mistake: where that is only an unknown or ill-typed value, its lines are
+/// blanked and the rest is read again, so that all are found at once.
+fn parse(path: &Path, text: &str) -> (Option<Config>, Vec<ConfigError>) {
+    let mut text = text.to_owned();
+    let mut mistakes = Vec::new();
+    let is_toml = toml::from_str::<toml::Table>(&text).is_ok();
+    loop {
+        let error = match toml::from_str::<Config>(&text) {
+            Ok(config) => return (Some(config), mistakes),
+            Err(error) => error,
+        };
+        let span = error.span().unwrap_or(0..0);
+        // Without the line itself, which may hold a password.
+        let (line, column) = place(&text, span.start);
+        let message = format!("line {line}, column {column}: {}", error.message());
+        mistakes.push(ConfigError::Parse { path: path.to_owned(), message });
+        let begin = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+        let mut end = text.get(span.end..).and_then(|after| after.find('\n')).map_or(text.len(), |at| span.end + at);
+        if text.get(begin..end).is_some_and(|line| line.trim_start().starts_with('[')) {
+            // With a header its whole section.
+            end = text.get(end..).and_then(|after| after.find("\n[")).map_or(text.len(), |at| end + at);
+        }
+        let Some(lines) = text.get(begin..end).filter(|lines| !lines.trim().is_empty()) else { break };
+        let blank: String = lines.chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+        text.replace_range(begin..end, &blank);
+        // A value over several lines may leave a torn rest.
+        if !is_toml || mistakes.len() == MISTAKES_MAX || toml::from_str::<toml::Table>(&text).is_err() {
+            break;
+        }
+    }
+    (None, mistakes)
 }
 
 /// A variable of the environment; one that is empty counts as not set.
@@ -310,11 +404,29 @@ mod tests {
         check("[server]\nlisten = \"nowhere\"\n", "line 2, column 10");
         check("[server]\nlissen = \"127.0.0.1:0\"\n", "lissen");
         check("[sync]\npoll_every_s = 0\n", "`sync.poll_every_s` is 0, but must be from 1 to 10");
-        check("[database]\nurl = \"mysql://x\"\n", "`database.url` must begin with");
         check("[telemetry]\notlp_endpoint = \"::\"\n", "telemetry.otlp_endpoint");
         check("[server\n", "line 1");
         check("[log]\nfilter = \"a=b=c\"\n", "log.filter");
         check("[telemetry]\notlp_endpoint = \"ftp://x\"\n", "http:");
+        check("[telemetry]\nfilter = \"a=b=c\"\n", "telemetry.filter");
+        check("[server]\nconnections_max = 2000\n", "`server.connections_max` is 2000, but must be from 2016");
+        check("[server]\nwatchers_max = 10\nconnections_max = 2000\n", "");
+        check("[change_log]\nkeep_entries = 5000001\n", "must be from 1000 to 5000000");
+    }
+
+    #[test]
+    fn all_mistakes_are_said_at_once() {
+        let text = "colour = 1\n[server]\nlisten = \"nowhere\"\nsession_h = 0\n[sync]\npoll_every_s = \"often\"\n\
+                    [log]\nfilter = \"a=b=c\"\n[nonsense]\nx = 1\n";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spandrel.toml");
+        std::fs::write(&path, text).unwrap();
+        let said = Config::load(&path).unwrap_err().to_string();
+        let expected = ["colour", "line 3, column 10", "`server.session_h` is 0", "line 6", "log.filter", "nonsense"];
+        for part in expected {
+            assert!(said.contains(part), "{part} is not in:\n{said}");
+        }
+        assert_eq!(said.lines().count(), expected.len(), "each once:\n{said}");
     }
 
     #[test]

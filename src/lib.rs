@@ -9,6 +9,7 @@ pub mod authz;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod handles;
 pub mod inventory;
 pub mod jobs;
 pub mod model;

@@ -11,25 +11,26 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiOptions};
-use crate::app::sync_control::{BoxFuture, SyncControl};
+use crate::app::sync_control::{BoxFuture, Resync, SyncControl};
 use crate::app::{App, AppOptions};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::inventory::{Inventory, InventoryConfig, LogOp, LoggedChange, StoredObject, TokenKey};
+use crate::handles;
+use crate::inventory::{Inventory, InventoryConfig, LoggedDeletion, StoredObject, TokenKey};
 use crate::jobs;
 use crate::model::provider::{Capability, Connection, TestReport};
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{ProviderId, ProviderKind, Revision};
-use crate::store::{self, ChangesPage, DatabaseUrl, Keyring, LogRetention, Store};
-use crate::sync::{Pace, Sync};
+use crate::store::{self, DatabaseUrl, Keyring, LogRetention, Store};
+use crate::sync::{self, Pace, Sync};
 use crate::telemetry::Telemetry;
 
 /// The first user.
 const ADMIN: &str = "admin";
 /// Its generated password's length: 24 letters and digits are 142 bits.
 const GENERATED_PASSWORD_LEN: usize = 24;
-/// Rows read at once when the read model is filled.
-const PAGE: u64 = 20_000;
+/// Rows read at once when the read model is filled: while they are read in, the next are fetched.
+const PAGE: u64 = 5_000;
 /// How long requests in progress may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -49,14 +50,16 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     let telemetry = Telemetry::init(&config.log, &config.telemetry)?;
     let clock = Clock::system();
     // First, so that nothing was done when the port is taken.
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .with_context(|| format!("cannot listen on {} (`server.listen`)", config.server.listen))?;
+    let listener = TcpListener::bind(config.server.listen).await.with_context(|| cannot_listen(&config))?;
     let address = listener.local_addr()?;
+    let connections_max = connections_max(&config, handles::raise());
+    let had_keys = config::environment("SPANDREL_KEYS").is_none() && config.key_file().exists();
     let store = open_store(&config, clock.clone()).await?;
-    let sealed = store.system("take the newest key into use").keys_rotate_if_due().await.context("cannot seal anew")?;
-    if let Some(sealed) = sealed {
-        tracing::info!(sealed, "secrets are sealed under the newest key now; older keys can be taken out");
+    match store.system("take the newest key into use").keys_rotate_if_due().await {
+        Ok(None) => {}
+        Ok(Some(sealed)) => tracing::info!(sealed, "secrets are sealed under the newest key now; older keys can go"),
+        // One secret that is damaged: everything is as it was, and whose it is shows that.
+        Err(error) => tracing::error!(%error, "the newest key is not in use yet: keep the older ones"),
     }
     let inventory = fill_inventory(&store, &config).await.context("cannot load the inventory")?;
     let pace = Pace {
@@ -75,21 +78,28 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     let control = Arc::new(Control(Arc::clone(&sync)));
     let app =
         App::new(store.clone(), inventory, control, clock, options).context("cannot put the use cases together")?;
-    first_start(&app, console)
+    let first = first_start(&app, console)
         .await
         .context("cannot make the administrator (SPANDREL_ADMIN_PASSWORD gives the password)")?;
+    if first && had_keys {
+        tracing::warn!(
+            key_file = %config.key_file().display(),
+            "the keys were here before, but the database is a new one: if there was one before, this is not it"
+        );
+    }
 
     let stop = stop_on_signals()?;
+    let taken_over = store.taken_over();
+    tokio::spawn(stop_when_taken_over(taken_over.clone(), stop.clone()));
     let log = LogRetention { keep_entries: config.change_log.keep_entries, ..LogRetention::default() };
     let retention = tokio::spawn(jobs::retention(store.clone(), log, stop.clone()));
     let router = api::router(app, ApiOptions::new(telemetry.metrics_text(), stop.clone()));
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server = api::server::serve(listener, router, api::server::Patience::default(), connections_max, stop.clone());
     console.listening(address);
     tracing::info!(%address, "listening");
-    let mut server = tokio::spawn(server.into_future());
+    let mut server = tokio::spawn(server);
     tokio::select! {
-        ended = &mut server => ended.context("the server's task")?.context("the server ended")?,
+        ended = &mut server => ended.context("the server's task")?,
         () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
             tracing::warn!("requests were still running at the end and are cut off");
             server.abort();
@@ -101,38 +111,119 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     store.close().await;
     tracing::info!("stopped");
     tokio::task::spawn_blocking(move || telemetry.shutdown()).await?;
+    if taken_over.is_cancelled() {
+        anyhow::bail!(
+            "another gateway was started on the same database, which is its alone now: one database has one gateway"
+        );
+    }
     Ok(())
 }
 
-async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+/// Open files for all but the connections of clients: the database, the platforms, the log.
+const HANDLES_KEPT: usize = 256;
+/// Connections that are not of watchers, where the configuration does not say.
+const CONNECTIONS: usize = 4_096;
+
+/// The connections that a configuration asks for, or else `least`.
+fn connections_wanted(config: &Config, least: usize) -> usize {
+    config.server.connections_max.unwrap_or(least)
+}
+
+/// How many connections there may be with so many open files.
+fn connections_max(config: &Config, handles: usize) -> usize {
+    let wanted = connections_wanted(config, CONNECTIONS + config.server.watchers_max);
+    // With very few there is something for each.
+    let room = handles.saturating_sub(HANDLES_KEPT).max(handles / 2).max(1);
+    let least = connections_wanted(config, config.server.watchers_max);
+    if least > room {
+        tracing::warn!(
+            connections = room,
+            open_files = handles,
+            wanted = least,
+            "the limit of open files leaves fewer connections than are configured (`server.connections_max`, \
+             `server.watchers_max`): raise it (LimitNOFILE of systemd, `ulimit -Hn`)"
+        );
+    }
+    wanted.min(room)
+}
+
+/// What of a configuration would keep the server from starting, found without changing anything: the address to listen on,
+/// the database's address, the keys, the data directory. The database itself is not asked.
+#[must_use]
+pub fn preflight(config: &Config) -> Vec<anyhow::Error> {
+    let listen = match std::net::TcpListener::bind(config.server.listen) {
+        // Perhaps by the very server that the configuration is of.
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Ok(()),
+        Err(error) => Err(anyhow::Error::from(error).context(cannot_listen(config))),
+        Ok(_) => Ok(()),
+    };
     let directory = &config.data_directory;
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot make the data directory {} (`data_directory`)", directory.display()))?;
-    let url: DatabaseUrl = config.database_url().expose_secret().parse()?;
-    let keyring = match config::environment("SPANDREL_KEYS") {
+    let directory = match std::fs::metadata(directory) {
+        Ok(found) if !found.is_dir() => {
+            Err(anyhow::anyhow!("`data_directory`: {} is no directory", directory.display()))
+        }
+        // It is made at the start.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(anyhow::Error::from(error).context(cannot_make(config))),
+        Ok(_) => Ok(()),
+    };
+    let database = database_url(config).map(drop);
+    let (needed, most) = (connections_wanted(config, config.server.watchers_max) + HANDLES_KEPT, handles::most());
+    let handles = if needed <= most {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!(
+            "`server.connections_max` and `server.watchers_max` need {needed} open files, and this machine gives {most} \
+             (`ulimit -Hn`; LimitNOFILE of systemd)"
+        ))
+    };
+    [listen, directory, database, keyring(config).map(drop), handles].into_iter().filter_map(Result::err).collect()
+}
+
+fn cannot_listen(config: &Config) -> String {
+    format!("cannot listen on {} (`server.listen`)", config.server.listen)
+}
+
+fn cannot_make(config: &Config) -> String {
+    format!("cannot make the data directory {} (`data_directory`)", config.data_directory.display())
+}
+
+fn database_url(config: &Config) -> anyhow::Result<DatabaseUrl> {
+    let from = match config::environment("SPANDREL_DATABASE_URL") {
+        Some(_) => "the environment variable SPANDREL_DATABASE_URL",
+        None => "`database.url`",
+    };
+    config.database_url().expose_secret().parse().context(from)
+}
+
+fn keyring(config: &Config) -> anyhow::Result<Keyring> {
+    match config::environment("SPANDREL_KEYS") {
         Some(keys) => {
             let keys: Vec<SecretString> = keys.split_whitespace().map(SecretString::from).collect();
-            Keyring::from_base64(&keys).context("the environment variable SPANDREL_KEYS")?
+            Keyring::from_base64(&keys).context("the environment variable SPANDREL_KEYS")
         }
-        None => Keyring::from_file(&config.key_file())?,
-    };
-    Ok(Store::open(&url, keyring, clock).await?)
+        None => Keyring::from_file(&config.key_file()).context("`secrets.key_file`"),
+    }
+}
+
+async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(&config.data_directory).with_context(|| cannot_make(config))?;
+    Ok(Store::open(&database_url(config)?, keyring(config)?, clock).await?)
 }
 
 /// Fills the read model with what is stored. Nothing else writes yet.
-async fn fill_inventory(store: &Store, config: &Config) -> Result<Arc<Inventory>, store::Error> {
+async fn fill_inventory(store: &Store, config: &Config) -> anyhow::Result<Arc<Inventory>> {
     let system = store.system("fill the read model");
     let key = system.secret_setting("page_token_key", || rand::random::<[u8; 32]>().to_vec().into()).await?;
-    let key = <[u8; 32]>::try_from(key.as_slice()).unwrap_or_else(|_| rand::random());
-    let log_max = usize::try_from(config.change_log.keep_entries).unwrap_or(usize::MAX);
-    let options = InventoryConfig { log_max: log_max.min(500_000), ..InventoryConfig::default() };
+    let key = <[u8; 32]>::try_from(key.as_slice())
+        .map_err(|_| anyhow::anyhow!("the stored page_token_key has {} bytes instead of 32", key.len()))?;
+    let log_max = usize::try_from(config.change_log.keep_entries)?;
+    let options = InventoryConfig { log_max, ..InventoryConfig::default() };
     let inventory = Inventory::new(options.clone(), TokenKey::new(key));
     let mut loader = inventory.loader();
-    let mut after = None;
-    loop {
-        let rows = system.objects_page(after, PAGE).await?;
-        let Some(last) = rows.last() else { break };
-        after = Some(last.id);
+    let mut rows = system.objects_page(None, PAGE).await?;
+    while let Some(last) = rows.last() {
+        let after = Some(last.id);
         let objects = rows.into_iter().map(|row| StoredObject {
             id: row.id,
             kind: row.kind,
@@ -142,17 +233,22 @@ async fn fill_inventory(store: &Store, config: &Config) -> Result<Arc<Inventory>
             revision: row.revision,
             created_at: row.created_at,
             changed_at: row.changed_at,
-            body: row.body.as_ref().into(),
+            body: row.body,
         });
         let objects = objects.collect();
-        loader = tokio::task::block_in_place(move || {
+        // The database reads the next page meanwhile.
+        let reading = tokio::task::spawn_blocking(move || {
             loader.add(objects);
             loader
         });
+        let next = system.objects_page(after, PAGE).await;
+        loader = reading.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        rows = next?;
     }
     let revision = system.current_revision().await?;
-    let (log, compacted_through) = log_tail(store, revision, options.log_max as u64).await?;
-    let report = tokio::task::block_in_place(move || loader.finish(&log, compacted_through, revision));
+    let oldest = Revision(revision.0.saturating_sub(options.log_max as u64)).max(system.compacted_through().await?);
+    let deletions = deletions(store, oldest).await?;
+    let report = tokio::task::block_in_place(move || loader.finish(&deletions, oldest, revision));
     for unreadable in &report.unreadable {
         tracing::error!(
             id = %unreadable.id, kind = %unreadable.kind, provider = %unreadable.provider_id, reason = unreadable.reason,
@@ -163,40 +259,36 @@ async fn fill_inventory(store: &Store, config: &Config) -> Result<Arc<Inventory>
     Ok(inventory)
 }
 
-/// The newest entries of the change log, at most `limit`, and the revision before the oldest of them.
-async fn log_tail(store: &Store, newest: Revision, limit: u64) -> Result<(Vec<LoggedChange>, Revision), store::Error> {
+/// The deletions that the change log has after a revision.
+async fn deletions(store: &Store, oldest: Revision) -> Result<Vec<LoggedDeletion>, store::Error> {
     let system = store.system("fill the read model");
-    let mut from = Revision(newest.0.saturating_sub(limit));
-    let mut log = Vec::new();
+    let mut deletions: Vec<LoggedDeletion> = Vec::new();
     loop {
-        let after = log.last().map_or(from, |last: &LoggedChange| last.revision);
-        match system.changes_after(after, PAGE).await? {
-            ChangesPage::Compacted { through } => from = through,
-            ChangesPage::Entries(entries) if entries.is_empty() => return Ok((log, from)),
-            ChangesPage::Entries(entries) => log.extend(entries.into_iter().map(|entry| LoggedChange {
-                revision: entry.revision,
-                id: entry.object_id,
-                kind: entry.kind,
-                tenant_id: entry.tenant_id,
-                provider_id: entry.provider_id,
-                op: match entry.op {
-                    store::LogOp::Put => LogOp::Put,
-                    store::LogOp::Delete => LogOp::Delete,
-                },
-            })),
+        let after = deletions.last().map_or(oldest, |last| last.revision);
+        let entries = system.deletions_after(after, PAGE).await?;
+        if entries.is_empty() {
+            return Ok(deletions);
         }
+        deletions.extend(entries.into_iter().map(|entry| LoggedDeletion {
+            revision: entry.revision,
+            id: entry.object_id,
+            kind: entry.kind,
+            tenant_id: entry.tenant_id,
+            provider_id: entry.provider_id,
+        }));
     }
 }
 
-/// Makes the administrator at the first start.
-async fn first_start(app: &App, console: &dyn Console) -> anyhow::Result<()> {
+/// Makes the administrator at the first start. Gives whether it was that.
+async fn first_start(app: &App, console: &dyn Console) -> anyhow::Result<bool> {
     let given = config::environment("SPANDREL_ADMIN_PASSWORD").map(SecretString::from);
     let generated = given.is_none();
     let password = given.unwrap_or_else(|| Alphanumeric.sample_string(&mut rand::rng(), GENERATED_PASSWORD_LEN).into());
-    if app.admin_bootstrap(ADMIN, password.clone()).await? && generated {
+    let made = app.admin_bootstrap(ADMIN, password.clone()).await?;
+    if made && generated {
         console.first_password(ADMIN, &password);
     }
-    Ok(())
+    Ok(made)
 }
 
 /// A token that is cancelled by the first SIGINT or SIGTERM.
@@ -215,6 +307,17 @@ fn stop_on_signals() -> anyhow::Result<CancellationToken> {
         stopping.cancel();
     });
     Ok(stop)
+}
+
+/// Two gateways on one database would both tell the platforms' machines: the older one leaves.
+async fn stop_when_taken_over(taken_over: CancellationToken, stop: CancellationToken) {
+    tokio::select! {
+        () = taken_over.cancelled() => {
+            tracing::error!("another gateway was started on the same database: this one stops");
+            stop.cancel();
+        }
+        () = stop.cancelled() => {}
+    }
 }
 
 /// What the use cases ask of the synchronization.
@@ -241,7 +344,31 @@ impl SyncControl for Control {
         Box::pin(self.0.provider_remove(id))
     }
 
-    fn resync(&self, id: ProviderId) -> bool {
-        self.0.resync(id)
+    fn resync(&self, id: ProviderId) -> Resync {
+        match self.0.resync(id) {
+            sync::Resync::Begun => Resync::Begun,
+            sync::Resync::NotRunning => Resync::NotRunning,
+            sync::Resync::Refused => Resync::Refused,
+        }
+    }
+
+    fn provider_verified(&self, id: ProviderId) {
+        self.0.provider_verified(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_connections_as_files_allow() {
+        let mut config = Config::default();
+        assert_eq!(connections_max(&config, 65_536), 6_096);
+        assert_eq!(connections_max(&config, 1_024), 768);
+        assert_eq!(connections_max(&config, 200), 100);
+        config.server.connections_max = Some(3_000);
+        assert_eq!(connections_max(&config, 65_536), 3_000);
+        assert_eq!(connections_max(&config, 1_024), 768);
     }
 }

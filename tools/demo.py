@@ -203,6 +203,7 @@ def install_all(with_demo):
     say("Install what is missing")
     install.rust()
     install.system_packages({"build"})
+    install.portal()
     if not with_demo:
         return None, None
     try:
@@ -305,6 +306,7 @@ def wait_until_live(gateway):
 def welcome(gateway, password_line, demonstration):
     say()
     say(paint("Spandrel is running", "1") + f" at {paint(gateway.url, '36;1')}")
+    say(f"  portal    {paint(gateway.url + '/', '36;1')}")
     say(f"  user      admin, password {password_line}")
     for hint in demonstration.hints:
         say(f"  {hint}")

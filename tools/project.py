@@ -15,6 +15,7 @@ LOGS = os.path.join(LOCAL, "log")
 STAMPS = os.path.join(LOCAL, "stamps")
 RUN = os.path.join(LOCAL, "run")
 LAB = os.path.join(ROOT, "tests", "lab")
+PORTAL = os.path.join(ROOT, "portal")
 SIMULATOR = os.path.join(ROOT, "tests", "simulator")
 
 # The laboratories' helpers serve here too: locks, processes that end with us.

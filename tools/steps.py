@@ -13,12 +13,18 @@ from tools import progress, project
 from tools.project import DevError, paint, say
 
 TAIL_LINES = 120
+# Of each failed test this much is shown: its end, where the reason is.
+FAILURE_LINES = 60
 
-# The runners' own closing lines: cargo test, go test -v, Python's unittest.
+# The runners' own closing lines: cargo test, go test -v, vitest, Playwright, Python's unittest.
 _CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.M)
 _GO = re.compile(r"^--- (PASS|FAIL): ", re.M)
+_VITEST = re.compile(r"^ +Tests +(?:(\d+) failed\b)?(?: \| )?(?:(\d+) passed)?.*\(\d+\)$", re.M)
+_PLAYWRIGHT = re.compile(r"^  (\d+) (passed|failed|interrupted|did not run)(?: \(.*\))?$", re.M)
 _UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in ", re.M)
 _UNITTEST_BAD = re.compile(r"^FAILED \((.*)\)$", re.M)
+# What cargo's runner says of one failed test, up to the next one or the list of names.
+_CARGO_FAILURE = re.compile(r"^---- (\S+) stdout ----\n(.*?)(?=^---- \S+ stdout ----$|^failures:$|\Z)", re.M | re.S)
 
 
 def count_tests(text):
@@ -28,6 +34,10 @@ def count_tests(text):
         passed, failed = passed + int(good), failed + int(bad)
     for verdict in _GO.findall(text):
         passed, failed = passed + (verdict == "PASS"), failed + (verdict == "FAIL")
+    for bad, good in _VITEST.findall(text):
+        passed, failed = passed + int(good or 0), failed + int(bad or 0)
+    for number, verdict in _PLAYWRIGHT.findall(text):
+        passed, failed = passed + int(number) * (verdict == "passed"), failed + int(number) * (verdict != "passed")
     ran = sum(int(number) for number in _UNITTEST_RAN.findall(text))
     bad = sum(int(number) for line in _UNITTEST_BAD.findall(text)
               for number in re.findall(r"(?:failures|errors|unexpected successes)=(\d+)", line))
@@ -66,7 +76,7 @@ class Steps:
         self._finish(name, began, fault, tests)
         if fault:
             self.failed += failed == 0
-            say(_tail(text))
+            say(_failures(text) or _tail(text))
             raise DevError(f"{name} {fault}; all of its output is in {os.path.relpath(log_path, project.ROOT)}")
 
     def do(self, name, act):
@@ -95,7 +105,13 @@ class Steps:
         say(f"  {mark} {name}  {time.monotonic() - began:.1f} s{tests}" + (f"  {fault}" if fault else ""))
 
 
-def _tail(text):
+def _failures(text):
+    """Each failed test of cargo's runners with what it said; empty where no such runner failed. A tail alone would show the
+    suites that ran after the failing one."""
+    return "\n".join(f"    ✗ {name}\n{_tail(said, FAILURE_LINES)}" for name, said in _CARGO_FAILURE.findall(text))
+
+
+def _tail(text, limit=TAIL_LINES):
     lines = text.rstrip().split("\n")
-    cut = [f"    … {len(lines) - TAIL_LINES} lines before"] if len(lines) > TAIL_LINES else []
-    return "\n".join(cut + ["    | " + line for line in lines[-TAIL_LINES:]])
+    cut = [f"    … {len(lines) - limit} lines before"] if len(lines) > limit else []
+    return "\n".join(cut + ["    | " + line for line in lines[-limit:]])

@@ -1,4 +1,4 @@
-"""What ./dev check, test, fmt, doc, bench and openapi do.
+"""What ./dev check, test, fmt, doc and openapi do.
 
 `check` is what is quick enough before each commit; `test` is `check` and every suite. Nothing of a suite is skipped
 because something is missing: what is missing is installed, or the command fails.
@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from tools import install, project
+from tools import audit, install, project
 from tools.project import DevError, say
 from tools.steps import Steps
 
@@ -41,8 +41,10 @@ def check(_arguments):
         install.rust()
         install.system_packages({"build"})
         go = install.go()
+        npm = install.portal()
         say("Check")
         _static(steps, go)
+        _portal(steps, npm)
         steps.run("unit and tidy tests", ["cargo", "test", "--locked", "--workspace", "--lib", "--bins", "--test", "tidy"])
         _documents(steps)
 
@@ -51,19 +53,22 @@ def test(_arguments):
     with steps_of("test") as steps:
         say("Install what is missing")
         install.rust()
-        install.system_packages({"build", "lab", "postgres"})
+        install.system_packages({"build", "lab", "doors", "postgres", "browser"})
         go = install.go()
+        npm = install.portal()
         simulator, govc = install.simulator()
         say("Test")
         _static(steps, go)
+        _portal(steps, npm)
         steps.run("laboratories", [sys.executable, "-m", "unittest", "discover", "-s", project.LAB, "-t", project.LAB])
         # Compiled before the database starts, so that its time is seen by itself.
         steps.run("build the tests", ["cargo", "test", "--locked", "--workspace", "--no-run"])
-        with _postgres() as database:
+        with postgres() as database:
             env = project.environment(SPANDREL_SIMULATOR=simulator, SPANDREL_GOVC=govc, **database)
             steps.run("every suite, on SQLite and PostgreSQL",
                       ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"], env=env)
         _documents(steps)
+        _browser(steps, npm, simulator, govc)
 
 
 def _static(steps, go):
@@ -80,6 +85,31 @@ def _static(steps, go):
     _advisories(steps)
 
 
+def _portal(steps, npm):
+    """The portal's own checks: its types first, since a missing word of a language shows there."""
+    command, env = npm
+    env = dict(env, NO_COLOR="1")
+    for name, script in (("portal types and languages", "typecheck"), ("portal lint", "lint"), ("portal tests", "test"),
+                         ("portal licences", "licenses")):
+        steps.run(name, [*command, "run", "--silent", script], cwd=project.PORTAL, env=env)
+
+
+def _browser(steps, npm, simulator, govc):
+    """The portal in a browser, against the gateway and the simulator that were just built, and a private KVM host."""
+    command, env = npm
+    env = dict(env, NO_COLOR="1", SPANDREL_BIN=gateway(), SPANDREL_SIMULATOR=simulator, SPANDREL_GOVC=govc,
+               SPANDREL_CHROMIUM=labkit.find_program("chromium"))
+    steps.run("portal in the browser", [*command, "run", "--silent", "e2e"], cwd=project.PORTAL, env=env)
+
+
+def portal(arguments):
+    """The portal's front end from its sources, reloading as they change, against a running gateway."""
+    command, env = install.portal_packages()
+    say(f"The portal's sources against {arguments.gateway}; Ctrl-C ends it")
+    subprocess.run([*command, "run", "--silent", "dev"], cwd=project.PORTAL, check=False,
+                   env=dict(env, SPANDREL_GATEWAY=arguments.gateway))
+
+
 def _documents(steps):
     env = project.environment(RUSTDOCFLAGS=RUSTDOCFLAGS)
     steps.run("documentation", ["cargo", "doc", "--locked", "--workspace", "--no-deps"], env=env)
@@ -88,16 +118,13 @@ def _documents(steps):
 
 
 def _advisories(steps):
-    """Known holes in dependencies. Needs cargo-deny and its database, which come from outside Debian and crates.io's
-    index; licences, bans and the crypto provider are checked by tests/tidy.rs in any case."""
-    home = os.environ.get("CARGO_HOME") or os.path.expanduser("~/.cargo")
-    databases = os.path.join(home, "advisory-dbs")
-    if not labkit.find_program("cargo-deny"):
-        steps.skip("advisories", "not checked here: cargo-deny is not installed (licences and bans are, by tests/tidy.rs)")
-    elif not (os.path.isdir(databases) and os.listdir(databases)):
-        steps.skip("advisories", "not checked here: cargo-deny has no advisory database (cargo deny fetch)")
+    """Known holes in dependencies, where ./dev audit has brought the tool and the list of advisories. Licences, bans and
+    the crypto provider are checked by tests/tidy.rs in any case."""
+    program = audit.installed()
+    if not program:
+        steps.skip("advisories", "not checked here: ./dev audit brings cargo-deny and the list of advisories, and checks them")
     else:
-        steps.run("advisories", ["cargo", "deny", "--offline", "check", "advisories", "bans", "licenses", "sources"])
+        steps.run("advisories", audit.command(program, offline=True))
 
 
 def _python_files():
@@ -163,7 +190,7 @@ def openapi(_arguments):
 
 
 @contextlib.contextmanager
-def _postgres():
+def postgres():
     """A PostgreSQL cluster for the suites; gone with this process."""
     log_path = project.local("log", "postgres.log")
     with open(log_path, "wb") as log:
@@ -178,7 +205,12 @@ def _postgres():
         yield {"SPANDREL_TEST_POSTGRES_URL": report["url"], "SPANDREL_TEST_POSTGRES_ADMIN_URL": report["admin_url"]}
     finally:
         process.stdin.close()
-        process.wait(60)
+        try:
+            # It removes the files of some hundred databases.
+            process.wait(300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            say(f"PostgreSQL did not end in time; {log_path} may say why")
 
 
 def fmt(_arguments):
@@ -198,31 +230,3 @@ def doc(arguments):
     if done.returncode != 0:
         raise DevError("the documentation has faults")
     say(os.path.join(project.target_dir(), "doc", "spandrel", "index.html"))
-
-
-def benches():
-    """The names of the benchmarks that cargo knows of in the workspace."""
-    metadata = json.loads(subprocess.run(
-        ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"], cwd=project.ROOT, capture_output=True,
-        text=True, check=True, env=project.environment()).stdout)
-    return sorted({target["name"] for package in metadata["packages"] for target in package["targets"]
-                   if "bench" in target["kind"]})
-
-
-def bench(arguments):
-    install.rust()
-    install.system_packages({"build"})
-    names = benches()
-    if not names:
-        say("there are no benchmarks yet: a bench target in Cargo.toml makes one")
-        return
-    if arguments.name and arguments.name not in names:
-        raise DevError(f"no benchmark {arguments.name}; there are: {', '.join(names)}")
-    simulator, govc = install.simulator()
-    command = ["cargo", "bench", "--locked", "--workspace"]
-    for name in [arguments.name] if arguments.name else names:
-        command += ["--bench", name]
-    done = subprocess.run(command, cwd=project.ROOT, check=False,
-                          env=project.environment(SPANDREL_SIMULATOR=simulator, SPANDREL_GOVC=govc))
-    if done.returncode != 0:
-        raise DevError("a benchmark failed")

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import socket
 import sys
@@ -9,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from tools import demo, install, project, steps
+from tools import bench, demo, install, project, steps
 
 
 class Counting(unittest.TestCase):
@@ -26,6 +27,15 @@ class Counting(unittest.TestCase):
     def test_unittest(self):
         self.check("Ran 7 tests in 0.1s\n\nFAILED (failures=1, errors=2, skipped=1)\n", 4, 3)
         self.check("Ran 1 test in 0.1s\n\nOK\n", 1, 0)
+
+    def test_vitest(self):
+        self.check(" Test Files  2 passed (2)\n      Tests  41 passed (41)\n", 41, 0)
+        self.check("      Tests  1 failed | 40 passed (41)\n", 40, 1)
+        self.check("      Tests  2 failed (2)\n", 0, 2)
+
+    def test_playwright(self):
+        self.check("  1 failed\n    live.spec.ts:3:1 > a test\n  2 did not run\n  12 passed (1.2m)\n", 12, 3)
+        self.check("  7 passed (5.1s)\n", 7, 0)
 
     def test_a_text_without_a_runner(self):
         self.check("Compiling spandrel\nwarning: 3 passed\n", 0, 0)
@@ -44,6 +54,15 @@ class Running(unittest.TestCase):
             self.steps.run("bad", [sys.executable, "-c", "print('the reason'); raise SystemExit(3)"])
         self.assertIn("the reason", self.out.getvalue())
         self.assertEqual((self.steps.passed, self.steps.failed), (0, 1))
+
+    def test_a_failed_cargo_test_is_shown_whatever_ran_after_it(self):
+        log = ("failures:\n\n---- a::one stdout ----\nthe reason\n\n---- b::two stdout ----\nanother\n\n\nfailures:\n    a::one\n"
+               + "test c::fine ... ok\n" * 500 + "error: 1 target failed\n")
+        with self.assertRaises(project.DevError):
+            self.steps.run("suites", [sys.executable, "-c", f"print({log!r}); raise SystemExit(101)"])
+        shown = self.out.getvalue()
+        self.assertIn("✗ a::one\n    | the reason\n    ✗ b::two\n    | another\n", shown)
+        self.assertNotIn("c::fine", shown)
 
     def test_output_that_a_check_refuses_fails(self):
         with self.assertRaises(project.DevError):
@@ -118,6 +137,28 @@ class Choosing(unittest.TestCase):
             self.assertNotEqual(before, install.tree_key(folder, "go1.27"))
             os.rename(path, os.path.join(folder, "b.go"))
             self.assertNotEqual(before, install.tree_key(folder, "go1.26"))
+
+    def test_no_script_of_the_portal_calls_npm(self):
+        # The wheel's Node has no npm on the path that works: npm is run by its own file (install.npm).
+        with open(os.path.join(project.PORTAL, "package.json"), encoding="utf-8") as file:
+            scripts = json.load(file)["scripts"]
+        self.assertEqual([name for name, text in scripts.items() if {"npm", "npx"} & set(text.split())], [])
+
+    def test_the_portals_figures_are_written_between_their_marks(self):
+        rows = [{"what": "script", "measured": "1 kB", "bound": "< 2 kB", "met": True},
+                {"what": "a press", "measured": "9 s", "bound": "< 1 s", "met": False},
+                {"what": "changes", "measured": "3", "bound": "", "met": None}]
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "page.md")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n")
+            for _ in range(2):
+                bench.write_portal(rows, 0.5, path)
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        self.assertNotIn("old", text)
+        self.assertTrue(text.startswith("before\n") and text.endswith(f"{bench.END}\nafter\n"), text)
+        self.assertIn("| a press | 9 s | < 1 s | **no** |\n| changes | 3 |  |  |\n", text)
 
     def test_a_taken_address_is_refused_when_asked_for(self):
         with socket.socket() as taken:

@@ -1,4 +1,4 @@
-//! A host: three to four lanes to the same daemon, and the async calls that an inventory needs.
+//! A host: up to five lanes to the same daemon, and the async calls that an inventory needs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +66,8 @@ impl Default for HostOptions {
 pub enum LaneKind {
     /// Reading of definitions and states.
     Inventory,
+    /// Reading of storage pools: libvirt answers nothing about a pool, nor a list of all, while the storage of one hangs.
+    Storage,
     /// Changes that somebody waits for; migrations and snapshots can take minutes.
     Command,
     /// Events. Nothing else should run here.
@@ -101,6 +103,7 @@ pub struct Host {
 struct Inner {
     uri: ConnectUri,
     inventory: Arc<Lane>,
+    storage: Arc<Lane>,
     command: Arc<Lane>,
     events: Arc<Lane>,
     statistics: Arc<Lane>,
@@ -108,7 +111,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        for lane in [&self.inventory, &self.command, &self.events, &self.statistics] {
+        for lane in [&self.inventory, &self.storage, &self.command, &self.events, &self.statistics] {
             lane.close();
         }
     }
@@ -130,6 +133,7 @@ impl Host {
         };
         let inner = Inner {
             inventory: make("kvm-inventory"),
+            storage: make("kvm-storage"),
             command: make("kvm-command"),
             events: make("kvm-events"),
             statistics: make("kvm-stats"),
@@ -151,7 +155,8 @@ impl Host {
     /// Closes every connection in the background, also for the other clones; calls that wait get
     /// [`Error::Closed`](crate::Error::Closed).
     pub fn close(&self) {
-        for lane in [LaneKind::Inventory, LaneKind::Command, LaneKind::Events, LaneKind::Statistics] {
+        for lane in [LaneKind::Inventory, LaneKind::Storage, LaneKind::Command, LaneKind::Events, LaneKind::Statistics]
+        {
             self.lane(lane).close();
         }
     }
@@ -159,6 +164,7 @@ impl Host {
     fn lane(&self, lane: LaneKind) -> &Arc<Lane> {
         match lane {
             LaneKind::Inventory => &self.inner.inventory,
+            LaneKind::Storage => &self.inner.storage,
             LaneKind::Command => &self.inner.command,
             LaneKind::Events => &self.inner.events,
             LaneKind::Statistics => &self.inner.statistics,
@@ -248,7 +254,7 @@ impl Host {
     /// # Errors
     /// As [`Host::domains`].
     pub async fn pools(&self, limit: Duration) -> Result<Listing<PoolRecord>> {
-        self.run(LaneKind::Inventory, "read all storage pools", limit, read::pools).await
+        self.run(LaneKind::Storage, "read all storage pools", limit, read::pools).await
     }
 
     /// One storage pool with its volumes; `None` if it does not exist.
@@ -256,7 +262,7 @@ impl Host {
     /// # Errors
     /// As [`Host::run`].
     pub async fn pool(&self, uuid: Uuid, limit: Duration) -> Result<Option<PoolRecord>> {
-        self.run(LaneKind::Inventory, format!("read storage pool {uuid}"), limit, move |c| read::pool_by_uuid(c, uuid))
+        self.run(LaneKind::Storage, format!("read storage pool {uuid}"), limit, move |c| read::pool_by_uuid(c, uuid))
             .await
     }
 

@@ -71,6 +71,7 @@ mod events;
 mod ffi;
 mod host;
 mod lane;
+mod opening;
 mod read;
 mod record;
 mod state;

@@ -342,3 +342,14 @@ async fn a_name_and_a_password_are_given_when_asked_and_never_shown() {
         assert!(!shown.contains("s3cret-word") && !shown.contains("wr0ng-word"), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn what_libvirt_quotes_of_a_file_is_not_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    std::fs::write(&file, "c2VjcmV0LWtleQ==\n").unwrap();
+    let host = Host::new(ConnectUri::parse(&format!("test://{}", file.display())).unwrap());
+    let error = host.ping(LaneKind::Inventory, LIMIT).await.unwrap_err();
+    let told = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+    assert!(told.contains("keys") && !told.contains("c2Vjcm"), "{told}");
+}

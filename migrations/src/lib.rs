@@ -13,6 +13,10 @@ mod m20261126_000002_sealing;
 mod m20261126_000003_provider;
 mod m20261126_000004_inventory;
 mod m20261126_000005_row_security;
+mod m20261126_000006_idempotency;
+mod m20261126_000007_identity_end;
+mod m20261126_000008_sync_history;
+mod m20261126_000009_object_change;
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{MigratorTrait, SchemaManager};
@@ -29,6 +33,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000003_provider::Migration),
             Box::new(m20261126_000004_inventory::Migration),
             Box::new(m20261126_000005_row_security::Migration),
+            Box::new(m20261126_000006_idempotency::Migration),
+            Box::new(m20261126_000007_identity_end::Migration),
+            Box::new(m20261126_000008_sync_history::Migration),
+            Box::new(m20261126_000009_object_change::Migration),
         ]
     }
 }

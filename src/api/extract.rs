@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -11,14 +12,28 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::problem::{Problem, ProblemType};
-use crate::app::{Address, Invalid, Subject};
+use crate::app::{Address, Invalid, Mode, Subject};
 use crate::authz::Principal;
 use crate::model::secret::SecretString;
 
 /// The largest body that is read, bytes.
 pub const BODY_LIMIT: usize = 1 << 20;
+/// The largest body of who need not be signed in, or says no more than a password: two of the longest, each character
+/// written as six, fit.
+pub const SMALL: usize = 16 << 10;
+/// Bytes of bodies that are in memory at once, of all requests together.
+const BODIES_AT_ONCE: usize = 64 << 20;
+/// When they are too many, try again after this, seconds.
+const BODIES_AGAIN_S: u64 = 2;
+
+/// What is left of [`BODIES_AT_ONCE`].
+static BODIES: Semaphore = Semaphore::const_new(BODIES_AT_ONCE);
+
+/// How long a body may take to come.
+const BODY_TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// Who asks. Put into the request by [`super::middleware::authenticate`], which stands before every route that has it.
 #[derive(Clone, Debug)]
@@ -32,42 +47,84 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// A JSON body.
+/// A JSON body of at most so many bytes.
 #[derive(Debug)]
-pub struct Body<T>(pub T);
+pub struct Body<T, const LIMIT: usize = BODY_LIMIT>(pub T);
 
-impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<S: Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for Body<T, LIMIT> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(
-                ProblemType::UnsupportedMediaType,
-                "The body must be JSON, with the header `Content-Type: application/json`.",
-            ));
-        }
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > BODY_LIMIT as u64) {
-            return Err(too_large());
-        }
-        let mut bytes = Vec::new();
-        let mut chunks = request.into_body().into_data_stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| {
-                Problem::new(ProblemType::BadRequest, "The body ended before its announced length, or is malformed.")
-            })?;
-            if bytes.len() + chunk.len() > BODY_LIMIT {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        read_json(&bytes).map(Self)
+        read_json(&read_body(request, LIMIT).await?.bytes).map(Self)
     }
 }
 
-fn too_large() -> Problem {
-    Problem::new(ProblemType::BodyTooLarge, format!("The body is larger than {BODY_LIMIT} bytes."))
-        .with("limit_bytes", BODY_LIMIT)
+/// The bytes of a body. As long as they are held, they count.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) bytes: Vec<u8>,
+    /// One for each byte.
+    held: SemaphorePermit<'static>,
+}
+
+/// The bytes of a JSON body.
+///
+/// # Errors
+/// When it says that it is something else, is larger than `limit`, does not come in time, or breaks off; or when the
+/// gateway is reading too much at present.
+pub(super) async fn read_body(request: Request, limit: usize) -> Result<Gathered, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(
+            ProblemType::UnsupportedMediaType,
+            "The body must be JSON, with the header `Content-Type: application/json`.",
+        ));
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    read_within(BODY_TIME_LIMIT, limit, &BODIES, request.into_body()).await
+}
+
+async fn read_within(
+    time: Duration,
+    limit: usize,
+    budget: &'static Semaphore,
+    body: axum::body::Body,
+) -> Result<Gathered, Problem> {
+    tokio::time::timeout(time, read(limit, budget, body)).await.unwrap_or_else(|_| {
+        let detail = format!("The body did not come within {} s.", time.as_secs());
+        Err(Problem::new(ProblemType::BodyTooSlow, detail))
+    })
+}
+
+async fn read(limit: usize, budget: &'static Semaphore, body: axum::body::Body) -> Result<Gathered, Problem> {
+    let busy = || Problem::unavailable("The gateway is reading too many large requests at present.", BODIES_AGAIN_S);
+    let mut gathered = Gathered { bytes: Vec::new(), held: budget.try_acquire_many(0).map_err(|_| busy())? };
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| {
+            Problem::new(ProblemType::BadRequest, "The body ended before its announced length, or is malformed.")
+        })?;
+        let length = gathered.bytes.len() + chunk.len();
+        if length > limit {
+            return Err(too_large(limit));
+        }
+        // It grows by doubling, but never beyond what may come at all.
+        if length > gathered.bytes.capacity() {
+            let capacity = (length * 2).min(limit);
+            let more = u32::try_from(capacity - gathered.bytes.capacity()).unwrap_or(u32::MAX);
+            gathered.held.merge(budget.try_acquire_many(more).map_err(|_| busy())?);
+            gathered.bytes.reserve_exact(capacity - gathered.bytes.len());
+        }
+        gathered.bytes.extend_from_slice(&chunk);
+    }
+    Ok(gathered)
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(ProblemType::BodyTooLarge, format!("The body is larger than {limit} bytes."))
+        .with("limit_bytes", limit)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -80,7 +137,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // First whether it is JSON at all, so that what is wrong is said in this order.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| invalid_json(&error))?;
     if bytes.trim_ascii_start().first() != Some(&b'{') {
@@ -216,6 +273,29 @@ impl<S: Sync> FromRequestParts<S> for NoParams {
     }
 }
 
+/// Whether a write is done or only tried: `dry_run=true`, the one parameter that such a write takes.
+#[derive(Clone, Copy, Debug)]
+pub struct DryRun(pub Mode);
+
+impl<S: Sync> FromRequestParts<S> for DryRun {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        const NAME: &str = "dry_run";
+        let wrong = |name: &str, why| Invalid::new(Subject::Parameter, name, why);
+        match Params::from_request_parts(parts, state).await?.0.as_slice() {
+            [] => Ok(Self(Mode::Real)),
+            [(name, _), ..] | [_, (name, _), ..] if name != NAME => {
+                Err(wrong(name, "is not a parameter here").allowed([NAME]).into())
+            }
+            [_, _, ..] => Err(wrong(NAME, "is given twice").into()),
+            [(_, value)] if value == "true" => Ok(Self(Mode::DryRun)),
+            [(_, value)] if value == "false" => Ok(Self(Mode::Real)),
+            [_] => Err(wrong(NAME, "must be true or false").allowed(["true", "false"]).into()),
+        }
+    }
+}
+
 /// The address that a request comes from, as the back-off of sign-ins counts it.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub Address);
@@ -295,7 +375,7 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Inner {
-        #[allow(dead_code)]
+        #[expect(dead_code, reason = "only whether it can be read matters")]
         pem: Option<String>,
     }
 
@@ -308,7 +388,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
     struct Sample {
         name: String,
         #[serde(default)]
@@ -359,6 +439,35 @@ mod tests {
         assert_eq!(patch(r#"{"name":"a"}"#), Patch::Absent);
         assert_eq!(patch(r#"{"name":"a","patch":null}"#), Patch::Clear);
         assert_eq!(patch(r#"{"name":"a","patch":"b"}"#), Patch::Set("b".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let never = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let body = axum::body::Body::from_stream(never);
+        let problem = read_within(Duration::from_millis(10), SMALL, &BODIES, body).await.unwrap_err();
+        assert!(problem.kind() == ProblemType::BodyTooSlow, "{problem:?}");
+    }
+
+    #[tokio::test]
+    async fn bodies_that_are_read_at_once_are_bounded_together() {
+        static BUDGET: Semaphore = Semaphore::const_new(100);
+        let body = |bytes: usize| axum::body::Body::from("x".repeat(bytes));
+        let whole = read(80, &BUDGET, body(80)).await.unwrap();
+        assert_eq!((whole.bytes.len(), BUDGET.available_permits()), (80, 20));
+        let second = read(80, &BUDGET, body(80)).await.unwrap_err();
+        assert!(second.kind() == ProblemType::Unavailable, "{second:?}");
+        assert_eq!(BUDGET.available_permits(), 20, "what is given up is free again");
+        let small = read(20, &BUDGET, body(20)).await.unwrap();
+        drop((whole, small));
+        assert_eq!(BUDGET.available_permits(), 100);
+        // In pieces, and too large.
+        let pieces = futures::stream::iter((0..9).map(|_| Ok::<_, std::io::Error>("0123456789")));
+        let gathered = read(95, &BUDGET, axum::body::Body::from_stream(pieces)).await.unwrap();
+        assert_eq!((gathered.bytes.len(), gathered.bytes.capacity()), (90, 100 - BUDGET.available_permits()));
+        drop(gathered);
+        assert!(read(10, &BUDGET, body(11)).await.unwrap_err().kind() == ProblemType::BodyTooLarge);
+        assert_eq!(BUDGET.available_permits(), 100);
     }
 
     #[test]

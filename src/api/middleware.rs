@@ -12,13 +12,20 @@ use axum::response::{IntoResponse, Response};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, UpDownCounter};
 use tracing::Instrument;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::Api;
+use super::cookie;
 use super::extract::{Caller, bearer};
 use super::problem::{Problem, ProblemType};
 
 /// The header by which a request is found in logs and traces.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest path with query, bytes: 256 ids in a filter fit three times.
+const URI_MAX: usize = 32 << 10;
+/// The largest headers, bytes.
+const HEADERS_MAX: usize = 32 << 10;
 
 /// Metrics of the API.
 #[derive(Clone)]
@@ -81,11 +88,15 @@ pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next
         request_id = request_id,
         user = tracing::field::Empty,
     );
-    let response = next.run(request).instrument(span.clone()).await;
+    continue_trace(&span, request.headers());
+    let response = match too_large(&request) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).instrument(span.clone()).await,
+    };
     let status = response.status();
     span.record("http.response.status_code", status.as_u16());
     let elapsed = started.elapsed();
-    span.in_scope(|| log(status, elapsed));
+    span.in_scope(|| log(method, &response, elapsed));
     api.metrics().duration.record(
         elapsed.as_secs_f64(),
         &[
@@ -98,12 +109,66 @@ pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next
     finish(response, &path, &request_id)
 }
 
-fn log(status: StatusCode, elapsed: Duration) {
+/// The problem of a request whose head is larger than anything sensible needs. What is larger than the server's own
+/// bounds never gets here.
+fn too_large(request: &Request) -> Option<Problem> {
+    let uri = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if uri > URI_MAX {
+        let detail = format!("The path and the query are {uri} bytes; at most {URI_MAX} are taken.");
+        return Some(Problem::new(ProblemType::UriTooLong, detail).with("limit_bytes", URI_MAX));
+    }
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers > HEADERS_MAX {
+        let detail = format!("The headers are {headers} bytes; at most {HEADERS_MAX} are taken.");
+        return Some(Problem::new(ProblemType::HeadersTooLarge, detail).with("limit_bytes", HEADERS_MAX));
+    }
+    None
+}
+
+/// Makes the request's span a child of the caller's, as its `traceparent` (W3C Trace Context) says. A malformed one counts
+/// as none. Must come before the span is entered.
+fn continue_trace(span: &tracing::Span, headers: &HeaderMap) {
+    struct Carrier<'a>(&'a HeaderMap);
+    impl opentelemetry::propagation::Extractor for Carrier<'_> {
+        fn get(&self, key: &str) -> Option<&str> {
+            self.0.get(key).and_then(|value| value.to_str().ok())
+        }
+
+        fn keys(&self) -> Vec<&str> {
+            self.0.keys().map(HeaderName::as_str).collect()
+        }
+    }
+    if headers.contains_key("traceparent") {
+        let parent = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Carrier(headers)));
+        // Refused when nothing is traced at all.
+        let _ = span.set_parent(parent);
+    }
+}
+
+/// On an answer: it was asked by somebody who is signed in.
+#[derive(Clone, Copy)]
+struct SignedIn;
+
+fn log(method: &str, response: &Response, elapsed: Duration) {
+    let status = response.status();
+    let problem = response.extensions().get::<Problem>().map(|problem| problem.kind().slug());
     let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     if status.is_server_error() {
-        tracing::warn!(status = status.as_u16(), duration_ms, "answered");
+        tracing::warn!(status = status.as_u16(), problem, duration_ms, "answered");
+    } else if response.extensions().get::<SignedIn>().is_some() && is_worth_telling(method, status) {
+        tracing::info!(status = status.as_u16(), problem, duration_ms, "refused");
     } else {
-        tracing::debug!(status = status.as_u16(), duration_ms, "answered");
+        tracing::debug!(status = status.as_u16(), problem, duration_ms, "answered");
+    }
+}
+
+/// Whether an operator wants to know that it was refused: what was not allowed, and changes that were not made. Not what a
+/// program asks again and again, and what is not there; that would fill the log.
+fn is_worth_telling(method: &str, status: StatusCode) -> bool {
+    match status {
+        StatusCode::FORBIDDEN => true,
+        StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS => false,
+        status => status.is_client_error() && !matches!(method, "GET" | "HEAD" | "OPTIONS"),
     }
 }
 
@@ -150,15 +215,25 @@ fn finish(mut response: Response, path: &str, request_id: &str) -> Response {
     response
 }
 
-/// Lets only signed-in callers through, and tells the handlers who it is.
+/// Lets only signed-in callers through, and tells the handlers who it is. A bearer token goes before a cookie.
 pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    let token = bearer(request.headers());
+    let bearer = bearer(request.headers());
+    let token = bearer.or_else(|| cookie::token(request.headers()));
+    if bearer.is_none()
+        && token.is_some()
+        && !cookie::only_reads(request.method())
+        && let Err(problem) = cookie::same_origin(request.headers())
+    {
+        return problem.into_response();
+    }
     match api.app().authenticate(token).await {
         Ok(session) => {
             tracing::Span::current().record("user", &session.principal.username);
             request.extensions_mut().insert(Caller(session.principal.clone()));
             request.extensions_mut().insert(session);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(SignedIn);
+            response
         }
         Err(error) => Problem::from(error).into_response(),
     }
@@ -213,6 +288,23 @@ mod tests {
             assert_ne!(id_of(bad), bad);
             assert_eq!(id_of(bad).len(), 32);
         }
+    }
+
+    #[test]
+    fn what_was_not_allowed_and_not_changed_is_worth_telling() {
+        let check = |method: &str, status: u16, expected: bool| {
+            assert_eq!(is_worth_telling(method, StatusCode::from_u16(status).unwrap()), expected, "{method} {status}");
+        };
+        check("POST", 422, true);
+        check("POST", 409, true);
+        check("PATCH", 412, true);
+        check("GET", 403, true);
+        check("DELETE", 404, false);
+        check("GET", 400, false);
+        check("GET", 404, false);
+        check("POST", 401, false);
+        check("POST", 429, false);
+        check("POST", 201, false);
     }
 
     #[test]

@@ -4,11 +4,16 @@
 //! inventory), so that the description cannot name what is not there. Everything under `/v1` asks for a token but for
 //! what stands in `public`; the layers are put on here and nowhere else.
 
+mod connections;
+mod cookie;
 pub mod extract;
 mod middleware;
+mod once;
 mod openapi;
 mod pages;
+mod portal;
 pub mod problem;
+pub mod server;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -72,7 +77,7 @@ struct Parts {
     options: ApiOptions,
     metrics: middleware::Metrics,
     watch_metrics: v1::watch::Metrics,
-    openapi: bytes::Bytes,
+    openapi: openapi::Described,
 }
 
 impl Api {
@@ -92,8 +97,8 @@ impl Api {
         &self.0.watch_metrics
     }
 
-    fn openapi(&self) -> bytes::Bytes {
-        self.0.openapi.clone()
+    fn openapi(&self) -> &openapi::Described {
+        &self.0.openapi
     }
 }
 
@@ -117,6 +122,7 @@ impl Routes {
                 .merge(v1::session::routes())
                 .merge(v1::tokens::routes())
                 .merge(v1::providers::routes())
+                .merge(v1::history::routes())
                 .merge(v1::search::routes())
                 .merge(v1::nouns::routes()),
             slow: v1::providers::test_routes(),
@@ -134,7 +140,7 @@ pub fn router(app: App, options: ApiOptions) -> Router {
         options,
         metrics: middleware::Metrics::new(),
         watch_metrics: v1::watch::Metrics::new(),
-        openapi: openapi().into(),
+        openapi: openapi::Described::new(&openapi()),
     }));
     let Routes { public, quick, slow, endless } = Routes::new();
     let limited = |routes: OpenApiRouter<Api>, limit: Duration| {
@@ -147,7 +153,7 @@ pub fn router(app: App, options: ApiOptions) -> Router {
         .route_layer(from_fn_with_state(api.clone(), middleware::authenticate));
     limited(public, time_limit)
         .merge(signed_in)
-        .fallback(middleware::unknown_route)
+        .fallback(portal::fallback)
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn_with_state(api.clone(), middleware::observe))

@@ -1,11 +1,16 @@
 //! The API's description, OpenAPI 3.1: put together from the routes themselves. Deterministic, so that it can be checked
 //! in and compared.
 
+use std::io::Write as _;
+
+use bytes::Bytes;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr};
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +38,28 @@ pub fn openapi() -> String {
     let mut text = document().to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The description, ready to be sent. Compressed once: to do so costs a core for some milliseconds, and anybody may ask.
+pub(super) struct Described {
+    pub(super) plain: Bytes,
+    pub(super) gzip: Bytes,
+    /// The entity tag of both.
+    pub(super) etag: String,
+}
+
+impl Described {
+    pub(super) fn new(text: &str) -> Self {
+        let hash = blake3::hash(text.as_bytes()).to_hex();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        // It is written into memory: there is nothing that could fail.
+        let gzip = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).unwrap_or_default();
+        Self {
+            plain: text.to_owned().into(),
+            gzip: gzip.into(),
+            etag: format!("\"{}\"", hash.get(..16).unwrap_or_default()),
+        }
+    }
 }
 
 /// The description.
@@ -73,6 +100,11 @@ fn head() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("A token of `POST /v1/login` or `POST /v1/tokens`."))
         .build();
+    let cookie = ApiKeyValue::with_description(
+        "spandrel",
+        "The cookie of `POST /v1/login/cookie` (`__Host-spandrel` under https). What changes something also needs the \
+         header `X-Spandrel-Portal: 1`, from a page of the gateway.",
+    );
     let problem = ResponseBuilder::new()
         .description("A problem (RFC 9457). `type` leads to a page that says how to mend it.")
         .content(
@@ -82,6 +114,7 @@ fn head() -> OpenApi {
         .build();
     let components = ComponentsBuilder::new()
         .security_scheme("bearer", SecurityScheme::Http(bearer))
+        .security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)))
         .schema("Problem", problem_schema())
         .response("Problem", problem)
         .build();
@@ -89,7 +122,7 @@ fn head() -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))
-        .security(Some([SecurityRequirement::new("bearer", [] as [&str; 0])]))
+        .security(Some(["bearer", "cookie"].map(|scheme| SecurityRequirement::new(scheme, [] as [&str; 0]))))
         .tags(Some([
             tag("Session", "Signing in and out, and tokens for programs."),
             tag("Providers", "The platforms that are joined: vCenters, ESXi hosts, KVM clusters."),

@@ -59,7 +59,8 @@ fn page(title: &str, body: &str) -> Response {
     let title = escape(title);
     let head = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<title>{title} – Spandrel</title>\n<link rel=\"stylesheet\" \
+         content=\"width=device-width, initial-scale=1\">\n<title>{title} – Spandrel</title>\n<link rel=\"icon\" \
+         href=\"data:,\">\n<link rel=\"stylesheet\" \
          href=\"/docs/docs.css\">\n</head>\n"
     );
     let nav = "<nav class=\"plain\"><a href=\"/docs\">API</a> <a href=\"/docs/problems\">Problems</a></nav>";

@@ -73,6 +73,8 @@ problem_types! {
     InvalidCredentials = "invalid-credentials", UNAUTHORIZED, "The user name or the password is wrong";
     /// The caller may not do it.
     Forbidden = "forbidden", FORBIDDEN, "This is not allowed to you";
+    /// A cookie signs it in, and another site may have sent it.
+    CrossSite = "cross-site", FORBIDDEN, "Another site may have sent it";
     /// It does not exist, or may not be seen.
     NotFound = "not-found", NOT_FOUND, "It does not exist";
     /// The path is not one of the API.
@@ -86,15 +88,23 @@ problem_types! {
     /// The provider is not synced at present.
     ProviderNotRunning = "provider-not-running", CONFLICT, "The provider is not running";
     /// The change log no longer reaches back that far.
-    RevisionCompacted = "revision-compacted", GONE, "The revision is too old: list again";
+    RevisionCompacted = "revision-compacted", GONE, "The revision is not in the change log: list again";
     /// It was changed in between.
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "It was changed in between";
+    /// The body did not come in time.
+    BodyTooSlow = "body-too-slow", REQUEST_TIMEOUT, "The body came too slowly";
+    /// The path and query are too long.
+    UriTooLong = "uri-too-long", URI_TOO_LONG, "The address is too long";
+    /// The headers are too large.
+    HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large";
     /// The body is too large.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is of another media type than JSON.
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body must be JSON";
     /// A member of the body cannot be accepted.
     InvalidField = "invalid-field", UNPROCESSABLE_ENTITY, "A field cannot be accepted";
+    /// An idempotency key was used for another request.
+    IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The key was used for another request";
     /// Too many failed sign-ins.
     TooManyAttempts = "too-many-attempts", TOO_MANY_REQUESTS, "Too many failed sign-ins";
     /// An error of the gateway.
@@ -134,6 +144,11 @@ impl Problem {
     /// A problem and what exactly is wrong with this request.
     pub fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), extras: Map::new(), retry_after_s: None }
+    }
+
+    /// It cannot be done now, but perhaps in so many seconds.
+    pub fn unavailable(detail: impl Into<String>, retry_after_s: u64) -> Self {
+        Self { retry_after_s: Some(retry_after_s), ..Self::new(ProblemType::Unavailable, detail) }
     }
 
     /// The same with a further member.
@@ -227,6 +242,11 @@ impl From<Error> for Problem {
                 Self::new(P::PreconditionFailed, format!("{detail}. Read it again, and repeat with its new ETag."))
                     .with("generation", actual)
             }
+            Error::IdempotencyKeyReused => Self::new(
+                P::IdempotencyKeyReused,
+                "`Idempotency-Key` was used for a request with another address or body within the last 24 hours.",
+            )
+            .with("field", "idempotency-key"),
             Error::CredentialsRefused => Self::new(P::InvalidCredentials, "The user name or the password is wrong."),
             Error::Unauthenticated => Self::new(
                 P::Unauthenticated,
@@ -250,9 +270,12 @@ impl From<Error> for Problem {
             )
             .with("revision", asked.to_string())
             .with("oldest_revision", oldest.to_string()),
-            Error::Unavailable { message, retry_after } => {
-                Self { retry_after_s: Some(retry_after.as_secs().max(1)), ..Self::new(P::Unavailable, message) }
-            }
+            Error::RevisionUnknown { asked, .. } => Self::new(
+                P::RevisionCompacted,
+                format!("{detail}. List again, and watch from the revision that the list names."),
+            )
+            .with("revision", asked.to_string()),
+            Error::Unavailable { message, retry_after } => Self::unavailable(message, retry_after.as_secs().max(1)),
             Error::Internal { act, source } => Self::internal(act, source.as_ref()),
         }
     }

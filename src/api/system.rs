@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
+use super::portal::accepts;
 use super::v1::not_modified;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -71,16 +72,21 @@ async fn metrics(State(api): State<Api>) -> Response {
         (status = 200, description = "The API's description, OpenAPI 3.1.", content_type = "application/json"),
         (status = 304, description = "It is still the one of `If-None-Match`.")))]
 async fn openapi(State(api): State<Api>, headers: HeaderMap) -> Response {
-    let body = api.openapi();
-    let hash = blake3::hash(&body).to_hex();
-    let etag = format!("\"{}\"", hash.get(..16).unwrap_or_default());
-    if let Some(response) = not_modified(&headers, &etag) {
+    let described = api.openapi();
+    if let Some(response) = not_modified(&headers, &described.etag) {
         return response;
     }
-    let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        response.headers_mut().insert(header::ETAG, etag);
+    let gzip = accepts(&headers, "gzip");
+    let body = if gzip { &described.gzip } else { &described.plain };
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], body.clone()).into_response();
+    let headers = response.headers_mut();
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(etag) = HeaderValue::from_str(&described.etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

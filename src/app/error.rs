@@ -24,7 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// Another provider has the same name or address.
-    #[error("`{field}` is that of the provider {name} already")]
+    #[error("`{field}` is already used by provider {name}")]
     ProviderExists {
         /// The provider that is there.
         id: ProviderId,
@@ -52,6 +52,9 @@ pub enum Error {
         /// The present one.
         actual: i64,
     },
+    /// The caller's key for this request was used for another one.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     /// The name or the password is wrong. It is never said which.
     #[error("the user name or the password is wrong")]
     CredentialsRefused,
@@ -74,6 +77,14 @@ pub enum Error {
         asked: Revision,
         /// From where a watch can begin.
         oldest: Revision,
+    },
+    /// The revision is none of this change log: it was replaced by an older one, or is another gateway's. List again.
+    #[error("revision {asked} is not in the change log: the newest is {newest}")]
+    RevisionUnknown {
+        /// What was asked for.
+        asked: Revision,
+        /// The newest that was given.
+        newest: Revision,
     },
     /// It cannot be done now, but soon.
     #[error("{message}")]

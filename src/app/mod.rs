@@ -2,11 +2,14 @@
 //!
 //! Every use case takes the caller's [`Session`], lets [`crate::authz`] decide, and goes on with the scope that was
 //! minted: there is no way to the store or the read model without one (invariant 2). Reads of the inventory never touch
-//! the database. A write, once begun, is completed even when its client goes away in the middle.
+//! the database; what was (`history`, `changes`) is nowhere else. A write, once begun, is completed even when its client goes
+//! away in the middle.
 
 mod attempts;
 mod bearer;
+mod changes;
 mod error;
+mod history;
 mod objects;
 mod password;
 mod provider_input;
@@ -21,14 +24,16 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use rand::TryRngCore;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 pub use attempts::Address;
+pub use changes::{Change, Happened};
 pub use error::{Error, Invalid, Result, Subject};
+pub use history::StoredPage;
 pub use objects::{Answer, Ready};
 pub use password::{MAX_BYTES as PASSWORD_MAX_BYTES, MIN_CHARS as PASSWORD_MIN_CHARS};
 pub use provider_input::{NewProviderInput, ProviderPatch, TrustPatch};
-pub use providers::Quarantined;
+pub use providers::{Mode, ProviderEdited, Quarantined};
 pub use session::{Session, SignedIn};
 pub use sync_control::SyncControl;
 pub use tokens::{DEFAULT_DAYS as TOKEN_DEFAULT_DAYS, MAX_DAYS as TOKEN_MAX_DAYS};
@@ -40,8 +45,9 @@ use self::session::SessionCache;
 use crate::clock::Clock;
 use crate::inventory::Inventory;
 pub use crate::inventory::{Event as WatchEvent, Watch, common_fields};
-pub use crate::store::TokenRecord;
+use crate::model::ProviderId;
 use crate::store::{Error as StoreError, Store};
+pub use crate::store::{Once, Outcome, TokenRecord};
 
 /// Bounds of the use cases.
 #[derive(Clone, Debug)]
@@ -74,7 +80,11 @@ struct Parts {
     attempts: Attempts,
     sessions: SessionCache,
     watchers: Arc<Semaphore>,
+    edits: [Mutex<()>; EDITS_AT_ONCE],
 }
+
+/// Edits of providers that go on at once, at most; those of one provider go one after the other.
+const EDITS_AT_ONCE: usize = 16;
 
 impl App {
     /// Puts the use cases together. Costs one password hash.
@@ -99,6 +109,7 @@ impl App {
             attempts: Attempts::default(),
             sessions: SessionCache::default(),
             watchers,
+            edits: Default::default(),
         })))
     }
 
@@ -130,6 +141,12 @@ impl App {
         &self.0.attempts
     }
 
+    /// Waits for one's turn to read, check and write a provider.
+    async fn edit_turn(&self, id: ProviderId) -> MutexGuard<'_, ()> {
+        // The last bits of an id are random.
+        self.0.edits[usize::from(id.0.as_bytes()[15]) % EDITS_AT_ONCE].lock().await
+    }
+
     fn sessions(&self) -> &SessionCache {
         &self.0.sessions
     }
@@ -150,10 +167,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         if error.is_unavailable() {
             tracing::warn!(error = &error as &dyn std::error::Error, "the database is unavailable");
-            return Error::Unavailable {
-                message: "The database cannot be reached or written at present.",
-                retry_after: Duration::from_secs(5),
-            };
+            return database_away();
         }
         match error {
             StoreError::ProviderNameTaken { id, name, .. } => {
@@ -162,12 +176,26 @@ impl From<StoreError> for Error {
             StoreError::EndpointTaken { id, name, .. } => {
                 Error::ProviderExists { id, name, field: "endpoints".to_owned() }
             }
+            StoreError::IdempotencyKeyReused => Error::IdempotencyKeyReused,
+            StoreError::TokensFull { max } => {
+                Invalid::field("name", format!("cannot be added: you have {max} tokens; delete one")).into()
+            }
             StoreError::GenerationMismatch { expected, actual, .. } => {
                 Error::Precondition { expected: expected.to_string(), actual }
             }
             StoreError::ProviderGone(id) => Error::not_found("provider", id),
+            // The account was removed between the check of its session and this.
+            StoreError::UserGone(_) => Error::Unauthenticated,
             other => Error::internal("using the database", other),
         }
+    }
+}
+
+/// The database is not there for a while.
+const fn database_away() -> Error {
+    Error::Unavailable {
+        message: "The database cannot be reached or written at present.",
+        retry_after: Duration::from_secs(5),
     }
 }
 
@@ -178,7 +206,7 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A name for people: trimmed, not empty, of bearable length, without control characters.
+/// A name for people: trimmed, not empty, of bearable length, without characters that control or that nobody sees.
 fn checked_name(field: &str, name: &str) -> std::result::Result<String, Invalid> {
     let name = name.trim();
     if name.is_empty() {
@@ -190,5 +218,48 @@ fn checked_name(field: &str, name: &str) -> std::result::Result<String, Invalid>
     if name.chars().any(char::is_control) {
         return Err(Invalid::field(field, "must not contain control characters"));
     }
+    if name.chars().any(|c| is_unseen(c) && !JOINERS.contains(&c)) || name.chars().all(|c| JOINERS.contains(&c)) {
+        let message = "must not contain characters that nobody sees, or that turn the direction of a text round";
+        return Err(Invalid::field(field, message));
+    }
     Ok(name.to_owned())
+}
+
+/// What joins letters of some scripts, and the parts of some pictures: seen by what stands beside it.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+
+/// Whether a character shows nothing by itself: Unicode's category Cf, and fillers and blanks that are letters by their
+/// category. With them two names look alike, or a name reads as another.
+const fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}'
+        | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_seen_as_they_are() {
+        for name in ["lab", "Büro 東京", "آزمایشگاه\u{200c}ها", "👩\u{200d}🔬", "مختبر"] {
+            assert_eq!(checked_name("name", name).unwrap(), name);
+        }
+        for name in [
+            "\u{200b}",
+            "\u{200d}",
+            "lab\u{202e}bal",
+            "\u{feff}lab",
+            "la\u{ad}b",
+            "\u{2800}",
+            "a\u{2028}b",
+            "a\tb",
+            " ",
+        ] {
+            assert!(checked_name("name", name).is_err(), "{name:?}");
+        }
+    }
 }

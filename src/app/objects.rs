@@ -146,8 +146,14 @@ pub(super) fn invalid(error: QueryError) -> Error {
             };
             Invalid::new(subject, field, format!("has a value that is not {expected}")).allowed(allowed)
         }
-        QueryError::InvalidSort { allowed, .. } => {
-            Invalid::new(Subject::Sort, "sort", "names a field that cannot be sorted by").allowed(allowed)
+        QueryError::InvalidSort { field, allowed } => {
+            let message = match field.as_str() {
+                "" => "names no field between two commas or at an end".to_owned(),
+                field => {
+                    format!("names `{field}`, by which this kind cannot be sorted; `-` before a field turns it round")
+                }
+            };
+            Invalid::new(Subject::Sort, "sort", message).allowed(allowed)
         }
         QueryError::InvalidGroup { parameter, allowed, .. } => {
             Invalid::new(Subject::Parameter, parameter, "names a field that it does not take").allowed(allowed)
@@ -162,7 +168,18 @@ pub(super) fn invalid(error: QueryError) -> Error {
         ),
         QueryError::Repeated { parameter } => Invalid::new(Subject::Parameter, parameter, "is given more than once"),
         QueryError::Missing { parameter } => Invalid::new(Subject::Parameter, parameter, "is missing"),
-        QueryError::TooMany { what, max } => Invalid::new(Subject::Parameter, what, format!("may be at most {max}")),
+        QueryError::TooMany { field, what, max } => {
+            let subject = match field {
+                "sort" => Subject::Sort,
+                "q" | "types" | "group_by" | "sum" => Subject::Parameter,
+                _ => Subject::Filter,
+            };
+            let message = match what {
+                "filters" => format!("is one filter too many: at most {max} can be given at once"),
+                what => format!("may have at most {max} {what}"),
+            };
+            Invalid::new(subject, field, message)
+        }
         QueryError::TooManyGroups { max } => Invalid::new(
             Subject::Parameter,
             "group_by",

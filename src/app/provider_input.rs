@@ -9,7 +9,7 @@ use super::{Invalid, SyncControl, checked_name};
 use crate::model::ProviderKind;
 use crate::model::provider::{Connection, Trust};
 use crate::model::secret::{ExposeSecret, SecretString};
-use crate::store::{Endpoint, NewProvider, ProviderEdit};
+use crate::store::{Endpoint, NewProvider, ProviderEdit, ProviderRecord};
 
 /// Endpoints of one provider, at most.
 const MAX_ENDPOINTS: usize = 256;
@@ -97,14 +97,12 @@ pub(super) fn connections(provider: &NewProvider) -> Vec<Connection> {
 }
 
 impl ProviderPatch {
-    /// Checks an edit of a provider that is of `kind`, and has a user name and a password or not at present.
-    pub(super) fn check(
-        self,
-        sync: &dyn SyncControl,
-        kind: ProviderKind,
-        present: &Trust,
-        (has_username, has_password): (bool, bool),
-    ) -> Checked<ProviderEdit> {
+    /// Checks an edit of a provider. Invariant: a stored password goes only to the address, and with the user name, that
+    /// it was given for; else who may edit could have it sent to a server of their own.
+    pub(super) fn check(self, sync: &dyn SyncControl, present: &ProviderRecord) -> Checked<ProviderEdit> {
+        let kind = present.kind;
+        let (has_username, has_password) = (present.username.is_some(), present.has_password);
+        let endpoints = self.endpoints.map(|given| endpoints(sync, kind, &given)).transpose()?;
         let username = self.username.map(username).transpose()?;
         let password = self.password.map(password).transpose()?;
         if username.is_some() || password.is_some() {
@@ -112,6 +110,23 @@ impl ProviderPatch {
             let password = password.as_ref().map_or(has_password, Option::is_some);
             credentials(kind, username, password)?;
         }
+        if has_password && password.is_none() {
+            let known: Vec<String> = present
+                .sources
+                .iter()
+                .filter_map(|source| sync.normalize_endpoint(kind, &source.endpoint).ok())
+                .collect();
+            let moved = endpoints.iter().flatten().any(|endpoint| !known.contains(&endpoint.normalized));
+            let other = username.as_ref().is_some_and(|username| *username != present.username);
+            if moved || other {
+                let what = if moved { "address" } else { "user name" };
+                let message = format!(
+                    "must be given again: the {what} changes, and a stored password goes only to where it was given for"
+                );
+                return Err(Invalid::field("password", message));
+            }
+        }
+        let present = &present.trust;
         let trust = match self.trust {
             None => None,
             Some(None) => Some(Trust::default()),
@@ -126,7 +141,7 @@ impl ProviderPatch {
             username,
             password,
             trust,
-            endpoints: self.endpoints.map(|given| endpoints(sync, kind, &given)).transpose()?,
+            endpoints,
         })
     }
 }
@@ -145,7 +160,11 @@ fn endpoints(sync: &dyn SyncControl, kind: ProviderKind, given: &[String]) -> Ch
     let mut endpoints: Vec<Endpoint> = Vec::with_capacity(given.len());
     for (index, address) in given.iter().enumerate() {
         let field = format!("endpoints[{index}]");
-        let address = address.trim();
+        let mut address = address.trim();
+        if kind == ProviderKind::Vsphere {
+            // Copied with the page that was shown: nothing of it is needed, and it may hold what is not for everybody's eyes.
+            address = address.split(['?', '#']).next().unwrap_or_default();
+        }
         if address.len() > MAX_ENDPOINT_BYTES || address.chars().any(char::is_control) {
             let message = format!("must be at most {MAX_ENDPOINT_BYTES} bytes without control characters");
             return Err(Invalid::field(field, message));

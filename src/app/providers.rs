@@ -3,17 +3,22 @@
 //! The store says what is wished, the read model how the synchronization stands; both together are what is shown.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::{App, Error, NewProviderInput, ProviderPatch, Result, Session, provider_input};
+use super::sync_control::Resync;
+use super::{App, Error, NewProviderInput, ProviderPatch, Result, Session, database_away, provider_input};
 use crate::authz::{self, Action, TenantScope};
-use crate::model::provider::{Capability, Connection, SyncStatus, TestReport, Trust};
-use crate::model::{Provider, ProviderId, Source, SourceId, SourceState, Time};
-use crate::store::{Error as StoreError, ProviderEdit, ProviderRecord, ProviderWithSecrets};
+use crate::model::provider::{Capability, Check, Connection, SyncStatus, TestReport};
+use crate::model::{Provider, ProviderId, SourceId, SourceState, Time};
+use crate::store::{Edited, Error as StoreError, Once, Outcome, ProviderEdit, ProviderRecord, ProviderWithSecrets};
 
-/// How often an edit is tried again when another one came in between and the caller did not care.
+/// How often an edit is tried again when something else changed the row in between and the caller did not care. Edits of
+/// this gateway wait for each other.
 const EDIT_TRIES: usize = 5;
+/// How long the database may take to say what providers there are, before what is in memory is told.
+const ASK_DEADLINE: Duration = Duration::from_secs(2);
 /// How many groups in quarantine are shown at most.
 const QUARANTINE_MAX: u64 = 1000;
 
@@ -32,48 +37,105 @@ pub struct Quarantined {
     pub since: Time,
 }
 
+/// What an edit did, or what it would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderEdited {
+    /// The provider after it.
+    pub provider: Provider,
+    /// The members that are not what they were, in the API's words. When there are none, nothing was done.
+    pub changed: Vec<&'static str>,
+}
+
+/// Whether a write is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    Real,
+    /// It is checked as if it were, and nothing is kept of it.
+    DryRun,
+}
+
 impl App {
-    /// The visible providers, by name.
+    /// The visible providers, by name. While the database cannot be asked they are told from memory.
     ///
     /// # Errors
     /// Internal ones only.
     pub async fn providers(&self, session: &Session) -> Result<Vec<Provider>> {
         let scope = authz::authorize(&session.principal, Action::ProviderRead)?;
-        let records = self.store().tenant(&scope).providers().await?;
-        Ok(records.into_iter().map(|record| self.with_status(&scope, record)).collect())
+        if let Some(records) = asked(self.store().tenant(&scope).providers()).await? {
+            return Ok(records.iter().map(|record| self.with_status(&scope, record)).collect());
+        }
+        let known = self.inventory().providers(&scope);
+        let mut providers: Vec<Provider> = known.iter().map(|entry| entry.provider().clone()).collect();
+        providers.sort_by_cached_key(|provider| provider.name.to_lowercase());
+        Ok(providers)
     }
 
-    /// One provider.
+    /// One provider. While the database cannot be asked it is told from memory.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or an internal one.
+    /// [`Error::NotFound`], [`Error::Unavailable`] when memory does not have it either, or an internal one.
     pub async fn provider(&self, session: &Session, id: ProviderId) -> Result<Provider> {
         let scope = authz::authorize(&session.principal, Action::ProviderRead)?;
-        let record = self.provider_record(&scope, id).await?;
-        Ok(self.with_status(&scope, record))
+        if let Some(record) = asked(self.store().tenant(&scope).provider(id)).await? {
+            let record = record.ok_or_else(|| Error::not_found("provider", id))?;
+            return Ok(self.with_status(&scope, &record));
+        }
+        let known = self.inventory().provider(&scope, id);
+        // It may have been added a moment ago.
+        known.map(|entry| entry.provider().clone()).ok_or_else(database_away)
     }
 
-    /// Adds a provider; what it holds appears as it is read.
+    /// Adds a provider, once where that is asked for; what it holds appears as it is read.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::ProviderExists`], or an internal one. Nothing is done then.
-    pub async fn provider_create(&self, session: &Session, input: NewProviderInput) -> Result<Provider> {
+    /// [`Error::Invalid`], [`Error::ProviderExists`], [`Error::IdempotencyKeyReused`], or an internal one. Nothing is done
+    /// then.
+    pub async fn provider_create(
+        &self,
+        session: &Session,
+        input: NewProviderInput,
+        once: Option<Once<Provider>>,
+    ) -> Result<Outcome<Provider>> {
         let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
         let new = input.check(self.sync())?;
         let fields = new.endpoints.clone();
         let app = self.clone();
         self.complete("adding a provider", async move {
-            let record =
-                app.store().tenant(&scope).provider_create(new).await.map_err(|error| taken(error, &fields))?;
-            tracing::info!(provider = %record.id, kind = %record.kind, "provider added");
-            let provider = app.with_status(&scope, record);
-            app.sync().provider_changed(provider.id);
-            Ok(provider)
+            let (teller, seen) = (app.clone(), scope.clone());
+            let once = once.map(|Once { key, request, answer }| Once {
+                key,
+                request,
+                answer: Box::new(move |record: &ProviderRecord| answer(&teller.with_status(&seen, record))),
+            });
+            let created = app.store().tenant(&scope).provider_create_once(new, once).await;
+            match created.map_err(|error| taken(error, &fields))? {
+                Outcome::Before(kept) => Ok(Outcome::Before(kept)),
+                Outcome::Done(record, kept) => {
+                    tracing::info!(provider = %record.id, kind = %record.kind, "provider added");
+                    let provider = app.with_status(&scope, &record);
+                    app.sync().provider_changed(provider.id);
+                    Ok(Outcome::Done(provider, kept))
+                }
+            }
         })
         .await
     }
 
-    /// Edits a provider. `expected` are the generations that the caller accepts as the present one; empty for any.
+    /// What adding a provider would make. Nothing is done, and its id is not the one that it would get.
+    ///
+    /// # Errors
+    /// As [`App::provider_create`].
+    pub async fn provider_create_tried(&self, session: &Session, input: NewProviderInput) -> Result<Provider> {
+        let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
+        let new = input.check(self.sync())?;
+        let fields = new.endpoints.clone();
+        let tried = self.store().tenant(&scope).provider_create_tried(new).await;
+        Ok(self.with_status(&scope, &tried.map_err(|error| taken(error, &fields))?))
+    }
+
+    /// Edits a provider. `expected` are the generations that the caller accepts as the present one; `None` for any. An
+    /// edit that changes nothing does nothing: nobody is signed in anew.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Precondition`], [`Error::ProviderExists`],
@@ -84,25 +146,29 @@ impl App {
         id: ProviderId,
         expected: Option<Vec<String>>,
         patch: ProviderPatch,
-    ) -> Result<Provider> {
+        mode: Mode,
+    ) -> Result<ProviderEdited> {
         let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
         let app = self.clone();
         self.complete("editing a provider", async move {
+            let _turn = app.edit_turn(id).await;
             for _ in 0..EDIT_TRIES {
                 let present = app.provider_record(&scope, id).await?;
                 let generation = precondition(expected.as_deref(), present.generation)?;
                 if present.removing {
                     return Err(Error::ProviderRemoving(id));
                 }
-                let has = (present.username.is_some(), present.has_password);
-                let edit = patch.clone().check(app.sync(), present.kind, &present.trust, has)?;
-                match app.write_edit(&scope, id, generation, edit).await {
+                let edit = patch.clone().check(app.sync(), &present)?;
+                match app.write_edit(&scope, id, generation, edit, mode).await {
                     // Somebody else was faster, and the caller did not ask to be told: look again.
                     Err(Error::Precondition { .. }) if expected.is_none() => {}
                     other => return other,
                 }
             }
-            Err(Error::internal("editing a provider", format!("{id} was edited by others {EDIT_TRIES} times")))
+            Err(Error::Unavailable {
+                message: "The provider is being changed by others all the time.",
+                retry_after: Duration::from_secs(1),
+            })
         })
         .await
     }
@@ -114,18 +180,26 @@ impl App {
         id: ProviderId,
         generation: i64,
         edit: ProviderEdit,
-    ) -> Result<Provider> {
+        mode: Mode,
+    ) -> Result<ProviderEdited> {
         let fields = edit.endpoints.clone().unwrap_or_default();
         let store = self.store().tenant(scope);
-        let edited = store.provider_edit(id, Some(generation), edit).await.map_err(|error| taken(error, &fields))?;
+        let edited = match mode {
+            Mode::Real => store.provider_edit(id, Some(generation), edit).await,
+            Mode::DryRun => store.provider_edit_tried(id, Some(generation), edit).await,
+        };
         // It was there a moment ago.
-        let record = edited.ok_or_else(|| Error::not_found("provider", id))?;
-        tracing::info!(provider = %id, generation = record.generation, "provider edited");
-        self.sync().provider_changed(id);
-        Ok(self.with_status(scope, record))
+        let Edited { record, changed } =
+            edited.map_err(|error| taken(error, &fields))?.ok_or_else(|| Error::not_found("provider", id))?;
+        if mode == Mode::Real && !changed.is_empty() {
+            tracing::info!(provider = %id, generation = record.generation, "provider edited");
+            self.sync().provider_changed(id);
+        }
+        Ok(ProviderEdited { provider: self.with_status(scope, &record), changed })
     }
 
-    /// Trusts the one certificate that has this fingerprint.
+    /// Trusts the one certificate that has this fingerprint. One that is trusted already and could not be reached is
+    /// tried again at once.
     ///
     /// # Errors
     /// As [`App::provider_edit`].
@@ -133,7 +207,14 @@ impl App {
         let thumbprint = provider_input::thumbprint("thumbprint_sha256", thumbprint)?;
         let trust = super::TrustPatch { thumbprint_sha256: Some(Some(thumbprint)), ca_pem: None };
         let patch = ProviderPatch { trust: Some(Some(trust)), ..ProviderPatch::default() };
-        self.provider_edit(session, id, None, patch).await
+        let edited = self.provider_edit(session, id, None, patch, Mode::Real).await?;
+        let unreachable =
+            |provider: &Provider| provider.sources.iter().any(|source| source.sync.state == SourceState::Unreachable);
+        if edited.changed.is_empty() && unreachable(&edited.provider) {
+            // Where it does not run there is nothing to try.
+            let _ = self.sync().resync(id);
+        }
+        Ok(edited.provider)
     }
 
     /// Removes a provider and all that it brought. The deletion goes on after the return; until it is done the provider
@@ -150,13 +231,14 @@ impl App {
         let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
         let app = self.clone();
         self.complete("removing a provider", async move {
+            let _turn = app.edit_turn(id).await;
             let present = app.provider_record(&scope, id).await?;
             let generation = precondition(expected.as_deref(), present.generation)?;
             let generation = expected.is_some().then_some(generation);
             let marked = app.store().tenant(&scope).provider_mark_removing(id, generation).await?;
             let record = marked.ok_or_else(|| Error::not_found("provider", id))?;
             tracing::info!(provider = %id, "provider is being removed");
-            let provider = app.with_status(&scope, record);
+            let provider = app.with_status(&scope, &record);
             let background = app.clone();
             tokio::spawn(async move { background.sync().provider_remove(id).await });
             Ok(provider)
@@ -167,7 +249,8 @@ impl App {
     /// Reads everything of a provider again.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::ProviderNotRunning`], [`Error::ProviderRemoving`], or an internal one.
+    /// [`Error::NotFound`], [`Error::ProviderNotRunning`] also when the platform refused who signs in,
+    /// [`Error::ProviderRemoving`], or an internal one.
     pub async fn provider_resync(&self, session: &Session, id: ProviderId) -> Result<()> {
         let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
         let record = self.provider_record(&scope, id).await?;
@@ -177,10 +260,14 @@ impl App {
         if !record.enabled {
             return Err(Error::ProviderNotRunning { id, why: "it is disabled" });
         }
-        if self.sync().resync(id) {
-            Ok(())
-        } else {
-            Err(Error::ProviderNotRunning { id, why: "it has not been started yet" })
+        match self.sync().resync(id) {
+            Resync::Begun => Ok(()),
+            Resync::NotRunning => Err(Error::ProviderNotRunning { id, why: "it has not been started yet" }),
+            Resync::Refused => Err(Error::ProviderNotRunning {
+                id,
+                why: "its platform refused the user name or the password, and trying them again might lock the account; \
+                      edit the provider to give the right ones, or test its connection once they are right there",
+            }),
         }
     }
 
@@ -202,6 +289,11 @@ impl App {
         let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
         let stored = self.store().tenant(&scope).provider_with_secrets(id).await?;
         let ProviderWithSecrets { record, secrets } = stored.ok_or_else(|| Error::not_found("provider", id))?;
+        if let Some(damage) = &record.damage {
+            let message = format!("what is stored of this provider cannot be read: {damage}; edit it to give it anew");
+            let check = Check { name: "stored".to_owned(), passed: Some(false), message };
+            return Ok(TestReport { checks: vec![check], ..TestReport::default() });
+        }
         let connections: Vec<Connection> = record
             .sources
             .iter()
@@ -214,7 +306,12 @@ impl App {
                 trust: record.trust.clone(),
             })
             .collect();
-        Ok(self.test_all(&connections).await)
+        let report = self.test_all(&connections).await;
+        if report.checks.iter().all(|check| check.passed == Some(true)) {
+            // What was refused before is right now: nobody needs to wait for the next try.
+            self.sync().provider_verified(id);
+        }
+        Ok(report)
     }
 
     async fn test_all(&self, connections: &[Connection]) -> TestReport {
@@ -247,9 +344,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], or an internal one.
     pub async fn provider_capabilities(&self, session: &Session, id: ProviderId) -> Result<Vec<Capability>> {
-        let scope = authz::authorize(&session.principal, Action::ProviderRead)?;
-        let record = self.provider_record(&scope, id).await?;
-        Ok(self.sync().capabilities(record.kind))
+        Ok(self.sync().capabilities(self.provider(session, id).await?.kind))
     }
 
     async fn provider_record(&self, scope: &TenantScope, id: ProviderId) -> Result<ProviderRecord> {
@@ -257,7 +352,7 @@ impl App {
     }
 
     /// Joins what is stored with how the synchronization stands.
-    fn with_status(&self, scope: &TenantScope, record: ProviderRecord) -> Provider {
+    fn with_status(&self, scope: &TenantScope, record: &ProviderRecord) -> Provider {
         let known = self.inventory().provider(scope, record.id);
         let mut statuses: HashMap<SourceId, SyncStatus> = known
             .iter()
@@ -265,38 +360,22 @@ impl App {
             .map(|source| (source.id, source.sync.clone()))
             .collect();
         let state = if record.enabled && !record.removing { SourceState::Connecting } else { SourceState::Disabled };
-        let (id, since) = (record.id, record.updated_at);
-        let sources = record
-            .sources
-            .into_iter()
-            .map(|source| Source {
-                id: source.id,
-                provider_id: id,
-                endpoint: source.endpoint,
-                identity: source.identity,
-                sync: statuses.remove(&source.id).unwrap_or_else(|| SyncStatus {
-                    observed_at: source.last_contact_at,
-                    // The synchronization has not spoken of this source yet.
-                    ..SyncStatus::new(state, since)
-                }),
-                quarantined_count: source.quarantined_count,
+        record.shown(|source| {
+            statuses.remove(&source.id).unwrap_or_else(|| SyncStatus {
+                observed_at: source.last_contact_at,
+                // The synchronization has not spoken of this source yet.
+                ..SyncStatus::new(state, record.updated_at)
             })
-            .collect();
-        Provider {
-            id,
-            tenant_id: record.tenant_id,
-            name: record.name,
-            kind: record.kind,
-            enabled: record.enabled,
-            removing: record.removing,
-            username: record.username,
-            has_password: record.has_password,
-            trust: Trust { ..record.trust },
-            sources,
-            generation: record.generation,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+        })
+    }
+}
+
+/// What the database says, if it says anything in time.
+async fn asked<T>(asking: impl Future<Output = std::result::Result<T, StoreError>>) -> Result<Option<T>> {
+    match tokio::time::timeout(ASK_DEADLINE, asking).await {
+        Ok(Ok(found)) => Ok(Some(found)),
+        Ok(Err(error)) if !error.is_unavailable() => Err(error.into()),
+        Ok(Err(_)) | Err(_) => Ok(None),
     }
 }
 

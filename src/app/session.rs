@@ -14,6 +14,10 @@ use crate::store::{NewToken, NewUser, TokenKind, TokenRecord, UserRecord};
 
 /// How long it may take until another node's sign-out is noticed here.
 const CACHED_FOR: TimeDelta = TimeDelta::seconds(5);
+/// Who was signed in for certain this long ago still is while the database cannot be asked: reads go on without it.
+const TRUSTED_FOR: TimeDelta = TimeDelta::minutes(10);
+/// How long the database may take to say who asks, where that was known before.
+const ASK_DEADLINE: std::time::Duration = std::time::Duration::from_secs(2);
 /// How many sessions are remembered at most; more are only looked up again.
 const CACHED_AT_MOST: usize = 4096;
 /// The word of the one role, as the store keeps it.
@@ -43,29 +47,61 @@ pub struct SignedIn {
 
 /// The sessions seen a moment ago, so that not every request asks the database.
 #[derive(Default)]
-pub(super) struct SessionCache(Mutex<HashMap<TokenHash, (Session, Time)>>);
+pub(super) struct SessionCache(Mutex<HashMap<TokenHash, Cached>>);
+
+struct Cached {
+    session: Session,
+    /// When the database last said so.
+    verified: Time,
+    /// When it was last asked.
+    asked: Time,
+}
 
 impl SessionCache {
     fn get(&self, hash: &TokenHash, now: Time) -> Option<Session> {
         let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (session, seen) = cache.get(hash)?;
-        let fresh = now.signed_duration_since(*seen) < CACHED_FOR && session.expires_at.is_none_or(|end| now < end);
-        fresh.then(|| session.clone())
+        let cached = cache.get(hash).filter(|cached| cached.is_trusted(now))?;
+        let fresh = now.signed_duration_since(cached.asked).abs() < CACHED_FOR;
+        fresh.then(|| cached.session.clone())
+    }
+
+    /// A session that is not fresh any more, since the database cannot be asked. It counts as fresh for a while.
+    fn get_unasked(&self, hash: &TokenHash, now: Time) -> Option<Session> {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = cache.get_mut(hash).filter(|cached| cached.is_trusted(now))?;
+        cached.asked = now;
+        Some(cached.session.clone())
+    }
+
+    fn is_known(&self, hash: &TokenHash, now: Time) -> bool {
+        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(hash).is_some_and(|cached| cached.is_trusted(now))
     }
 
     fn put(&self, hash: TokenHash, session: Session, now: Time) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHED_AT_MOST {
-            cache.retain(|_, (_, seen)| now.signed_duration_since(*seen) < CACHED_FOR);
+            cache.retain(|_, cached| now.signed_duration_since(cached.asked).abs() < CACHED_FOR);
         }
         if cache.len() < CACHED_AT_MOST {
-            cache.insert(hash, (session, now));
+            cache.insert(hash, Cached { session, verified: now, asked: now });
         }
+    }
+
+    fn forget(&self, hash: &TokenHash) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
 
     /// Forgets everything: a token was revoked.
     pub fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Cached {
+    fn is_trusted(&self, now: Time) -> bool {
+        let since = now.signed_duration_since(self.verified).abs();
+        since < TRUSTED_FOR && self.session.expires_at.is_none_or(|end| now < end)
     }
 }
 
@@ -135,8 +171,24 @@ impl App {
         if let Some(session) = self.sessions().get(&hash, now) {
             return Ok(session);
         }
-        let found = self.store().system("authentication").token_authenticate(hash.as_bytes()).await?;
-        let (token, user) = found.ok_or(Error::Unauthenticated)?;
+        let store = self.store().system("authentication");
+        let asking = store.token_authenticate(hash.as_bytes());
+        let found = if self.sessions().is_known(&hash, now) {
+            match tokio::time::timeout(ASK_DEADLINE, asking).await {
+                Ok(Err(error)) if !error.is_unavailable() => return Err(error.into()),
+                Ok(Ok(found)) => found,
+                Ok(Err(_)) | Err(_) => {
+                    // Forgotten only meanwhile, if another call signed out.
+                    return self.sessions().get_unasked(&hash, now).ok_or(Error::Unauthenticated);
+                }
+            }
+        } else {
+            asking.await?
+        };
+        let Some((token, user)) = found else {
+            self.sessions().forget(&hash);
+            return Err(Error::Unauthenticated);
+        };
         let session = session_of(&token, user)?;
         self.sessions().put(hash, session.clone(), now);
         Ok(session)
@@ -145,14 +197,15 @@ impl App {
     /// Whether a session that was valid still is: for answers that go on for long.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When the database does not say so in time.
     pub async fn session_is_valid(&self, session: &Session) -> Result<bool> {
         if session.expires_at.is_some_and(|end| end <= self.clock().now()) {
             return Ok(false);
         }
         let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
-        let tokens = self.store().tenant(&scope).tokens(None).await?;
-        Ok(tokens.iter().any(|token| token.id == session.token_id))
+        let store = self.store().tenant(&scope);
+        let asking = store.token_is_valid(session.token_id);
+        Ok(tokio::time::timeout(ASK_DEADLINE, asking).await.map_err(|_| super::database_away())??)
     }
 
     /// Signs out: the token is worth nothing any more.

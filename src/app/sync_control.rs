@@ -32,6 +32,20 @@ pub trait SyncControl: Send + Sync + 'static {
     /// log) and at last the provider itself. Returns when it is stopped; the deletion goes on and survives a restart.
     fn provider_remove(&self, id: ProviderId) -> BoxFuture<'_, ()>;
 
-    /// Reads everything of the provider again. `false` when it is not running.
-    fn resync(&self, id: ProviderId) -> bool;
+    /// Reads everything of the provider again.
+    fn resync(&self, id: ProviderId) -> Resync;
+
+    /// A test of a provider's stored connection found all well: where the platform had refused it, it is tried at once.
+    fn provider_verified(&self, id: ProviderId);
+}
+
+/// What came of the wish to read everything again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resync {
+    /// It is being read.
+    Begun,
+    /// Nothing runs for the provider.
+    NotRunning,
+    /// The platform refused who signs in. Trying that again and again would lock the account.
+    Refused,
 }

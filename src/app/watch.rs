@@ -91,7 +91,7 @@ impl App {
     /// Begins to watch.
     ///
     /// # Errors
-    /// [`Error::RevisionCompacted`], [`Error::Invalid`] for a revision from the future, [`Error::Unavailable`] while
+    /// [`Error::RevisionCompacted`], [`Error::RevisionUnknown`], [`Error::Unavailable`] while
     /// loading or when there are too many watchers.
     pub fn watch(&self, session: &Session, asked: WatchAsked) -> Result<Watching> {
         let scope = self.reader(session)?;
@@ -103,12 +103,7 @@ impl App {
         })?;
         let watch = self.inventory().watch(scope, request).map_err(|error| match error {
             WatchError::Compacted { oldest } => Error::RevisionCompacted { asked: from.unwrap_or_default(), oldest },
-            WatchError::Future { newest } => Invalid::new(
-                Subject::Revision,
-                "from_revision",
-                format!("lies in the future: the newest revision is {newest}"),
-            )
-            .into(),
+            WatchError::Future { newest } => Error::RevisionUnknown { asked: from.unwrap_or_default(), newest },
         })?;
         Ok(Watching { watch, providers_only, _place: place })
     }

@@ -69,7 +69,7 @@ pub(crate) async fn token(command: TokenCommand, session: &mut Session) -> Resul
 
 async fn create(args: CreateArgs, session: &mut Session) -> Result<(), Failure> {
     let body = json!({"name": args.name, "expires_in_days": args.expires_in_days});
-    let created = session.client.call(Method::POST, "/v1/tokens", &[], Some(&body), None).await?.body;
+    let created = session.client.create("/v1/tokens", &body).await?.body;
     let until = created["expires_at"].as_str().map(|until| format!(", until {}", moment(until))).unwrap_or_default();
     session.terminal.note(&format!(
         "The token {} is valid from now on{until}. It is shown this once.",
@@ -132,9 +132,7 @@ async fn revoke(args: RevokeArgs, session: &mut Session) -> Result<(), Failure> 
     };
     let path = format!("/v1/tokens/{}", token["id"].as_str().unwrap_or_default());
     session.client.call(Method::DELETE, &path, &[], None, None).await?;
-    session
-        .terminal
-        .note(&format!("The token {} is worth nothing any more.", harmless(token["name"].as_str().unwrap_or("-"))));
+    session.terminal.note(&format!("The token {} is revoked.", harmless(token["name"].as_str().unwrap_or("-"))));
     Ok(())
 }
 

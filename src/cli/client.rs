@@ -31,6 +31,8 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
     /// The `ETag`: what `If-Match` takes.
     pub(crate) etag: Option<String>,
+    /// Of an edit, the members that it changed.
+    pub(crate) changed: Option<Vec<String>>,
 }
 
 /// A connection to one gateway.
@@ -93,11 +95,36 @@ impl Client {
             request = request.header(IF_MATCH, etag);
         }
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        let response = self.checked(&method, path, response).await?;
+        self.answer(&method, path, response).await
+    }
+
+    /// A `POST` that makes something. When the connection breaks before the answer is there it is asked once more: by its
+    /// key the gateway knows the request, and does it once.
+    pub(crate) async fn create(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
+        let request = self
+            .request(Method::POST, path, &[])
+            .timeout(self.timeout)
+            .header(ACCEPT, "application/json")
+            .header("idempotency-key", hex::encode(rand::random::<[u8; 16]>()))
+            .json(body);
+        let again = request.try_clone();
+        let sent = match (request.send().await, again) {
+            (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => again.send().await,
+            (sent, _) => sent,
+        };
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        self.answer(&Method::POST, path, response).await
+    }
+
+    async fn answer(&self, method: &Method, path: &str, response: Response) -> Result<Answer, Failure> {
+        let response = self.checked(method, path, response).await?;
         let etag = header(&response, ETAG.as_str());
+        let changed = header(&response, "x-spandrel-changed").map(|list| {
+            list.split(',').map(|member| member.trim().to_owned()).filter(|member| !member.is_empty()).collect()
+        });
         let bytes = self.body(response).await?;
         if bytes.is_empty() {
-            return Ok(Answer { body: Value::Null, etag });
+            return Ok(Answer { body: Value::Null, etag, changed });
         }
         let body = serde_json::from_slice(&bytes).map_err(|_| {
             Failure::failed_mend(
@@ -105,7 +132,7 @@ impl Client {
                 "Check the address that --server, SPANDREL_SERVER or the last login gave.",
             )
         })?;
-        Ok(Answer { body, etag })
+        Ok(Answer { body, etag, changed })
     }
 
     /// Opens a stream of server-sent events. It has no deadline; who reads it watches over its silence.

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::failure::Failure;
 use super::human;
 use super::names::Directory;
 use super::table::Cell;
@@ -164,6 +165,25 @@ pub(crate) fn columns(kind: Kind, asked: &[String], wide: bool) -> Vec<Column> {
     short.iter().chain(more).map(|word| Column::named(kind, word)).collect()
 }
 
+/// Refuses a column that none of these objects has. What lies deeper than a member (`native.config`) differs from object to
+/// object, and is not looked at.
+pub(crate) fn check_columns(known: &[&str], columns: &[Column], objects: &[Value]) -> Result<(), Failure> {
+    for column in columns {
+        let Source::Member(path) = &column.source else { continue };
+        let Some(member) = path.first().map(String::as_str) else { continue };
+        if known.contains(&member) || objects.is_empty() || objects.iter().any(|object| object.get(member).is_some()) {
+            continue;
+        }
+        let mut there_are: Vec<&str> = known.to_vec();
+        there_are.extend(objects[0].as_object().into_iter().flatten().map(|(name, _)| name.as_str()));
+        there_are.sort_unstable();
+        there_are.dedup();
+        let what = format!("There is no column `{}`.", path.join("."));
+        return Err(Failure::usage(what, format!("There are: {}.", there_are.join(", "))));
+    }
+    Ok(())
+}
+
 /// The ids that a field of an object holds. Some fields are named after what they find, and their ids lie deeper.
 pub(crate) fn ids<'a>(object: &'a Value, field: &str) -> Vec<&'a str> {
     let (member, inner) = match field {
@@ -286,6 +306,21 @@ mod tests {
         check(Kind::Vm, &vm, "native.config.version", "NATIVE.CONFIG.VERSION", "vmx-19");
         check(Kind::Vm, &vm, "attributes", "ATTRIBUTES", "owner=ops");
         check(Kind::Vm, &vm, "nonsense", "NONSENSE", "-");
+    }
+
+    #[test]
+    fn a_column_that_nothing_has_is_refused() {
+        let vm = json!({"name": "web", "native": {"moref": "vm-1"}, "attributes": {}, "guest_os": null});
+        let check =
+            |word: &str| check_columns(&["power_state"], &[Column::named(Kind::Vm, word)], std::slice::from_ref(&vm));
+        for word in ["name", "state", "host", "power_state", "guest_os", "native.nonsense", "attributes.owner"] {
+            assert!(check(word).is_ok(), "{word}");
+        }
+        let failure = check("nosuch").unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        let message = failure.message(crate::cli::terminal::Palette { coloured: false }).unwrap();
+        assert!(message.contains("`nosuch`") && message.contains("guest_os, name, native"), "{message}");
+        assert!(check_columns(&[], &[Column::named(Kind::Vm, "nosuch")], &[]).is_ok(), "nothing is known of nothing");
     }
 
     #[test]

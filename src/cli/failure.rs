@@ -9,6 +9,8 @@ use super::terminal::{Palette, Tone, harmless};
 pub const EXIT_OK: u8 = 0;
 /// The command failed, for a reason without a code of its own.
 pub const EXIT_FAILED: u8 = 1;
+/// `diff`: something would change. What else would be 1 is 2 there, as with other programs of that name.
+pub const EXIT_DIFFERS: u8 = 1;
 /// The command line is wrong: an unknown option, filter or value, or a name that several objects have.
 pub const EXIT_USAGE: u8 = 2;
 /// Nobody is signed in, or who is signed in may not do this.
@@ -39,6 +41,10 @@ pub(crate) enum Failure {
     Because { what: String, why: String, mend: Option<String> },
     /// Any other failure.
     Failed { what: String, mend: Option<String> },
+    /// A file asks for another value of what cannot be changed; the API's word for it.
+    Fixed { member: &'static str },
+    /// `diff` found that something would change, which is an answer.
+    Differs,
     /// Everything that has to be said was said; only the code is left.
     Said(u8),
     /// The reader of our output went away, which is its right.
@@ -69,7 +75,9 @@ impl Failure {
             Failure::NotSignedIn { .. } => EXIT_DENIED,
             Failure::NotFound { .. } => EXIT_NOT_FOUND,
             Failure::Usage { .. } => EXIT_USAGE,
+            Failure::Fixed { .. } => EXIT_USAGE,
             Failure::Failed { .. } | Failure::Because { .. } => EXIT_FAILED,
+            Failure::Differs => EXIT_DIFFERS,
             Failure::Said(code) => *code,
             Failure::PipeClosed => EXIT_OK,
         }
@@ -95,7 +103,8 @@ impl Failure {
             Failure::NotFound { what, mend } | Failure::Usage { what, mend } | Failure::Failed { what, mend } => {
                 Some(told(palette, what, &[("mend", mend.as_deref())]))
             }
-            Failure::Said(_) | Failure::PipeClosed => None,
+            Failure::Fixed { member } => Some(told(palette, &format!("`{member}` cannot be changed."), &[])),
+            Failure::Differs | Failure::Said(_) | Failure::PipeClosed => None,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::names::word;
-use super::nouns::plural_words;
 use crate::model::{FieldType, Kind, Object};
 
 /// Room for what a field means beside its name, in a terminal of 80 columns.
@@ -13,7 +12,7 @@ const DOC_LENGTH: usize = 44;
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    all went well
-  1    it failed
+  1    it failed; of diff: something would change
   2    the command line is wrong, or a name is not unique
   3    not signed in, or not allowed
   4    not found
@@ -87,6 +86,7 @@ Filters:
   FIELD!=VALUE   is not
   FIELD>=VALUE   also >, <=, <: numbers, sizes (8GiB) and times
   FIELD~TEXT     contains
+  FIELD^=TEXT    begins with
   FIELD          has a value
   !FIELD         has none
 An object that a field points to can be named: -f provider=NAME.
@@ -106,6 +106,20 @@ Examples:
 
 A name that several have is refused, and their ids are listed. -o wide shows
 also what has no value, and platform detail."
+    )
+}
+
+/// Examples of `changes`.
+pub(crate) fn changes(kind: Kind) -> String {
+    let noun = word(kind);
+    format!(
+        "\
+Examples:
+  spandrel {noun} changes NAME
+  spandrel {noun} changes ID --all -o json
+
+Platform detail and figures that move by themselves, such as used space, are
+left out. Changes are kept for 30 days, at most 200 of each object."
     )
 }
 
@@ -137,7 +151,7 @@ pub(crate) fn fields(kind: Kind) -> String {
         ("first_seen_at", "time", "When the gateway first saw it."),
         ("changed_at", "time", "When it last changed."),
     ];
-    let mut text = format!("Fields of {}:", plural_words(kind));
+    let mut text = format!("Fields of {}:", kind.plural_words());
     let mut line = |name: &str, kind: &str, doc: &str| {
         let _ = write!(text, "\n  {name:<25} {kind:<6}");
         let mut column = 0;

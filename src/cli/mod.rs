@@ -5,6 +5,8 @@
 //! interface ([`failure`]); `docs/CLI.md` lists them.
 
 mod account;
+mod apply;
+mod changes;
 mod client;
 mod columns;
 mod credentials;
@@ -30,11 +32,11 @@ mod testing;
 mod tree;
 mod watch;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
 use tokio::sync::Notify;
 
-use failure::{EXIT_INTERRUPTED, EXIT_OK, Failure};
+use failure::{EXIT_DIFFERS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Failure};
 pub use help::EXIT_CODES;
 pub use nouns::NounCommand;
 pub use output::Format;
@@ -65,6 +67,12 @@ pub enum ClientCommand {
     /// Join vCenters, ESXi and KVM hosts, and see how they do.
     #[command(subcommand, visible_alias = "providers", arg_required_else_help = true, after_help = PROVIDER_HELP)]
     Provider(ProviderCommand),
+    /// Make it as a file says. What the file does not name is left alone.
+    #[command(after_help = apply::APPLY_HELP)]
+    Apply(apply::ApplyArgs),
+    /// Show what `apply` would change.
+    #[command(after_help = apply::DIFF_HELP)]
+    Diff(apply::DiffArgs),
     /// The nouns of the inventory.
     #[command(flatten)]
     Noun(NounCommand),
@@ -150,6 +158,7 @@ pub struct CompletionArgs {
 pub async fn run(command: ClientCommand, globals: &Globals, root: impl FnOnce() -> clap::Command) -> u8 {
     let terminal = Terminal::open(globals.color);
     let palette = terminal.err_palette;
+    let is_diff = matches!(command, ClientCommand::Diff(_));
     if !command.asks() {
         listen_for_interrupt();
     }
@@ -163,7 +172,12 @@ pub async fn run(command: ClientCommand, globals: &Globals, root: impl FnOnce() 
             if let Some(message) = failure.message(palette) {
                 Terminal::open(globals.color).note(&message);
             }
-            failure.exit_code()
+            match failure {
+                // There 1 is an answer.
+                Failure::Differs => EXIT_DIFFERS,
+                failure if is_diff && failure.exit_code() == EXIT_FAILED => EXIT_USAGE,
+                failure => failure.exit_code(),
+            }
         }
     }
 }
@@ -212,6 +226,8 @@ async fn execute(
         ClientCommand::Password(args) => account::password(args, &mut session).await,
         ClientCommand::Token(command) => account::token(command, &mut session).await,
         ClientCommand::Provider(command) => providers::run(command, &mut session).await,
+        ClientCommand::Apply(args) => apply::apply(args, &mut session).await,
+        ClientCommand::Diff(args) => apply::diff(args, &mut session).await,
         ClientCommand::Noun(command) => nouns::run(command, &mut session).await,
         ClientCommand::Watch(args) => watch::run(args, &mut session).await,
         ClientCommand::Tree(args) => tree::run(args, &mut session).await,
@@ -226,8 +242,17 @@ async fn execute(
 pub fn completion(shell: Shell, command: &mut clap::Command) -> Vec<u8> {
     let mut script = Vec::new();
     let name = command.get_name().to_owned();
-    clap_complete::generate(shell, command, name, &mut script);
+    clap_complete::generate(shell, &mut without_files(command.clone()), name, &mut script);
     script
+}
+
+/// Names, ids and texts are no files: shells are not to offer any for them.
+fn without_files(command: clap::Command) -> clap::Command {
+    let hinted = |argument: clap::Arg| {
+        let file = matches!(argument.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath);
+        if argument.get_action().takes_values() && !file { argument.value_hint(ValueHint::Other) } else { argument }
+    };
+    command.mut_args(hinted).mut_subcommands(without_files)
 }
 
 #[cfg(test)]

@@ -181,7 +181,7 @@ pub(crate) async fn object(client: &Client, kind: Kind, text: &str, scope: &Quer
     let mut found = named(client, kind, text, scope).await?;
     match found.len() {
         0 => Err(Failure::NotFound {
-            what: format!("There is no {} named `{text}`.", words(kind)),
+            what: format!("There is no {} named `{text}`.", kind.words()),
             mend: Some(format!("`spandrel {} list -q '{text}'` searches for it.", word(kind))),
         }),
         1 => Ok(found.remove(0)),
@@ -210,16 +210,7 @@ fn ambiguous(kind: Kind, text: &str, many: usize, found: &[Value], directory: &D
     if many > CANDIDATES_SHOWN {
         mend.push(format!("… and {} more", many - CANDIDATES_SHOWN));
     }
-    Failure::Usage { what: format!("{many} {}s are named `{text}`.", words(kind)), mend: Some(mend.join("\n")) }
-}
-
-/// The kind in a sentence.
-pub(crate) fn words(kind: Kind) -> String {
-    match kind {
-        Kind::Vm => "VM".to_owned(),
-        Kind::Nic => "NIC".to_owned(),
-        kind => kind.as_str().replace('_', " "),
-    }
+    Failure::Usage { what: format!("{many} {} are named `{text}`.", kind.plural_words()), mend: Some(mend.join("\n")) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `vm list`, `host get`, `datastore summary`, …: the same four verbs for every noun of the inventory.
+//! `vm list`, `host get`, `datastore summary`, …: the same verbs for every noun of the inventory.
 //!
 //! The nouns and their fields come from the model's own declarations, so a field that is added there is found in
 //! `--help`, in filters and in columns.
@@ -6,14 +6,15 @@
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use serde_json::{Value, json};
 
-use super::columns::{Column, Source, Target, cell, columns, id_field, member};
+use super::changes::{self, ChangesArgs};
+use super::columns::{Column, Source, Target, cell, check_columns, columns, id_field, member};
 use super::failure::Failure;
 use super::help;
 use super::human::now;
 use super::names::{self, Directory, collection, items, pair, word};
 use super::output::{Format, ListOutput};
 use super::pages::{self, fetch};
-use super::query::{Selection, scope, selection};
+use super::query::{FilterText, Selection, scope, selection};
 use super::session::Session;
 use super::table::{Cell, print};
 use super::terminal::{Tone, harmless};
@@ -37,6 +38,8 @@ enum Verb {
     Count(CountArgs),
     /// Count and sum them in groups.
     Summary(SummaryArgs),
+    /// List what changed in one, the newest first.
+    Changes(ChangesArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -47,7 +50,7 @@ struct ListArgs {
     #[arg(long, value_name = "FIELDS", allow_hyphen_values = true)]
     sort: Option<String>,
     /// At most so many.
-    #[arg(long, short, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, short, value_name = "N", default_value_t = 100, value_parser = limit)]
     limit: u64,
     /// All of them.
     #[arg(long, short, conflicts_with = "limit")]
@@ -124,6 +127,19 @@ impl Subcommand for NounCommand {
     }
 }
 
+/// Most objects that are listed without `--all`.
+const LIMIT_MAX: u64 = 1_000_000;
+
+fn limit(text: &str) -> Result<u64, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| format!("it must be a whole number from 1 to {LIMIT_MAX}; --all lists all of them"))
+}
+
+/// Lets completion know how filters of this kind begin.
+fn with_filters(command: Command, kind: Kind) -> Command {
+    command.mut_arg("filters", |filters| filters.value_parser(FilterText(kind)).hide_possible_values(true))
+}
+
 /// The command of one noun.
 fn noun(kind: Kind) -> Command {
     // The verbs bring a text of their own; the noun's goes before it.
@@ -134,16 +150,22 @@ fn noun(kind: Kind) -> Command {
         .arg_required_else_help(true)
         .after_help(help::noun(kind))
         .mut_subcommand("list", |list| {
-            list.alias("ls")
+            with_filters(list, kind)
+                .alias("ls")
                 .after_help(help::list(kind))
                 .after_long_help(help::list(kind) + "\n\n" + &help::fields(kind))
         })
         .mut_subcommand("get", |get| get.alias("show").after_help(help::get(kind)))
+        .mut_subcommand("changes", |changes| changes.after_help(help::changes(kind)))
         .mut_subcommand("count", |count| {
-            count.after_help(help::count(kind)).after_long_help(help::count(kind) + "\n\n" + &help::fields(kind))
+            with_filters(count, kind)
+                .after_help(help::count(kind))
+                .after_long_help(help::count(kind) + "\n\n" + &help::fields(kind))
         })
         .mut_subcommand("summary", |summary| {
-            summary.after_help(help::summary(kind)).after_long_help(help::summary(kind) + "\n\n" + &help::fields(kind))
+            with_filters(summary, kind)
+                .after_help(help::summary(kind))
+                .after_long_help(help::summary(kind) + "\n\n" + &help::fields(kind))
         })
 }
 
@@ -155,6 +177,7 @@ pub(crate) async fn run(command: NounCommand, session: &mut Session) -> Result<(
         Verb::Get(args) => get(kind, args, session).await,
         Verb::Count(args) => count(kind, args, session).await,
         Verb::Summary(args) => summary(kind, args, session).await,
+        Verb::Changes(args) => changes::run(kind, args, session).await,
     }
 }
 
@@ -179,9 +202,11 @@ async fn list(kind: Kind, args: ListArgs, session: &mut Session) -> Result<(), F
         Format::Table | Format::Wide => {
             let wide = args.list.output == Format::Wide;
             let columns = columns(kind, &args.list.columns, wide);
+            let fields: Vec<&str> = Object::fields(kind).iter().map(|field| field.name).collect();
+            check_columns(&fields, &columns, &listing.items)?;
             print_table(session, &columns, &listing.items, !args.list.no_headers, !wide).await?;
             if shown == 0 {
-                session.terminal.note(&format!("There are no {} to show.", plural_words(kind)));
+                session.terminal.note(&format!("There are no {} to show.", kind.plural_words()));
             }
         }
     }
@@ -190,7 +215,7 @@ async fn list(kind: Kind, args: ListArgs, session: &mut Session) -> Result<(), F
         session.terminal.note(&format!(
             "{shown} of {} {} shown. --all shows all of them, --limit N more, -f fewer.",
             count["count"],
-            plural_words(kind)
+            kind.plural_words()
         ));
     }
     Ok(())
@@ -323,7 +348,7 @@ async fn summary(kind: Kind, args: SummaryArgs, session: &mut Session) -> Result
     }
     let (headers, rows) = summary_table(kind, &asked, &args.sum, &answer, session).await?;
     if rows.is_empty() {
-        session.terminal.note(&format!("There are no {} to sum up.", plural_words(kind)));
+        session.terminal.note(&format!("There are no {} to sum up.", kind.plural_words()));
         return Ok(());
     }
     print(&mut session.terminal, &headers, rows, !args.no_headers, args.output == Format::Table)
@@ -388,15 +413,6 @@ fn api_fields<'a>(kind: Kind, words: impl Iterator<Item = &'a str>) -> String {
         format!("{sign}{field}")
     };
     words.map(one).collect::<Vec<_>>().join(",")
-}
-
-/// The kind's plural in a sentence.
-pub(crate) fn plural_words(kind: Kind) -> String {
-    match kind {
-        Kind::Vm => "VMs".to_owned(),
-        Kind::Nic => "NICs".to_owned(),
-        kind => kind.plural().replace('-', " "),
-    }
 }
 
 /// Objects of a kind, all of them, for commands that draw a whole.

@@ -28,6 +28,16 @@ pub(crate) async fn fetch(
     query: &[(String, String)],
     limit: Option<usize>,
 ) -> Result<Listing, Failure> {
+    fetch_at(client, &collection(kind), query, limit).await
+}
+
+/// The same of any list that has pages.
+pub(crate) async fn fetch_at(
+    client: &Client,
+    path: &str,
+    query: &[(String, String)],
+    limit: Option<usize>,
+) -> Result<Listing, Failure> {
     let mut listing = Listing { items: Vec::new(), revision: None, more: false };
     let mut page_token: Option<String> = None;
     loop {
@@ -35,7 +45,7 @@ pub(crate) async fn fetch(
         let mut page = query.to_vec();
         page.push(pair("limit", wanted.to_string()));
         page.extend(page_token.take().map(|token| pair("page_token", token)));
-        let body = client.get(&collection(kind), &page).await?.body;
+        let body = client.get(path, &page).await?.body;
         if listing.revision.is_none() {
             listing.revision = revision(&body["revision"]);
         }

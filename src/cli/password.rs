@@ -128,6 +128,8 @@ pub(crate) async fn confirm(terminal: &mut Terminal, yes: bool, question: &str) 
         return Ok(());
     }
     if !terminal.can_ask {
+        // An error is one line.
+        let question = question.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         return Err(Failure::usage(
             format!("{question} This has to be confirmed, and there is no terminal to ask at."),
             "Add --yes if you are sure.",

@@ -86,6 +86,22 @@ impl Problem {
         }
     }
 
+    /// The parameter or member that is wrong.
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.extras.get("field")?.as_str()
+    }
+
+    /// What would be accepted there.
+    pub(crate) fn allowed(&self) -> Vec<&str> {
+        let allowed = self.extras.get("allowed").and_then(Value::as_array);
+        allowed.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// What is wrong, in one sentence.
+    pub(crate) fn sentence(&self) -> &str {
+        self.detail.as_deref().unwrap_or(&self.title)
+    }
+
     /// What is printed of it.
     pub(crate) fn message(&self, palette: Palette) -> String {
         let place = match self.extras.get("field").and_then(Value::as_str) {
@@ -139,10 +155,15 @@ impl Problem {
     fn meant(&self) -> Option<&str> {
         let field = self.extras.get("field")?.as_str()?.split('.').next()?;
         let allowed = self.extras.get("allowed")?.as_array()?;
-        let words = allowed.iter().filter_map(Value::as_str).filter(|word| *word != field);
-        let (distance, word) = words.map(|word| (distance(field, word), word)).min()?;
-        (distance <= 2 && distance < field.chars().count()).then_some(word)
+        meant(field, allowed.iter().filter_map(Value::as_str))
     }
+}
+
+/// Of some words, the one that was probably meant.
+pub(crate) fn meant<'w>(given: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let others = words.filter(|word| *word != given);
+    let (distance, word) = others.map(|word| (distance(given, word), word)).min()?;
+    (distance <= 2 && distance < given.chars().count()).then_some(word)
 }
 
 /// How many letters have to be changed, added or left out to make one word of another.

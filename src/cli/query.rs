@@ -1,6 +1,7 @@
 //! Filters as people write them (`memory_mib>=8GiB`), made into what the API understands (`memory_mib.gte=8192`).
 
 use clap::Args;
+use clap::builder::{PossibleValue, TypedValueParser};
 use uuid::Uuid;
 
 use super::client::{Client, Query};
@@ -34,6 +35,7 @@ enum Operator {
     More,
     Less,
     Contains,
+    Prefix,
     Exists(bool),
 }
 
@@ -41,6 +43,7 @@ impl Operator {
     /// Longer signs come first, so that `>=` is not read as `>`.
     const SIGNS: &'static [(&'static str, Operator)] = &[
         ("!=", Operator::NotEqual),
+        ("^=", Operator::Prefix),
         (">=", Operator::AtLeast),
         ("<=", Operator::AtMost),
         ("==", Operator::Equal),
@@ -49,6 +52,21 @@ impl Operator {
         ("<", Operator::Less),
         ("~", Operator::Contains),
     ];
+
+    /// The operator of the API's word, as in `name.prefix=web`.
+    fn of_word(word: &str, value: &str) -> Option<Self> {
+        Some(match word {
+            "ne" => Operator::NotEqual,
+            "gt" => Operator::More,
+            "gte" => Operator::AtLeast,
+            "lt" => Operator::Less,
+            "lte" => Operator::AtMost,
+            "contains" => Operator::Contains,
+            "prefix" => Operator::Prefix,
+            "exists" => Operator::Exists(value.parse().ok()?),
+            _ => return None,
+        })
+    }
 
     const fn suffix(self) -> &'static str {
         match self {
@@ -59,6 +77,7 @@ impl Operator {
             Operator::More => ".gt",
             Operator::Less => ".lt",
             Operator::Contains => ".contains",
+            Operator::Prefix => ".prefix",
             Operator::Exists(_) => ".exists",
         }
     }
@@ -88,6 +107,12 @@ impl Filter {
         }
         if rest.is_empty() {
             return Ok(Self { field, operator: Operator::Exists(true), value: String::new() });
+        }
+        if let Some(named) = rest.strip_prefix('.') {
+            let (word, value) = named.split_once('=').ok_or_else(|| wrong(text))?;
+            let value = value.trim();
+            let operator = Operator::of_word(word.trim(), value).ok_or_else(|| wrong(text))?;
+            return Ok(Self { field, operator, value: value.to_owned() });
         }
         Operator::SIGNS
             .iter()
@@ -140,8 +165,55 @@ impl Filter {
 fn wrong(text: &str) -> Failure {
     Failure::usage(
         format!("`{text}` is not a filter."),
-        "Write FIELD=VALUE, or with !=, >=, <=, >, < or ~ (contains) in place of =. FIELD alone: it has a value. !FIELD: it has none.",
+        "Write FIELD=VALUE, or with !=, >=, <=, >, <, ~ (contains) or ^= (begins with) in place of =. FIELD alone: it has a \
+         value. !FIELD: it has none. The API's words can be used as well: FIELD.prefix=VALUE.",
     )
+}
+
+/// Takes any text for a filter; what could begin one stands in completion scripts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FilterText(pub(crate) Kind);
+
+impl TypedValueParser for FilterText {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        clap::builder::StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(beginnings(self.0).into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// How filters of a kind can begin: each field with the operators that it has, and with its words where they are few.
+fn beginnings(kind: Kind) -> Vec<String> {
+    let common = [("name", FieldType::Text), ("provider_id", FieldType::Id), ("changed_at", FieldType::Time)];
+    let own = Object::fields(kind).into_iter().map(|field| (field.name, field.field_type));
+    let mut beginnings = Vec::new();
+    for (name, field_type) in common.into_iter().chain(own) {
+        let signs: &[&str] = match field_type {
+            FieldType::Text | FieldType::TextList => &["=", "!=", "~", "^="],
+            FieldType::Integer | FieldType::Time => &["=", "!=", ">=", "<=", ">", "<"],
+            FieldType::Word(words) => {
+                beginnings.extend(words.iter().map(|word| format!("{name}={word}")));
+                &["!="]
+            }
+            FieldType::Boolean => {
+                beginnings.extend([format!("{name}=true"), format!("{name}=false")]);
+                &[]
+            }
+            FieldType::Id | FieldType::IdList => &["=", "!="],
+        };
+        beginnings.extend(signs.iter().map(|sign| format!("{name}{sign}")));
+        beginnings.push(format!("!{name}"));
+    }
+    beginnings
 }
 
 /// The API's parameters for a selection. Names of hosts, clusters, … are looked up.
@@ -191,7 +263,7 @@ async fn ids(client: &Client, target: Target, values: &str) -> Result<String, Fa
         };
         if let (true, Target::Kind(kind)) = (found.is_empty(), target) {
             return Err(Failure::NotFound {
-                what: format!("There is no {} named `{value}`.", names::words(kind)),
+                what: format!("There is no {} named `{value}`.", kind.words()),
                 mend: Some(format!(
                     "`spandrel {} list` shows what there is. A comma that belongs to a name is written `\\,`.",
                     names::word(kind)
@@ -228,6 +300,12 @@ mod tests {
         check("vcpu_count>4", "vcpu_count.gt=4");
         check("vcpu_count<4", "vcpu_count.lt=4");
         check("guest_os~ubuntu", "guest_os.contains=ubuntu");
+        check("name^=web", "name.prefix=web");
+        check("name.prefix=web", "name.prefix=web");
+        check("name.contains=a=b", "name.contains=a=b");
+        check("power_state.ne=running,paused", "power_state.ne=running,paused");
+        check("memory_mib.gte=8GiB", "memory_mib.gte=8192");
+        check("host_id.exists=false", "host_id.exists=false");
         check("name=a=b>c", "name=a=b>c");
         check("name=a b", "name=a b");
         check("question", "question.exists=true");
@@ -244,6 +322,9 @@ mod tests {
         check("", "`` is not a filter.");
         check("!power_state=running", "`!power_state=running` is not a filter.");
         check("name%x", "`name%x` is not a filter.");
+        check("name.begins=x", "`name.begins=x` is not a filter.");
+        check("name.exists=perhaps", "`name.exists=perhaps` is not a filter.");
+        check("name.prefix", "`name.prefix` is not a filter.");
         check("memory_mib>=8GB", "`8GB` is not a size for memory_mib.");
         check("memory_mib>=1KiB", "`1KiB` is not a size for memory_mib.");
     }
@@ -265,6 +346,20 @@ mod tests {
         check_reference(Kind::Vm, "host=0192d3e0-0000-7000-8000-000000000001", Some("host_id"));
         check_reference(Kind::Vm, "host>esx-1", None);
         check_reference(Kind::Vm, "name=esx-1", None);
+    }
+
+    #[test]
+    fn what_completion_offers_is_understood() {
+        for kind in Kind::ALL.iter().copied() {
+            for beginning in beginnings(kind) {
+                let filter = Filter::parse(&format!("{beginning}1"));
+                assert!(filter.is_ok(), "{beginning}");
+            }
+        }
+        let vm = beginnings(Kind::Vm);
+        for expected in ["power_state=running", "name^=", "memory_mib>=", "!host_id"] {
+            assert!(vm.iter().any(|beginning| beginning == expected), "{expected}");
+        }
     }
 
     proptest::proptest! {

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use clap::{CommandFactory as _, Parser};
 use serde_json::json;
 
-use super::testing::{Closed, serve, session, session_at};
+use super::testing::{Closed, Written, serve, session, session_at};
 use super::*;
 
 #[derive(Parser)]
@@ -32,6 +32,8 @@ async fn run_in(session: &mut Session, words: &str) -> Result<(), Failure> {
     match parse(words).unwrap() {
         ClientCommand::Noun(command) => nouns::run(command, session).await,
         ClientCommand::Provider(command) => providers::run(command, session).await,
+        ClientCommand::Apply(args) => apply::apply(args, session).await,
+        ClientCommand::Diff(args) => apply::diff(args, session).await,
         ClientCommand::Search(args) => search::run(args, session).await,
         ClientCommand::Tree(args) => tree::run(args, session).await,
         other => panic!("{other:?}"),
@@ -138,6 +140,45 @@ fn completion_knows_nouns_and_options() {
             assert!(script.contains(word.trim_start_matches('-')), "{shell}: {word}");
         }
     }
+}
+
+#[test]
+fn completion_offers_kinds_to_watch_and_no_files_for_names() {
+    let script = String::from_utf8(completion(Shell::Bash, &mut Line::command())).unwrap();
+    let after = |from: &str, option: &str| {
+        let part = script.split_once(from).unwrap().1;
+        part.split_once(&format!("{option})")).unwrap().1.split_once(";;").unwrap().0.to_owned()
+    };
+    let types = after("spandrel__subcmd__watch)", "--types");
+    assert!(types.contains("resource-pool") && types.contains("provider"), "{types}");
+    let provider = after("spandrel__subcmd__watch)", "--provider");
+    assert!(!provider.contains("compgen -f"), "{provider}");
+    let file = after("spandrel__subcmd__provider__subcmd__add__subcmd__kvm)", "--ca-file");
+    assert!(file.contains("compgen -f"), "{file}");
+}
+
+/// An error is a line; a question may have several.
+#[tokio::test]
+async fn what_has_to_be_confirmed_is_told_in_one_line_where_nobody_can_be_asked() {
+    let thumbprint = ["AB"; 32].join(":");
+    let provider = json!({"items": [{"id": "p1", "name": "lab", "sources": [
+        {"endpoint": "vc", "sync": {"state": "unreachable", "presented_thumbprint": thumbprint}}]}]});
+    let (mut session, _, _) =
+        session(Router::new().route("/v1/providers", get(|| async move { Json(provider) }))).await;
+    let other = ["CD"; 32].join(":");
+    for words in ["provider trust lab".to_owned(), format!("provider trust lab --thumbprint {other}")] {
+        let failure = run_in(&mut session, &words).await.unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        let message = failure.message(terminal::Palette { coloured: false }).unwrap();
+        assert!(message.contains(&thumbprint) && message.contains("--yes"), "{message}");
+        assert!(!message.contains("\\u{"), "{message}");
+    }
+}
+
+#[test]
+fn the_client_waits_longer_than_a_connection_is_tested() {
+    let line = Line::try_parse_from(["spandrel", "whoami"]).unwrap();
+    assert!(std::time::Duration::from_secs(line.globals.timeout) > crate::sync::TEST_DEADLINE);
 }
 
 #[tokio::test]
@@ -312,4 +353,89 @@ async fn removing_without_a_terminal_needs_yes() {
     let (mut session, _, _) = session(router).await;
     assert_eq!(run_in(&mut session, "provider remove lab").await.unwrap_err().exit_code(), 2);
     run_in(&mut session, "provider remove lab --yes").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_makes_something_is_asked_again_when_the_connection_breaks() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut keys = Vec::new();
+        for answer in
+            ["", "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"id\":\"x\"}"]
+        {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "the whole request comes");
+            }
+            let request = String::from_utf8(request).unwrap();
+            keys.extend(request.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).map(str::to_owned));
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        keys
+    });
+    let session = session_at(&address, Terminal::test(Written::default(), Written::default()));
+    let answer = session.client.create("/v1/tokens", &json!({"name": "ci"})).await.unwrap();
+    assert_eq!(answer.body["id"], "x");
+    let keys = server.await.unwrap();
+    assert!(keys.len() == 2 && keys[0] == keys[1] && keys[0].len() == 32, "{keys:?}");
+}
+
+#[tokio::test]
+async fn the_history_of_a_provider_is_a_table() {
+    let provider = json!({"id": "p1", "name": "lab", "sources": [{"id": "s1", "endpoint": "one"}, {"id": "s2", "endpoint": "two"}]});
+    let router = Router::new().route("/v1/providers", get(move || async move { Json(json!({"items": [provider]})) })).route(
+        "/v1/providers/p1/history",
+        get(|RawQuery(query): RawQuery| async move {
+            assert_eq!(query.as_deref(), Some("source_id=s2&state=unreachable%2Clive&limit=2"));
+            Json(json!({"next_page_token": "next", "items": [
+                {"source_id": "s2", "state": "live", "since": "2026-01-31T12:00:05Z", "until": "2026-01-31T12:01:00Z",
+                 "reason": null, "message": null, "changes": 1},
+                {"source_id": "s2", "state": "unreachable", "since": "2026-01-31T12:00:00Z", "until": "2026-01-31T12:00:05Z",
+                 "reason": "timed_out", "message": "no\u{1b} answer", "changes": 17},
+            ]}))
+        }),
+    );
+    let (mut session, out, err) = session(router).await;
+    run_in(&mut session, "provider history lab --endpoint two --state unreachable,live --limit 2").await.unwrap();
+    let text = out.text();
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().skip(2).collect()).collect();
+    assert_eq!(lines[1], ["55s", "live", "two", "1", "-", "-"], "{text}");
+    assert_eq!(lines[2], ["5s", "unreachable", "two", "17", "timed_out", "no\\u{1b}", "answer"], "{text}");
+    assert!(err.text().contains("There are older ones"), "{}", err.text());
+    assert!(parse("provider history lab --state well").is_err());
+    assert_eq!(run_in(&mut session, "provider history lab --endpoint three").await.unwrap_err().exit_code(), 4);
+}
+
+#[tokio::test]
+async fn the_changes_of_an_object_are_told_by_name() {
+    let router = Router::new()
+        .route("/v1/vms", get(|| async { Json(json!({"items": [{"id": "v1", "name": "web"}], "next_page_token": null})) }))
+        .route("/v1/hosts", get(|| async { Json(json!({"items": [{"id": "h1", "name": "esx-1"}, {"id": "h2", "name": "esx-2"}]})) }))
+        .route("/v1/vms/v1/changes", get(|| async {
+            let field = |field: &str, before: serde_json::Value, after: serde_json::Value| {
+                json!({"field": field, "path": [], "before": before, "after": after, "omitted": false})
+            };
+            let mut inner = field("attributes", json!("me"), json!("you"));
+            inner["path"] = json!(["owner"]);
+            Json(json!({"next_page_token": null, "items": [
+                {"op": "deleted", "at": "2026-01-31T12:00:00Z", "revision": "9", "fields": []},
+                {"op": "changed", "at": "2026-01-31T12:00:00Z", "revision": "8", "fields": null},
+                {"op": "changed", "at": "2026-01-31T12:00:00Z", "revision": "7", "fields": [
+                    field("power_state", json!("running"), json!("stopped")), field("host_id", json!("h1"), json!("h2")), inner]},
+                {"op": "created", "at": "2026-01-31T12:00:00Z", "revision": null, "fields": []},
+            ]}))
+        }));
+    let (mut session, out, _) = session(router).await;
+    run_in(&mut session, "vm changes web -o wide").await.unwrap();
+    let text = out.text();
+    let lines: Vec<&str> =
+        text.lines().map(|line| line.split_once(" ago").map_or(line, |(_, rest)| rest.trim())).collect();
+    assert!(lines[1].ends_with("deleted") && lines[1].starts_with('9'), "{text}");
+    assert!(lines[2].ends_with("changed; it is not known in what"), "{text}");
+    let told = "power_state running → stopped, host esx-1 → esx-2, attributes.owner me → you";
+    assert!(lines[3].ends_with(told), "{text}");
+    assert!(lines[4].ends_with("created"), "{text}");
 }

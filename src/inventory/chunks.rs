@@ -83,58 +83,100 @@ impl<K: Ord + Clone> Chunks<K> {
         cut.iter().rev().chain(runs.flat_map(|(_, run)| run.iter().rev()))
     }
 
-    /// Takes a key in; one that is there already stays.
-    pub(super) fn insert(&mut self, key: K) {
-        let target = self.runs.get_next(&key).or_else(|| self.runs.get_max().map(|(last, run)| (last, run)));
-        let Some((last, run)) = target.map(|(last, run)| (last.clone(), run.clone())) else {
-            self.runs.insert(key.clone(), Arc::from([key]));
-            self.len = 1;
-            return;
-        };
-        let Err(at) = run.binary_search(&key) else { return };
-        self.len += 1;
-        if run.len() < RUN_MAX {
-            self.replace(&last, &[&run[..at], &[key], &run[at..]].concat());
-        } else if at == run.len() {
-            // Keys that come in their order fill one run after the other.
-            self.runs.insert(key.clone(), Arc::from([key]));
-        } else {
-            let keys = [&run[..at], &[key], &run[at..]].concat();
-            let (left, right) = keys.split_at(keys.len() / 2);
-            self.replace(&last, right);
-            self.put(left);
+    /// Takes keys in and out.
+    pub(super) fn change(&mut self, changes: Changes<K>) {
+        let changes = changes.settled();
+        let mut rest = changes.as_slice();
+        while let Some((first, _)) = rest.first() {
+            let within = self.runs.get_next(first).map(|(last, run)| (last.clone(), run.clone()));
+            let at_end = within.is_none();
+            // What comes after all runs goes to the last of them.
+            let target = within.or_else(|| self.runs.get_max().map(|(last, run)| (last.clone(), run.clone())));
+            let here = match &target {
+                Some((last, _)) if !at_end => rest.partition_point(|(key, _)| key <= last),
+                _ => rest.len(),
+            };
+            let (these, after) = rest.split_at(here);
+            let run = target.as_ref().map_or(&[][..], |(_, run)| run);
+            let keys = merged(run, these);
+            self.len = self.len + keys.len() - run.len();
+            self.replace(target.as_ref().map(|(last, _)| last), keys, at_end);
+            rest = after;
         }
-    }
-
-    /// Takes a key out, if it is there.
-    pub(super) fn remove(&mut self, key: &K) {
-        let Some((last, run)) = self.runs.get_next(key).map(|(last, run)| (last.clone(), run.clone())) else { return };
-        let Ok(at) = run.binary_search(key) else { return };
-        self.len -= 1;
-        let mut keys = [&run[..at], &run[at + 1..]].concat();
-        if keys.len() < RUN_MIN
-            && let Some((next, more)) = self.runs.range((Bound::Excluded(last.clone()), Bound::Unbounded)).next()
-            && keys.len() + more.len() <= RUN_MAX
-        {
-            let next = next.clone();
-            keys.extend_from_slice(more);
-            self.runs.remove(&next);
-        }
-        self.replace(&last, &keys);
     }
 
     /// Puts other keys in the place of the run that has this last key.
-    fn replace(&mut self, last: &K, keys: &[K]) {
-        if keys.last() != Some(last) {
-            self.runs.remove(last);
+    fn replace(&mut self, last: Option<&K>, mut keys: Vec<K>, at_end: bool) {
+        if let Some(last) = last {
+            if keys.len() < RUN_MIN
+                && let Some((next, more)) = self.runs.range((Bound::Excluded(last.clone()), Bound::Unbounded)).next()
+                && keys.len() + more.len() <= RUN_MAX
+            {
+                let next = next.clone();
+                keys.extend_from_slice(more);
+                self.runs.remove(&next);
+            }
+            if keys.last() != Some(last) {
+                self.runs.remove(last);
+            }
         }
-        self.put(keys);
+        // Keys that come in their order fill one run after the other; else there is room left for more between them.
+        let most = match keys.len() {
+            0..=RUN_MAX => RUN_MAX,
+            _ if at_end => RUN_MAX,
+            len => len.div_ceil(len.div_ceil(RUN_MAX - RUN_MAX / 8)),
+        };
+        for keys in keys.chunks(most) {
+            if let Some(last) = keys.last() {
+                self.runs.insert(last.clone(), Arc::from(keys));
+            }
+        }
+    }
+}
+
+/// The keys of a run after changes.
+fn merged<K: Ord + Clone>(run: &[K], changes: &[(K, bool)]) -> Vec<K> {
+    let mut keys = Vec::with_capacity(run.len() + changes.len());
+    let mut rest = run;
+    for (key, taken_in) in changes {
+        let before = rest.partition_point(|old| old < key);
+        keys.extend_from_slice(&rest[..before]);
+        rest = &rest[before..];
+        // Equal keys can differ in what does not count for their order: the newer one stays.
+        rest = if rest.first() == Some(key) { &rest[1..] } else { rest };
+        keys.extend(taken_in.then(|| key.clone()));
+    }
+    keys.extend_from_slice(rest);
+    keys
+}
+
+/// Keys to be taken in and out of a set together, which costs far less than one by one. Of several changes of one key the
+/// last counts.
+#[derive(Debug)]
+pub(super) struct Changes<K>(Vec<(K, bool)>);
+
+impl<K> Default for Changes<K> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Ord> Changes<K> {
+    pub(super) fn insert(&mut self, key: K) {
+        self.0.push((key, true));
     }
 
-    fn put(&mut self, keys: &[K]) {
-        if let Some(last) = keys.last() {
-            self.runs.insert(last.clone(), Arc::from(keys));
-        }
+    pub(super) fn remove(&mut self, key: K) {
+        self.0.push((key, false));
+    }
+
+    /// In the order of the keys, each once.
+    fn settled(mut self) -> Vec<(K, bool)> {
+        self.0.reverse();
+        // Keeps the order of equal ones, so that the last change comes first.
+        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.0.dedup_by(|(a, _), (b, _)| a == b);
+        self.0
     }
 }
 
@@ -162,21 +204,29 @@ mod tests {
             first in proptest::collection::btree_set(0..600u16, 0..400),
             changes in proptest::collection::vec((any::<bool>(), 0..600u16), 0..800),
             rising in any::<bool>(),
+            at_once in prop_oneof![Just(1usize), 1..300usize],
             bound in bounds(),
         ) {
             let mut set: BTreeSet<u16> = first;
             let mut chunks = Chunks::from_sorted(&set.iter().copied().collect::<Vec<_>>());
             let before = (chunks.clone(), set.clone());
-            for (at, (add, key)) in changes.into_iter().enumerate() {
-                // Either mixed, or first all of them in their order and then out again.
-                let (add, key) = if rising { (at < 600, at as u16 % 600) } else { (add, key) };
-                if add {
-                    chunks.insert(key);
-                    set.insert(key);
-                } else {
-                    chunks.remove(&key);
-                    set.remove(&key);
+            // Either mixed, or first all of them in their order and then out again.
+            let changes: Vec<(bool, u16)> = match rising {
+                true => (0..800).map(|at| (at < 600, at % 600)).collect(),
+                false => changes,
+            };
+            for together in changes.chunks(at_once) {
+                let mut batch = Changes::default();
+                for (add, key) in together {
+                    if *add {
+                        batch.insert(*key);
+                        set.insert(*key);
+                    } else {
+                        batch.remove(*key);
+                        set.remove(key);
+                    }
                 }
+                chunks.change(batch);
             }
             for (chunks, set) in [(chunks, set), before] {
                 prop_assert_eq!(chunks.len(), set.len());

@@ -197,8 +197,8 @@ impl Entry {
         out.extend_from_slice(self.text.as_bytes());
     }
 
-    /// The object itself, as it was last told.
-    pub(super) fn object(&self) -> Option<Object> {
+    /// The text that is stored of it.
+    pub(super) fn body(&self) -> String {
         let mut text = String::from("{");
         let rest = self.text.as_ref();
         match Schema::of(self.kind()).state.map(|(field, at)| (field, self.declared(at))) {
@@ -207,7 +207,12 @@ impl Entry {
             }
             _ => text.push_str(rest.trim_start_matches(',')),
         }
-        Object::from_json(self.kind(), text.as_bytes()).ok()
+        text
+    }
+
+    /// The object itself, as it was last told.
+    pub(super) fn object(&self) -> Option<Object> {
+        Object::from_json(self.kind(), self.body().as_bytes()).ok()
     }
 
     /// How many bytes it takes, without what it shares with others. An estimate, for metrics.
@@ -261,7 +266,10 @@ impl Draft {
             bit <<= 1;
             has
         });
-        let values = values.into_iter().map(|value| interner.intern(value)).collect();
+        // Made anew: what is only cut short keeps the room of all declared fields.
+        let mut kept = Vec::with_capacity(values.len());
+        kept.extend(values.into_iter().map(|value| interner.intern(value)));
+        let values = kept.into_boxed_slice();
         let search = search_text(&folded, object);
         let own;
         let rest = match rest_of_body(body, object) {
@@ -319,5 +327,5 @@ fn search_text(folded_name: &str, object: &Object) -> Box<str> {
         text.push('\n');
         text.push_str(&fold(part));
     }
-    text.into()
+    text.as_str().into()
 }

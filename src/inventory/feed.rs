@@ -19,7 +19,7 @@ use super::search::{SearchPage, search};
 use super::snapshot::Snapshot;
 use super::status::ProviderEntry;
 use super::summary::{Count, Summary, summarize};
-use super::table::Owners;
+use super::table::{Batch, KindTable, Owners};
 use super::text::Interner;
 use super::token::TokenKey;
 use super::watch::{Watch, WatchError, WatchRequest};
@@ -144,12 +144,21 @@ impl Inventory {
     pub fn apply(&self, changes: &[Change]) -> Result<Revision, OutOfOrder> {
         let mut writer = self.write();
         let mut next = Snapshot::clone(&self.current.load());
+        let mut batches: [Option<Batch>; Kind::COUNT] = [const { None }; Kind::COUNT];
         for change in changes {
             if change.revision > next.revision {
-                apply_one(&mut next, change, &mut writer);
+                let table = next.table_mut(change.kind);
+                let batch = batches[change.kind.index()].get_or_insert_with(|| Batch::begin(table));
+                let logged = apply_one(table, batch, change, &mut writer);
+                next.log.push(logged);
                 next.revision = change.revision;
             } else if !next.log.knows(change.revision) {
                 return Err(OutOfOrder { given: change.revision, newest: self.revision() });
+            }
+        }
+        for (kind, batch) in Kind::ALL.iter().zip(batches) {
+            if let Some(batch) = batch {
+                batch.finish(next.table_mut(*kind));
             }
         }
         let revision = next.revision;
@@ -183,6 +192,18 @@ impl Inventory {
         let mut next = Snapshot::clone(&self.current.load());
         if Arc::make_mut(&mut next.providers).put(provider) {
             self.publish(next, &writer);
+        }
+    }
+
+    /// What changes all the time of providers (how old, how far a load is) as it is now. Readers see it; watchers are not
+    /// woken, and told of it only with the next [`Inventory::provider_put`].
+    pub fn providers_refreshed(&self, providers: impl IntoIterator<Item = Provider>) {
+        let _writer = self.write();
+        let mut next = Snapshot::clone(&self.current.load());
+        let table = Arc::make_mut(&mut next.providers);
+        // All of them, whatever the first comes to.
+        if providers.into_iter().fold(false, |differs, provider| table.refresh(provider) | differs) {
+            self.current.store(Arc::new(next));
         }
     }
 
@@ -223,6 +244,12 @@ impl Inventory {
         self.snapshot().entry(kind, id).and_then(|entry| entry.object())
     }
 
+    /// The stored text of an object: for `sync`.
+    #[must_use]
+    pub fn stored_text(&self, kind: Kind, id: ObjectId) -> Option<String> {
+        self.current.load().entry(kind, id).map(|entry| entry.body())
+    }
+
     /// Every object of a kind with its provider: for `sync`.
     #[must_use]
     pub fn stored_objects(&self, kind: Kind) -> Vec<(ProviderId, ObjectId, Object)> {
@@ -252,6 +279,21 @@ impl Inventory {
         }
         let next_page_token = last.map(|last| self.key.seal(&last, query, scope));
         Ok(Page { items, next_page_token, revision: snapshot.revision, snapshot })
+    }
+
+    /// The token of a place in a list that is kept elsewhere. `list` says which one it is, with all that decides what is
+    /// in it, and for whom.
+    #[must_use]
+    pub fn place_token(&self, list: &str, place: &[u8]) -> String {
+        self.key.seal_place(list, place)
+    }
+
+    /// The place of a token that [`Inventory::place_token`] made for the same list.
+    ///
+    /// # Errors
+    /// [`QueryError::InvalidPageToken`] for any other token.
+    pub fn place_of(&self, list: &str, token: &str) -> Result<Vec<u8>, QueryError> {
+        self.key.open_place(list, token)
     }
 
     /// How many visible objects the query's filters let through.
@@ -290,12 +332,6 @@ impl Inventory {
         self.published.send_modify(|count| *count += 1);
     }
 
-    /// How many watches there are. For metrics.
-    #[must_use]
-    pub fn watch_count(&self) -> usize {
-        self.published.receiver_count()
-    }
-
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -329,7 +365,7 @@ impl Inventory {
     }
 }
 
-fn apply_one(next: &mut Snapshot, change: &Change, writer: &mut Writer) {
+fn apply_one(table: &mut KindTable, batch: &mut Batch, change: &Change, writer: &mut Writer) -> Logged {
     let owner = Owner { tenant_id: change.tenant_id, provider_id: change.provider_id, source_id: change.source_id };
     let (old, op, tenant_id) = match &change.op {
         ChangeOp::Put { body, object, created_at } => {
@@ -343,18 +379,18 @@ fn apply_one(next: &mut Snapshot, change: &Change, writer: &mut Writer) {
             };
             let draft = Draft::new(facts, body, object, &mut writer.interner);
             let owner = writer.owners.share(owner);
-            let (old, entry) = next.table_mut(change.kind).put(draft, owner);
+            let (old, entry) = batch.put(table, draft, owner);
             (old, LoggedOp::Version(entry, Rendered::default()), change.tenant_id)
         }
         ChangeOp::Delete => {
-            let old = next.table_mut(change.kind).remove(change.id);
+            let old = batch.remove(table, change.id);
             // Whoever saw the object hears that it is gone, whatever the deletion says of its owner.
             let tenant_id = old.as_ref().map_or(change.tenant_id, |old| old.tenant_id());
             (old, LoggedOp::Deleted(Rendered::default()), tenant_id)
         }
     };
     let from_tenant_id = old.map(|old| old.tenant_id()).filter(|tenant| *tenant != tenant_id);
-    next.log.push(Logged {
+    Logged {
         revision: change.revision,
         id: change.id,
         kind: change.kind,
@@ -362,5 +398,5 @@ fn apply_one(next: &mut Snapshot, change: &Change, writer: &mut Writer) {
         tenant_id,
         from_tenant_id,
         op,
-    });
+    }
 }

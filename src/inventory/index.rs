@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use uuid::Uuid;
 
-use super::chunks::Chunks;
+use super::chunks::{Changes, Chunks};
 use super::entry::Entry;
 use super::schema::FieldRef;
 use super::text::fold_shared;
@@ -25,6 +25,20 @@ pub(super) struct EqualIndex(Chunks<EqualKey>);
 
 /// A value's hash and a place. In halves, so that it takes twelve bytes.
 type EqualKey = ([u32; 2], u32);
+
+/// Changes of an index of equality.
+#[derive(Debug, Default)]
+pub(super) struct EqualChanges(Changes<EqualKey>);
+
+impl EqualChanges {
+    pub(super) fn insert(&mut self, value: &Value, slot: u32) {
+        for_each_hash(value, |hash| self.0.insert((hash, slot)));
+    }
+
+    pub(super) fn remove(&mut self, value: &Value, slot: u32) {
+        for_each_hash(value, |hash| self.0.remove((hash, slot)));
+    }
+}
 
 impl EqualIndex {
     /// The index of these values of these places.
@@ -45,12 +59,8 @@ impl EqualIndex {
         from.take_while(move |key| key.0 == hash).map(|key| key.1)
     }
 
-    pub(super) fn insert(&mut self, value: &Value, slot: u32) {
-        for_each_hash(value, |hash| self.0.insert((hash, slot)));
-    }
-
-    pub(super) fn remove(&mut self, value: &Value, slot: u32) {
-        for_each_hash(value, |hash| self.0.remove(&(hash, slot)));
+    pub(super) fn change(&mut self, changes: EqualChanges) {
+        self.0.change(changes.0);
     }
 }
 
@@ -81,6 +91,10 @@ pub(super) struct OrderIndex {
 }
 
 type OrderKey = (Value, ObjectId, u32);
+
+/// Changes of an order.
+#[derive(Debug, Default)]
+pub(super) struct OrderChanges(Changes<OrderKey>);
 
 impl OrderIndex {
     pub(super) fn build<'a>(field: FieldRef, entries: impl Iterator<Item = &'a Arc<Entry>>) -> Self {
@@ -119,18 +133,23 @@ impl OrderIndex {
         self.used.load(Ordering::Relaxed)
     }
 
-    pub(super) fn replace(&mut self, old: Option<&Entry>, new: Option<&Entry>) {
+    /// Notes in `changes` that an object has another version.
+    pub(super) fn replace(&self, old: Option<&Entry>, new: Option<&Entry>, changes: &mut OrderChanges) {
         let key = |entry: &Entry| order_key(self.field, entry);
         let (old, new) = (old.map(key), new.map(key));
         if old == new {
             return;
         }
         if let Some(key) = old {
-            self.keys.remove(&key);
+            changes.0.remove(key);
         }
         if let Some(key) = new {
-            self.keys.insert(key);
+            changes.0.insert(key);
         }
+    }
+
+    pub(super) fn change(&mut self, changes: OrderChanges) {
+        self.keys.change(changes.0);
     }
 }
 
@@ -148,7 +167,9 @@ mod tests {
         let list = Value::List([text("a"), text("B"), text("a")].into());
         let values = [(text("A"), 0), (Value::Null, 1), (list.clone(), 2), (Value::Int(7), 3)];
         let mut fed = EqualIndex::default();
-        values.iter().for_each(|(value, slot)| fed.insert(value, *slot));
+        let mut changes = EqualChanges::default();
+        values.iter().for_each(|(value, slot)| changes.insert(value, *slot));
+        fed.change(changes);
         let built = EqualIndex::build(values.into_iter());
         for index in [&fed, &built] {
             let places = |value: &Value| index.places(value).collect::<Vec<_>>();
@@ -157,7 +178,9 @@ mod tests {
             assert_eq!(places(&Value::Int(7)), [3]);
             assert!(places(&text("c")).is_empty());
         }
-        fed.remove(&list, 2);
+        let mut changes = EqualChanges::default();
+        changes.remove(&list, 2);
+        fed.change(changes);
         assert_eq!(fed.places(&text("a")).collect::<Vec<_>>(), [0]);
         assert!(fed.places(&text("b")).next().is_none());
     }

@@ -89,17 +89,6 @@ impl Page {
         out.extend_from_slice(format!(",\"revision\":\"{}\"}}", self.revision).as_bytes());
         out.into()
     }
-
-    /// The JSON objects that are answered, one by one.
-    #[must_use]
-    pub fn objects_json(&self) -> Vec<Bytes> {
-        let found = |entry: &Arc<Entry>| {
-            let mut out = Vec::new();
-            entry.write_json(&self.snapshot.providers, &mut out);
-            Bytes::from(out)
-        };
-        self.items.iter().map(found).collect()
-    }
 }
 
 /// The objects of a page, and where it ended if there are more.

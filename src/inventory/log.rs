@@ -99,23 +99,26 @@ pub(super) struct Log {
     base: u64,
     /// The newest revision that is no longer kept.
     compacted_through: Revision,
+    /// Up to here not every revision is kept: before the restart, only objects' newest versions and deletions.
+    restored_through: Revision,
     max: usize,
     version_max: usize,
 }
 
 impl Log {
     pub(super) fn new(max: usize, version_max: usize) -> Self {
-        Self { changes: Vector::new(), base: 0, compacted_through: Revision(0), max, version_max }
+        let none = Revision(0);
+        Self { changes: Vector::new(), base: 0, compacted_through: none, restored_through: none, max, version_max }
     }
 
-    /// Begins anew after a restart.
-    pub(super) fn restore(&mut self, changes: impl Iterator<Item = Logged>, compacted_through: Revision) {
+    /// Begins anew after a restart, with changes in the order of their revisions.
+    pub(super) fn restore(&mut self, changes: Vec<Logged>, compacted_through: Revision, through: Revision) {
         self.base += self.changes.len() as u64;
-        self.changes = Vector::new();
-        self.compacted_through = compacted_through;
-        for change in changes {
-            self.push(change);
-        }
+        let too_many = changes.len().saturating_sub(self.max);
+        let last_dropped = too_many.checked_sub(1).and_then(|at| changes.get(at)).map(|change| change.revision);
+        self.compacted_through = last_dropped.unwrap_or(compacted_through);
+        self.changes = changes.into_iter().skip(too_many).map(Arc::new).collect();
+        self.restored_through = through;
     }
 
     pub(super) fn push(&mut self, change: Logged) {
@@ -165,7 +168,7 @@ impl Log {
 
     /// Whether a change of this revision was taken in.
     pub(super) fn knows(&self, revision: Revision) -> bool {
-        revision <= self.compacted_through
+        revision <= self.restored_through.max(self.compacted_through)
             || self.changes.binary_search_by(|change| change.revision.cmp(&revision)).is_ok()
     }
 }

@@ -32,7 +32,7 @@ const ORDER: [Kind; Kind::COUNT] = [
 ];
 
 /// Up to this many found objects of a kind are sorted.
-const SORT_MAX: usize = 4096;
+const SORTED_HITS_MAX: usize = 4096;
 
 /// One object that was found.
 #[derive(Clone, Debug)]
@@ -80,6 +80,16 @@ impl SearchPage {
 
 /// Searches all kinds until enough is found.
 pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope, query: &SearchQuery) -> SearchPage {
+    search_sorting(snapshot, scope, query, SORTED_HITS_MAX)
+}
+
+/// The same, where of up to `sorted_max` hits of a kind it is the hits that are sorted.
+pub(super) fn search_sorting(
+    snapshot: &Snapshot,
+    scope: &TenantScope,
+    query: &SearchQuery,
+    sorted_max: usize,
+) -> SearchPage {
     let wanted = query.limit() + 1;
     let words = query.words();
     let is_named = |key: &NameKey| key.anchor.folded.starts_with(words.folded());
@@ -102,22 +112,19 @@ pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope, query: &SearchQue
             break;
         }
         let found = find_words(table, words);
-        let mut keys: Vec<NameKey> = if found.count() <= SORT_MAX {
-            let few = found.iter().filter_map(|slot| table.at(slot)).map(|entry| NameKey::new(&entry.anchor));
-            few.collect()
+        let left = wanted - items.len();
+        let hit = |entry: &Arc<Entry>| SearchHit { entry: entry.clone() };
+        if found.count() <= sorted_max {
+            let few = found.iter().filter_map(|slot| table.at(slot)).filter(visible);
+            let mut keys: Vec<NameKey> = few.map(|entry| NameKey::new(&entry.anchor)).collect();
+            keys.sort_unstable();
+            let few = keys.iter().filter(|key| !is_named(key)).filter_map(|key| table.at(key.slot));
+            items.extend(few.take(left).map(hit));
         } else {
             // So many that the order of names is read until there are enough.
-            let many = table.by_name().iter().filter(|key| found.contains(key.slot));
-            many.filter(|key| !is_named(key)).take(SORT_MAX).cloned().collect()
-        };
-        keys.sort_unstable();
-        let found = keys
-            .iter()
-            .filter(|key| !is_named(key))
-            .filter_map(|key| table.at(key.slot))
-            .filter(visible)
-            .take(wanted - items.len());
-        items.extend(found.map(|entry| SearchHit { entry: entry.clone() }));
+            let many = table.by_name().iter().filter(|key| found.contains(key.slot) && !is_named(key));
+            items.extend(many.filter_map(|key| table.at(key.slot)).filter(visible).take(left).map(hit));
+        }
     }
     let truncated = items.len() > query.limit();
     items.truncate(query.limit());

@@ -1,8 +1,8 @@
 //! Providers and the state of their sources, as the read model keeps them.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use chrono::{Datelike, SecondsFormat, Timelike};
@@ -13,11 +13,11 @@ use super::schema::UNTOLD;
 use crate::authz::TenantScope;
 use crate::model::{Provider, ProviderId, Source, SourceId, SourceState, Time};
 
-/// A provider with its JSON, which is serialized once.
+/// A provider with its JSON, which is serialized once, when somebody asks.
 #[derive(Debug)]
 pub struct ProviderEntry {
     provider: Provider,
-    frame: Frame,
+    frame: OnceLock<Frame>,
     version: u64,
 }
 
@@ -31,15 +31,22 @@ impl ProviderEntry {
     /// The JSON object that is answered.
     #[must_use]
     pub fn json(&self) -> Bytes {
-        self.frame.data.clone()
+        self.frame().data
     }
 
     /// The event that tells of it.
     pub(super) fn frame(&self) -> Frame {
-        self.frame.clone()
+        let render = || {
+            let json = serde_json::to_vec(&self.provider).unwrap_or_else(|error| {
+                tracing::error!(provider.id = %self.provider.id, %error, "a provider cannot be written as JSON");
+                b"null".to_vec()
+            });
+            Frame::new("provider", None, |out| out.extend_from_slice(&json))
+        };
+        self.frame.get_or_init(render).clone()
     }
 
-    /// Rises whenever any provider changes: tells a watcher what it has not told yet.
+    /// Rises whenever watchers are to be told of any provider: tells a watcher what it has not told yet.
     pub(super) fn version(&self) -> u64 {
         self.version
     }
@@ -57,6 +64,11 @@ pub(super) struct SourceStatus {
 impl SourceStatus {
     fn new(provider_id: ProviderId, source_id: SourceId, state: SourceState, observed_at: Option<Time>) -> Self {
         Self { state, observed_at, text: source_text(provider_id, source_id, state, observed_at).into() }
+    }
+
+    /// Whether this is what the source's status would be made to.
+    fn is_of(&self, source: &Source) -> bool {
+        (self.state, self.observed_at) == (source.sync.state, source.sync.observed_at)
     }
 
     fn of(source: &Source) -> Self {
@@ -110,35 +122,51 @@ pub(super) fn write_time(time: Time, out: &mut Vec<u8>) {
 pub(super) struct ProviderTable {
     version: u64,
     providers: BTreeMap<ProviderId, Arc<ProviderEntry>>,
+    /// Providers that differ from what watchers were told.
+    untold: BTreeSet<ProviderId>,
     sources: HashMap<SourceId, Arc<SourceStatus>>,
 }
 
 impl ProviderTable {
-    /// Takes a provider in. `false` when nothing differs from what is known.
+    /// Takes a provider in, of which watchers are told. `false` when they know it as it is.
     pub(super) fn put(&mut self, provider: Provider) -> bool {
         let known = self.providers.get(&provider.id);
-        if known.is_some_and(|known| known.provider == provider) {
+        if known.is_some_and(|known| known.provider == provider && !self.untold.contains(&provider.id)) {
             return false;
         }
-        if let Some(known) = known {
-            for source in &known.provider.sources {
+        self.version += 1;
+        self.untold.remove(&provider.id);
+        self.insert(provider, self.version);
+        true
+    }
+
+    /// Takes a known provider in as it is now, without telling the watchers. `false` when nothing differs.
+    pub(super) fn refresh(&mut self, provider: Provider) -> bool {
+        let Some(known) = self.providers.get(&provider.id).filter(|known| known.provider != provider) else {
+            return false;
+        };
+        let version = known.version;
+        self.untold.insert(provider.id);
+        self.insert(provider, version);
+        true
+    }
+
+    fn insert(&mut self, provider: Provider, version: u64) {
+        let kept: HashSet<SourceId> = provider.sources.iter().map(|source| source.id).collect();
+        let known = self.providers.get(&provider.id);
+        for source in known.iter().flat_map(|known| &known.provider.sources) {
+            if !kept.contains(&source.id) {
                 self.sources.remove(&source.id);
             }
         }
         for source in &provider.sources {
-            self.sources.insert(source.id, Arc::new(SourceStatus::of(source)));
-        }
-        let json = match serde_json::to_vec(&provider) {
-            Ok(json) => json,
-            Err(error) => {
-                tracing::error!(provider.id = %provider.id, %error, "a provider cannot be written as JSON");
-                return false;
+            // Rendered events are kept for as long as the status is the very same.
+            if !self.sources.get(&source.id).is_some_and(|known| known.is_of(source)) {
+                self.sources.insert(source.id, Arc::new(SourceStatus::of(source)));
             }
-        };
-        let frame = Frame::new("provider", None, |out| out.extend_from_slice(&json));
-        self.version += 1;
-        self.providers.insert(provider.id, Arc::new(ProviderEntry { provider, frame, version: self.version }));
-        true
+        }
+        let entry = ProviderEntry { provider, frame: OnceLock::new(), version };
+        self.providers.insert(entry.provider.id, Arc::new(entry));
     }
 
     /// Takes a provider out. `false` when it is not known.
@@ -147,11 +175,12 @@ impl ProviderTable {
         for source in &known.provider.sources {
             self.sources.remove(&source.id);
         }
+        self.untold.remove(&id);
         self.version += 1;
         true
     }
 
-    /// Rises with every change.
+    /// Rises with every change of which watchers are told.
     pub(super) fn version(&self) -> u64 {
         self.version
     }

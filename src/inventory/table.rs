@@ -1,5 +1,6 @@
 //! All objects of one kind, with their indexes: a persistent structure, of which a changed copy shares what is the same.
 
+mod batch;
 mod build;
 
 use std::collections::HashMap;
@@ -11,10 +12,12 @@ use imbl::{OrdMap, Vector};
 use super::bits::Bits;
 use super::chunks::Chunks;
 use super::column::SearchColumn;
-use super::entry::{Draft, Entry, NameKey, Owner};
+use super::entry::{Entry, NameKey, Owner};
 use super::index::{EqualIndex, OrderIndex};
 use super::schema::{FieldRef, Schema};
 use crate::model::{Kind, ObjectId, SourceId, Value};
+
+pub(super) use self::batch::Batch;
 
 /// Orders kept besides that of names, at most. Each takes about 60 bytes an object.
 const ORDER_MAX: usize = 6;
@@ -144,64 +147,6 @@ impl KindTable {
         }
     }
 
-    /// Takes an object in, or its newer version. Answers with the version before and the one now.
-    pub(super) fn put(&mut self, draft: Draft, owner: Arc<Owner>) -> (Option<Arc<Entry>>, Arc<Entry>) {
-        let old = self.get(draft.facts.id).cloned();
-        let anchor = match &old {
-            Some(old) if old.anchor.name == draft.name => old.anchor.clone(),
-            Some(old) => {
-                self.by_name.remove(&NameKey::new(&old.anchor));
-                let anchor = draft.anchor(old.anchor.slot);
-                self.by_name.insert(NameKey::new(&anchor));
-                anchor
-            }
-            None => {
-                let slot = self.free.pop_back().unwrap_or_else(|| {
-                    self.slots.push_back(None);
-                    u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-                });
-                let anchor = draft.anchor(slot);
-                self.by_id.insert((anchor.id, slot));
-                self.by_name.insert(NameKey::new(&anchor));
-                anchor
-            }
-        };
-        self.search.set(anchor.slot, &draft.search);
-        let entry = Arc::new(draft.place(anchor, owner));
-        self.reindex(old.as_deref(), Some(&entry), entry.anchor.slot);
-        self.slots.set(entry.anchor.slot as usize, Some(entry.clone()));
-        (old, entry)
-    }
-
-    /// Takes an object out, and answers with its last version.
-    pub(super) fn remove(&mut self, id: ObjectId) -> Option<Arc<Entry>> {
-        let slot = self.slot(id)?;
-        self.by_id.remove(&(id, slot));
-        let old = self.slots.set(slot as usize, None)?;
-        self.by_name.remove(&NameKey::new(&old.anchor));
-        self.reindex(Some(&old), None, slot);
-        self.search.set(slot, "");
-        self.free.push_back(slot);
-        Some(old)
-    }
-
-    fn reindex(&mut self, old: Option<&Entry>, new: Option<&Entry>, slot: u32) {
-        let owner_keys = |entry: &Entry| [TENANT, PROVIDER, SOURCE].map(|at| owner_key(entry, at));
-        let (old_keys, new_keys) = (old.map(owner_keys), new.map(owner_keys));
-        for at in 0..DECLARED {
-            let (old, new) = (old_keys.as_ref().map(|keys| &keys[at]), new_keys.as_ref().map(|keys| &keys[at]));
-            replace(&mut self.equal[at], old, new, slot);
-        }
-        self.count_source(old.map(Entry::source_id), new.map(Entry::source_id));
-        for (place, field) in self.schema.indexed.iter().enumerate() {
-            let (old, new) = (old.map(|entry| entry.declared(*field)), new.map(|entry| entry.declared(*field)));
-            replace(&mut self.equal[DECLARED + place], old, new, slot);
-        }
-        for order in &mut self.orders {
-            order.replace(old, new);
-        }
-    }
-
     fn count_source(&mut self, old: Option<SourceId>, new: Option<SourceId>) {
         if old == new {
             return;
@@ -238,18 +183,6 @@ fn owner_key(entry: &Entry, at: usize) -> Value {
         PROVIDER => entry.owner.provider_id.0,
         _ => entry.owner.source_id.0,
     })
-}
-
-fn replace(index: &mut EqualIndex, old: Option<&Value>, new: Option<&Value>, slot: u32) {
-    if old == new {
-        return;
-    }
-    if let Some(old) = old {
-        index.remove(old, slot);
-    }
-    if let Some(new) = new {
-        index.insert(new, slot);
-    }
 }
 
 /// The owners of objects, each kept once.

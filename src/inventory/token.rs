@@ -16,6 +16,8 @@ use crate::model::{FieldType, ObjectId, Value};
 
 /// Separates these authentications from any other use of the key.
 const PURPOSE: &[u8] = b"spandrel page token 1\n";
+/// The same for tokens of lists that are not of the inventory.
+const PLACE_PURPOSE: &[u8] = b"spandrel place token 1\n";
 const TAG_LEN: usize = 32;
 
 /// The key that authenticates page tokens. All nodes of one gateway share it, so that a page can be asked of another.
@@ -33,6 +35,23 @@ impl TokenKey {
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+    }
+
+    /// The token of a place in a list that the inventory does not hold. `list` says which list, with its filters, for whom.
+    pub(super) fn seal_place(&self, list: &str, place: &[u8]) -> String {
+        let tag = hmac::sign(&self.0, &bound_to(PLACE_PURPOSE, list, place));
+        URL_SAFE_NO_PAD.encode([place, tag.as_ref()].concat())
+    }
+
+    /// The place of a token.
+    ///
+    /// # Errors
+    /// [`QueryError::InvalidPageToken`] when it was not made with this key for this list.
+    pub(super) fn open_place(&self, list: &str, token: &str) -> Result<Vec<u8>, QueryError> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| QueryError::InvalidPageToken)?;
+        let (place, tag) = bytes.split_last_chunk::<TAG_LEN>().ok_or(QueryError::InvalidPageToken)?;
+        let verified = hmac::verify(&self.0, &bound_to(PLACE_PURPOSE, list, place), tag);
+        verified.map(|()| place.to_vec()).map_err(|_| QueryError::InvalidPageToken)
     }
 
     /// The token of a position.
@@ -60,9 +79,12 @@ impl TokenKey {
 }
 
 fn bound(query: &Query, scope: &TenantScope, text: &[u8]) -> Vec<u8> {
-    let canonical = query.canonical(scope);
+    bound_to(PURPOSE, &query.canonical(scope), text)
+}
+
+fn bound_to(purpose: &[u8], list: &str, text: &[u8]) -> Vec<u8> {
     // The length keeps the two parts apart.
-    [PURPOSE, &(canonical.len() as u64).to_be_bytes(), canonical.as_bytes(), text].concat()
+    [purpose, &(list.len() as u64).to_be_bytes(), list.as_bytes(), text].concat()
 }
 
 fn write_value(value: &Value, out: &mut Vec<u8>) {

@@ -1,16 +1,18 @@
 //! What runs by itself, besides the synchronization: today, what keeps the database small.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{LogRetention, Store};
+use crate::store::{LogRetention, ObjectChangeRetention, Store, SyncHistoryRetention};
 
 /// How often old entries are dropped.
 const EVERY: Duration = Duration::from_secs(600);
 
-/// Drops change-log entries and tokens that nobody needs any more, until it is cancelled.
+/// Drops change-log entries, changes of objects, sync states, tokens and kept answers that nobody needs any more, until it is cancelled.
 pub async fn retention(store: Store, log: LogRetention, cancel: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -19,14 +21,30 @@ pub async fn retention(store: Store, log: LogRetention, cancel: CancellationToke
             _ = ticks.tick() => {}
             () = cancel.cancelled() => return,
         }
-        let system = store.system("retention");
-        match system.compact(log).await {
-            Ok(0) => {}
-            Ok(dropped) => tracing::info!(dropped, "old entries of the change log were dropped"),
-            Err(error) => tracing::warn!(%error, "the change log was not compacted; the next round tries again"),
+        if AssertUnwindSafe(round(&store, log)).catch_unwind().await.is_err() {
+            // The panic itself is in the log.
+            tracing::error!("dropping what is old ended by a panic; the next round tries again");
         }
-        if let Err(error) = system.tokens_sweep().await {
-            tracing::warn!(%error, "expired tokens were not dropped; the next round tries again");
-        }
+    }
+}
+
+async fn round(store: &Store, log: LogRetention) {
+    let system = store.system("retention");
+    match system.compact(log).await {
+        Ok(0) => {}
+        Ok(dropped) => tracing::info!(dropped, "old entries of the change log were dropped"),
+        Err(error) => tracing::warn!(%error, "the change log was not compacted; the next round tries again"),
+    }
+    if let Err(error) = system.object_changes_sweep(ObjectChangeRetention::default()).await {
+        tracing::warn!(%error, "old changes of objects were not dropped; the next round tries again");
+    }
+    if let Err(error) = system.sync_history_sweep(SyncHistoryRetention::default()).await {
+        tracing::warn!(%error, "old sync states were not dropped; the next round tries again");
+    }
+    if let Err(error) = system.tokens_sweep().await {
+        tracing::warn!(%error, "expired tokens were not dropped; the next round tries again");
+    }
+    if let Err(error) = system.idempotency_sweep().await {
+        tracing::warn!(%error, "kept answers were not dropped; the next round tries again");
     }
 }

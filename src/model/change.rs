@@ -26,6 +26,15 @@ impl FromStr for Revision {
     }
 }
 
+/// What an entry of the change log says that happened to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOp {
+    /// It is new, or differs from what was known.
+    Put,
+    /// It is gone.
+    Delete,
+}
+
 /// One entry of the change log, with what the read model needs to apply it.
 #[derive(Clone, Debug)]
 pub struct Change {

@@ -17,12 +17,12 @@ pub struct Cluster {
     pub standalone: bool,
     /// Hosts in it.
     pub host_count: u32,
-    /// Physical cores of all its hosts.
-    pub cpu_core_count: u32,
+    /// Physical cores of those of its hosts of which the platform tells.
+    pub cpu_core_count: Option<u32>,
     /// CPU capacity of all its hosts, MHz; absent where the platform does not tell.
     pub cpu_capacity_mhz: Option<u64>,
-    /// Memory of all its hosts, MiB.
-    pub memory_mib: u64,
+    /// Memory of those of its hosts of which the platform tells, MiB.
+    pub memory_mib: Option<u64>,
     /// Whether the platform restarts VMs of a failed host (vSphere HA); absent where there is no such thing.
     pub ha_enabled: Option<bool>,
     /// Whether the platform balances load by itself (vSphere DRS); absent where there is no such thing.
@@ -55,13 +55,13 @@ impl Noun for Cluster {
                 value::int(c.host_count.into())
             }),
             Field::<Cluster>::new("cpu_core_count", FieldType::Integer, "Physical cores of its hosts.", |c| {
-                value::int(c.cpu_core_count.into())
+                value::opt_int(c.cpu_core_count.map(u64::from))
             }),
             Field::<Cluster>::new("cpu_capacity_mhz", FieldType::Integer, "CPU capacity of its hosts, MHz.", |c| {
                 value::opt_int(c.cpu_capacity_mhz)
             }),
             Field::<Cluster>::new("memory_mib", FieldType::Integer, "Memory of its hosts, MiB.", |c| {
-                value::int(c.memory_mib)
+                value::opt_int(c.memory_mib)
             }),
             Field::<Cluster>::new("tag_ids", FieldType::IdList, "Tags attached to it.", |c| value::ids(&c.tag_ids))
                 .indexed(),

@@ -42,16 +42,16 @@ pub struct Host {
     pub also_known_as: Vec<HostId>,
     /// CPU model.
     pub cpu_model: Option<String>,
-    /// Sockets.
-    pub cpu_socket_count: u32,
-    /// Physical cores.
-    pub cpu_core_count: u32,
-    /// Hardware threads.
-    pub cpu_thread_count: u32,
+    /// Sockets; absent where the platform does not tell.
+    pub cpu_socket_count: Option<u32>,
+    /// Physical cores; absent where the platform does not tell.
+    pub cpu_core_count: Option<u32>,
+    /// Hardware threads; absent where the platform does not tell.
+    pub cpu_thread_count: Option<u32>,
     /// Clock rate of one core, MHz.
     pub cpu_mhz: Option<u64>,
-    /// Memory, MiB.
-    pub memory_mib: u64,
+    /// Memory, MiB; absent where the platform does not tell.
+    pub memory_mib: Option<u64>,
     /// The hypervisor's product and version.
     pub hypervisor: Option<String>,
     /// Addresses by which it is managed.
@@ -108,16 +108,30 @@ impl Noun for Host {
                 |h| value::ids(&h.also_known_as),
             ),
             Field::<Host>::new("cpu_model", FieldType::Text, "CPU model.", |h| value::opt_text(h.cpu_model.as_ref())),
-            Field::<Host>::new("cpu_socket_count", FieldType::Integer, "Sockets.", |h| {
-                value::int(h.cpu_socket_count.into())
-            }),
-            Field::<Host>::new("cpu_core_count", FieldType::Integer, "Physical cores.", |h| {
-                value::int(h.cpu_core_count.into())
-            }),
-            Field::<Host>::new("cpu_thread_count", FieldType::Integer, "Hardware threads.", |h| {
-                value::int(h.cpu_thread_count.into())
-            }),
-            Field::<Host>::new("memory_mib", FieldType::Integer, "Memory, MiB.", |h| value::int(h.memory_mib)),
+            Field::<Host>::new(
+                "cpu_socket_count",
+                FieldType::Integer,
+                "Sockets; absent where the platform does not tell.",
+                |h| value::opt_int(h.cpu_socket_count.map(u64::from)),
+            ),
+            Field::<Host>::new(
+                "cpu_core_count",
+                FieldType::Integer,
+                "Physical cores; absent where the platform does not tell.",
+                |h| value::opt_int(h.cpu_core_count.map(u64::from)),
+            ),
+            Field::<Host>::new(
+                "cpu_thread_count",
+                FieldType::Integer,
+                "Hardware threads; absent where the platform does not tell.",
+                |h| value::opt_int(h.cpu_thread_count.map(u64::from)),
+            ),
+            Field::<Host>::new(
+                "memory_mib",
+                FieldType::Integer,
+                "Memory, MiB; absent where the platform does not tell.",
+                |h| value::opt_int(h.memory_mib),
+            ),
             Field::<Host>::new("hypervisor", FieldType::Text, "The hypervisor's product and version.", |h| {
                 value::opt_text(h.hypervisor.as_ref())
             }),

@@ -60,10 +60,14 @@ ids! {
     UserId,
     /// A signed-in session or API token.
     TokenId,
+    /// The kept answer of a request that is done once.
+    IdempotencyId,
     /// A vCenter, an ESXi, or a KVM cluster.
     ProviderId,
     /// One synced endpoint of a provider: a vCenter, an ESXi, or one libvirt host.
     SourceId,
+    /// A stretch of the history of a source's sync states.
+    SyncPeriodId,
     /// Any object of the inventory, of whatever kind.
     ObjectId,
     /// A zone (a vSphere datacenter; a KVM provider has one).

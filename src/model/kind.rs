@@ -62,6 +62,26 @@ impl Kind {
         }
     }
 
+    /// The plural in a sentence: `VMs`, `content libraries`.
+    #[must_use]
+    pub fn plural_words(self) -> String {
+        match self {
+            Kind::Vm => "VMs".to_owned(),
+            Kind::Nic => "NICs".to_owned(),
+            kind => kind.plural().replace('-', " "),
+        }
+    }
+
+    /// The singular in a sentence: `VM`, `content library`.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Kind::Vm => "VM".to_owned(),
+            Kind::Nic => "NIC".to_owned(),
+            kind => kind.as_str().replace('_', " "),
+        }
+    }
+
     /// The kind of a collection's name.
     #[must_use]
     pub fn from_plural(plural: &str) -> Option<Self> {

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::datastore::DatastoreState;
 use super::field::{Field, FieldSpec};
+use super::host::HostState;
+use super::network::NetworkState;
+use super::vm::PowerState;
 use super::{
     Cluster, ContentLibrary, Datastore, Folder, Host, Image, Kind, Network, Nic, ObjectId, ResourcePool, Snapshot,
     StoragePolicy, Tag, Value, Vm, Volume, Zone,
@@ -133,6 +137,32 @@ objects!(
     StoragePolicy,
     ContentLibrary,
 );
+
+impl Object {
+    /// Takes its main state back to `unknown`: nobody can tell any more. Gives whether that changed anything.
+    pub fn forget_state(&mut self) -> bool {
+        fn unless_same<T: PartialEq>(state: &mut T, unknown: T) -> bool {
+            std::mem::replace(state, unknown) != *state
+        }
+        match self {
+            Object::Vm(vm) => unless_same(&mut vm.power_state, PowerState::Unknown),
+            Object::Host(host) => unless_same(&mut host.state, HostState::Unknown),
+            Object::Datastore(datastore) => unless_same(&mut datastore.state, DatastoreState::Unknown),
+            Object::Network(network) => unless_same(&mut network.state, NetworkState::Unknown),
+            Object::Zone(_)
+            | Object::Cluster(_)
+            | Object::ResourcePool(_)
+            | Object::Folder(_)
+            | Object::Image(_)
+            | Object::Volume(_)
+            | Object::Nic(_)
+            | Object::Snapshot(_)
+            | Object::Tag(_)
+            | Object::StoragePolicy(_)
+            | Object::ContentLibrary(_) => false,
+        }
+    }
+}
 
 /// An object together with the id that the gateway gave it.
 #[derive(Clone, Debug, PartialEq)]

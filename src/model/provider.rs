@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::secret::SecretString;
-use super::{ProviderId, SourceId, TenantId, Time};
+use super::{ProviderId, SourceId, SyncPeriodId, TenantId, Time};
 
 words! {
     /// The platform of a provider.
@@ -67,6 +67,8 @@ words! {
         PlatformFault = "platform_fault",
         /// Our own database refused the changes.
         StoreFailed = "store_failed",
+        /// What is stored of the provider cannot be read. An edit that gives it anew mends that.
+        StoredDamaged = "stored_damaged",
         /// An error of the gateway itself.
         Internal = "internal",
     }
@@ -111,6 +113,27 @@ impl SyncStatus {
             observed_at: None,
         }
     }
+}
+
+/// A stretch of the history of a source: the state that it was in, from when until when, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct SyncPeriod {
+    /// Its id.
+    pub id: SyncPeriodId,
+    /// The source.
+    pub source_id: SourceId,
+    /// The state; of several that were put together, the last.
+    pub state: SourceState,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Until when; `null` while it lasts.
+    pub until: Option<DateTime<Utc>>,
+    /// Why, for programs; only when unreachable or lagging.
+    pub reason: Option<SyncReason>,
+    /// Why, for people, as it was said at the beginning. Never contains a secret.
+    pub message: Option<String>,
+    /// How many changes of the state this stands for: more than one when they came so often that they were put together.
+    pub changes: u32,
 }
 
 /// What a source said of itself when it was connected.
@@ -200,7 +223,7 @@ pub struct Capability {
 /// One check of a connection test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Check {
-    /// What was checked: `address`, `reach`, `certificate`, `credentials`, `permission`, `version`.
+    /// What was checked: `stored`, `address`, `reach`, `certificate`, `credentials`, `permission`, `version`.
     pub name: String,
     /// Whether it holds; absent when an earlier one failed and it was not tried.
     pub passed: Option<bool>,

@@ -84,12 +84,12 @@ pub struct Vm {
     pub folder_id: Option<FolderId>,
     /// Names of the folders that it is in, joined with `/`.
     pub folder_path: Option<String>,
-    /// Virtual CPUs.
-    pub vcpu_count: u32,
+    /// Virtual CPUs; absent where the platform does not tell.
+    pub vcpu_count: Option<u32>,
     /// Virtual cores of each virtual socket.
     pub cores_per_socket: Option<u32>,
-    /// Memory, MiB.
-    pub memory_mib: u64,
+    /// Memory, MiB; absent where the platform does not tell.
+    pub memory_mib: Option<u64>,
     /// Memory that it can grow to while running, MiB; absent where it cannot grow.
     pub memory_max_mib: Option<u64>,
     /// `bios` or `efi`.
@@ -116,14 +116,14 @@ pub struct Vm {
     pub created_at: Option<DateTime<Utc>>,
     /// When it was last started; absent where the platform does not tell.
     pub booted_at: Option<DateTime<Utc>>,
-    /// Disks.
-    pub volume_count: u32,
-    /// Network interfaces.
-    pub nic_count: u32,
-    /// Snapshots.
-    pub snapshot_count: u32,
-    /// Space promised to its disks, bytes.
-    pub storage_provisioned_bytes: u64,
+    /// Disks; absent where the platform does not tell.
+    pub volume_count: Option<u32>,
+    /// Network interfaces; absent where the platform does not tell.
+    pub nic_count: Option<u32>,
+    /// Snapshots; absent where the platform does not tell.
+    pub snapshot_count: Option<u32>,
+    /// Space promised to its disks, bytes; absent where the platform does not tell.
+    pub storage_provisioned_bytes: Option<u64>,
     /// Space that its files take, bytes.
     pub storage_used_bytes: Option<u64>,
     /// Datastores that hold its disks.
@@ -170,26 +170,26 @@ impl Noun for Vm {
             Field::<Vm>::new("resource_pool_id", FieldType::Id, "The resource pool or vApp that it is in.", |o| value::opt_id(o.resource_pool_id)).indexed(),
             Field::<Vm>::new("folder_id", FieldType::Id, "The folder that it is in.", |o| value::opt_id(o.folder_id)).indexed(),
             Field::<Vm>::new("folder_path", FieldType::Text, "Names of the folders that it is in, joined with `/`.", |o| value::opt_text(o.folder_path.as_ref())),
-            Field::<Vm>::new("vcpu_count", FieldType::Integer, "Virtual CPUs.", |o| value::int(o.vcpu_count.into())),
+            Field::<Vm>::new("vcpu_count", FieldType::Integer, "Virtual CPUs; absent where the platform does not tell.", |o| value::opt_int(o.vcpu_count.map(u64::from))),
             Field::<Vm>::new("cores_per_socket", FieldType::Integer, "Virtual cores of each virtual socket.", |o| value::opt_int(o.cores_per_socket.map(u64::from))),
-            Field::<Vm>::new("memory_mib", FieldType::Integer, "Memory, MiB.", |o| value::int(o.memory_mib)),
+            Field::<Vm>::new("memory_mib", FieldType::Integer, "Memory, MiB; absent where the platform does not tell.", |o| value::opt_int(o.memory_mib)),
             Field::<Vm>::new("memory_max_mib", FieldType::Integer, "Memory that it can grow to while running, MiB; absent where it cannot grow.", |o| value::opt_int(o.memory_max_mib)),
             Field::<Vm>::new("firmware", FieldType::Text, "`bios` or `efi`.", |o| value::opt_text(o.firmware.as_ref())),
             Field::<Vm>::new("guest_os", FieldType::Text, "The guest operating system, as the platform names it.", |o| value::opt_text(o.guest_os.as_ref())),
             Field::<Vm>::new("guest_hostname", FieldType::Text, "The host name that the guest tells.", |o| value::opt_text(o.guest_hostname.as_ref())),
             Field::<Vm>::new("guest_agent", FieldType::Word(&["running", "not_running", "not_installed", "unknown"]), "Whether VMware Tools or the QEMU guest agent answers.", |o| Value::Word(o.guest_agent.as_str())),
-            Field::<Vm>::new("ip_addresses", FieldType::TextList, "Addresses that the guest or the platform's DHCP server told.", |o| value::texts(&o.ip_addresses)),
-            Field::<Vm>::new("mac_addresses", FieldType::TextList, "MAC addresses of its interfaces.", |o| value::texts(&o.mac_addresses)),
+            Field::<Vm>::new("ip_addresses", FieldType::TextList, "Addresses that the guest or the platform's DHCP server told.", |o| value::texts(&o.ip_addresses)).indexed(),
+            Field::<Vm>::new("mac_addresses", FieldType::TextList, "MAC addresses of its interfaces.", |o| value::texts(&o.mac_addresses)).indexed(),
             Field::<Vm>::new("uuid", FieldType::Text, "The platform's own unique id of the machine: vSphere `instanceUuid`, libvirt `uuid`; absent until the platform tells.", |o| value::opt_text(o.uuid.as_ref())).indexed(),
             Field::<Vm>::new("bios_uuid", FieldType::Text, "The UUID that the guest sees; not always unique on vSphere.", |o| value::opt_text(o.bios_uuid.as_ref())),
             Field::<Vm>::new("persistent", FieldType::Boolean, "Whether it stays defined when stopped.", |o| Value::Bool(o.persistent)),
             Field::<Vm>::new("autostart", FieldType::Boolean, "Whether it starts with its host; absent where the platform does not tell per machine.", |o| o.autostart.map_or(Value::Null, Value::Bool)),
             Field::<Vm>::new("created_at", FieldType::Time, "When it was made; absent where the platform does not tell.", |o| value::opt_time(o.created_at)),
             Field::<Vm>::new("booted_at", FieldType::Time, "When it was last started; absent where the platform does not tell.", |o| value::opt_time(o.booted_at)),
-            Field::<Vm>::new("volume_count", FieldType::Integer, "Disks.", |o| value::int(o.volume_count.into())),
-            Field::<Vm>::new("nic_count", FieldType::Integer, "Network interfaces.", |o| value::int(o.nic_count.into())),
-            Field::<Vm>::new("snapshot_count", FieldType::Integer, "Snapshots.", |o| value::int(o.snapshot_count.into())),
-            Field::<Vm>::new("storage_provisioned_bytes", FieldType::Integer, "Space promised to its disks, bytes.", |o| value::int(o.storage_provisioned_bytes)),
+            Field::<Vm>::new("volume_count", FieldType::Integer, "Disks; absent where the platform does not tell.", |o| value::opt_int(o.volume_count.map(u64::from))),
+            Field::<Vm>::new("nic_count", FieldType::Integer, "Network interfaces; absent where the platform does not tell.", |o| value::opt_int(o.nic_count.map(u64::from))),
+            Field::<Vm>::new("snapshot_count", FieldType::Integer, "Snapshots; absent where the platform does not tell.", |o| value::opt_int(o.snapshot_count.map(u64::from))),
+            Field::<Vm>::new("storage_provisioned_bytes", FieldType::Integer, "Space promised to its disks, bytes; absent where the platform does not tell.", |o| value::opt_int(o.storage_provisioned_bytes)),
             Field::<Vm>::new("storage_used_bytes", FieldType::Integer, "Space that its files take, bytes.", |o| value::opt_int(o.storage_used_bytes)),
             Field::<Vm>::new("datastore_ids", FieldType::IdList, "Datastores that hold its disks.", |o| value::ids(&o.datastore_ids)).indexed(),
             Field::<Vm>::new("network_ids", FieldType::IdList, "Networks that it is connected to.", |o| value::ids(&o.network_ids)).indexed(),

@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::field::Field;
-use super::{Kind, Native, Noun};
+use super::field::{Field, FieldType, value};
+use super::{Kind, Native, Noun, TagId};
 
 /// A zone. On vSphere a datacenter; a KVM provider has exactly one, which bears the provider's name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Zone {
     /// The name shown to people.
     pub name: String,
+    /// Tags attached to it.
+    #[serde(default)]
+    pub tag_ids: Vec<TagId>,
     /// Platform detail.
     #[schema(value_type = Object)]
     pub native: Native,
@@ -23,6 +26,11 @@ impl Noun for Zone {
     }
 
     fn fields() -> &'static [Field<Self>] {
-        &[]
+        const FIELDS: &[Field<Zone>] =
+            &[Field::<Zone>::new("tag_ids", FieldType::IdList, "Tags attached to it.", |zone| {
+                value::ids(&zone.tag_ids)
+            })
+            .indexed()];
+        FIELDS
     }
 }

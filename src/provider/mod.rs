@@ -10,9 +10,12 @@
 //! - An object that cannot be read or translated is reported as [`Event::Quarantined`]; the others go on.
 //! - When it ends, it says why ([`SourceError`]); the supervisor decides when to try again.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::model::provider::{Capability, SourceIdentity, SyncReason, TestReport, Trust};
@@ -109,13 +112,16 @@ pub struct Group {
     pub members: Vec<Observed>,
     /// Kinds of members that could not be read this time: what was known of them stays.
     pub unread: Vec<Kind>,
+    /// Members of which only the outline is seen, through something that uses them (a disk in a storage pool that is
+    /// stopped): what is known of them stays, completed by what is told now.
+    pub outlines: Vec<ObjectId>,
 }
 
 impl Group {
     /// A group that was read completely.
     #[must_use]
     pub const fn new(key: String, family: Family, members: Vec<Observed>) -> Self {
-        Self { key, family, members, unread: Vec::new() }
+        Self { key, family, members, unread: Vec::new(), outlines: Vec::new() }
     }
 }
 
@@ -146,6 +152,9 @@ pub enum Event {
     },
     /// Groups as they are now: during a load, or after a change.
     Observed(Vec<Group>),
+    /// Groups as a comparison found them, between its begin and its end: where they differ from what was told, notices were
+    /// missed. What changes meanwhile is told as [`Event::Observed`] in between.
+    Compared(Vec<Group>),
     /// Groups that the platform says are gone.
     Gone {
         /// The family.
@@ -176,6 +185,14 @@ pub enum Event {
         /// The platform's position, kept with the rows for diagnosis.
         cursor: Option<String>,
     },
+    /// The platform itself was asked, and everything that it has of these groups was told. Only a source of a provider with
+    /// several tells this.
+    Answered {
+        /// The moment after which it was asked.
+        since: Instant,
+        /// The groups, as in [`Questions`]; all of them when absent.
+        group_keys: Option<Vec<String>>,
+    },
 }
 
 /// What a running source can be told.
@@ -183,6 +200,33 @@ pub enum Event {
 pub enum Command {
     /// Read everything again now.
     Resync,
+}
+
+/// Groups that left another source of the provider and may be at this one now: it reads them again, and then tells
+/// [`Event::Answered`]. Each is in it once, so that it is bounded by the number of groups.
+#[derive(Debug, Default)]
+pub struct Questions {
+    group_keys: Mutex<BTreeSet<String>>,
+    asked: Notify,
+}
+
+impl Questions {
+    /// Asks for groups by their keys.
+    pub fn ask(&self, group_keys: impl IntoIterator<Item = String>) {
+        self.group_keys.lock().unwrap_or_else(PoisonError::into_inner).extend(group_keys);
+        self.asked.notify_one();
+    }
+
+    /// Waits until there is a question; takes all that there are.
+    pub async fn next(&self) -> BTreeSet<String> {
+        loop {
+            let asked = std::mem::take(&mut *self.group_keys.lock().unwrap_or_else(PoisonError::into_inner));
+            if !asked.is_empty() {
+                return asked;
+            }
+            self.asked.notified().await;
+        }
+    }
 }
 
 /// What a source is given to run with.
@@ -193,12 +237,16 @@ pub struct SourceContext {
     pub events: mpsc::Sender<Event>,
     /// Requests from outside.
     pub commands: mpsc::Receiver<Command>,
+    /// Questions of other sources of the provider.
+    pub questions: Arc<Questions>,
     /// The time.
     pub clock: Clock,
     /// How often everything is compared, at least.
-    pub compare_every: std::time::Duration,
+    pub compare_every: Duration,
     /// How often families without notices are read (tags, policies, libraries; libvirt volumes).
-    pub poll_every: std::time::Duration,
+    pub poll_every: Duration,
+    /// The span of the first load: what is done for it is put under it, and it is let go of when the load is told.
+    pub first_load: tracing::Span,
 }
 
 /// Why a source ended, or could not be reached.
@@ -234,11 +282,11 @@ pub fn normalize_endpoint(kind: ProviderKind, endpoint: &str) -> Result<String, 
     }
 }
 
-/// Connects once and says what is right and what is wrong. Nothing is kept.
-pub async fn test(spec: &SourceSpec) -> TestReport {
+/// Connects once and says what is right and what is wrong, within a limit. Nothing is kept.
+pub async fn test(spec: &SourceSpec, limit: Duration) -> TestReport {
     match spec.kind {
-        ProviderKind::Vsphere => vsphere::test(spec).await,
-        ProviderKind::Kvm => kvm::test(spec).await,
+        ProviderKind::Vsphere => vsphere::test(spec, limit).await,
+        ProviderKind::Kvm => kvm::test(spec, limit).await,
     }
 }
 
@@ -251,6 +299,11 @@ pub async fn run(spec: SourceSpec, context: SourceContext) -> SourceError {
     }
 }
 
+/// A number of things in words: `1 host`, `2 hosts`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// What the platform can do.
 #[must_use]
 pub fn capabilities(kind: ProviderKind) -> Vec<Capability> {
@@ -260,5 +313,16 @@ pub fn capabilities(kind: ProviderKind) -> Vec<Capability> {
     }
 }
 
+/// How many objects of a vCenter are asked for at once; for who measures against a client that does the same.
+pub const ASKED_AT_ONCE: u32 = vsphere::PAGE_OBJECTS;
+
+/// What a current vCenter is asked for: types with their property paths. For programs that compare themselves with what
+/// the gateway reads.
+#[must_use]
+pub fn asked_of_vcenter() -> Vec<(&'static str, Vec<&'static str>)> {
+    vsphere::asked_of_vcenter()
+}
+
+mod examination;
 mod kvm;
 mod vsphere;

@@ -88,21 +88,22 @@ pub(super) async fn insert<const COLUMNS: usize>(
     Ok(written)
 }
 
-/// `head IN (…) tail` for any number of values. `head` may bind one value before them, as its only placeholder.
+/// `head IN (…) tail` for any number of values. `head` may bind values of its own before them.
 pub(super) async fn query_in(
     tx: &Tx,
     head: &str,
-    first: Option<Value>,
+    first: impl IntoIterator<Item = Value>,
     tail: &str,
     values: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<QueryResult>, DbErr> {
+    let first: Vec<_> = first.into_iter().collect();
     let values: Vec<_> = values.into_iter().collect();
     let mut left = values.len();
     let mut values = values.into_iter();
     let mut found = Vec::new();
     while left > 0 {
         let len = chunk_len(tx, left);
-        let mut bound: Vec<Value> = first.iter().cloned().collect();
+        let mut bound = first.clone();
         let mut sql = format!("{head} IN (");
         for index in 0..len {
             if index > 0 {

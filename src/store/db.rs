@@ -20,6 +20,8 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::DatabaseUrl;
+use super::fence::Fence;
+use super::timing::Timing;
 use crate::model::secret::ExposeSecret;
 
 /// How long a transaction waits for a connection.
@@ -77,7 +79,7 @@ impl Pools {
                     .busy_timeout(SQLITE_BUSY_TIMEOUT)
                     // Half of a batch would not fit in the 2 MB that SQLite keeps of the file by itself, and every 4 MB
                     // written it would stop to put the log back into the file.
-                    .pragma("cache_size", "-65536")
+                    .pragma("cache_size", "-24576")
                     .pragma("wal_autocheckpoint", "4000")
                     // A first load leaves a long log file behind, which is not needed afterwards.
                     .pragma("journal_size_limit", "67108864")
@@ -120,6 +122,17 @@ impl Pools {
                 tx.turn = turn.ok();
                 Ok(tx)
             }
+        }
+    }
+
+    /// Each pool's name, its connections, and how many of them are idle.
+    pub(super) fn connections(&self) -> Vec<(&'static str, usize, usize)> {
+        match self {
+            Self::Sqlite { writer, reader } => vec![
+                ("writer", writer.size() as usize, writer.num_idle()),
+                ("reader", reader.size() as usize, reader.num_idle()),
+            ],
+            Self::Postgres { pool, .. } => vec![("all", pool.size() as usize, pool.num_idle())],
         }
     }
 
@@ -185,6 +198,9 @@ pub(super) struct Tx {
     backend: DbBackend,
     /// Given back after the transaction has ended: fields are dropped in this order.
     turn: Option<OwnedSemaphorePermit>,
+    timing: Option<Timing>,
+    /// What it checks before it writes.
+    pub(super) fence: Option<Arc<Fence>>,
 }
 
 enum Open {
@@ -195,7 +211,13 @@ enum Open {
 impl Tx {
     async fn sqlite(pool: &SqlitePool, begin: &'static str) -> Result<Self, DbErr> {
         let transaction = pool.begin_with(begin).await.map_err(acquiring)?;
-        Ok(Self { open: Mutex::new(Open::Sqlite(transaction)), backend: DbBackend::Sqlite, turn: None })
+        Ok(Self {
+            open: Mutex::new(Open::Sqlite(transaction)),
+            backend: DbBackend::Sqlite,
+            turn: None,
+            timing: None,
+            fence: None,
+        })
     }
 
     async fn postgres(pool: &PgPool, begin: &str, visible: Visible) -> Result<Self, DbErr> {
@@ -210,7 +232,18 @@ impl Tx {
              SET LOCAL idle_in_transaction_session_timeout = {timeout}"
         );
         let transaction = deadline(pool.begin_with(AssertSqlSafe(begin))).await.map_err(acquiring)?;
-        Ok(Self { open: Mutex::new(Open::Postgres(transaction)), backend: DbBackend::Postgres, turn: None })
+        Ok(Self {
+            open: Mutex::new(Open::Postgres(transaction)),
+            backend: DbBackend::Postgres,
+            turn: None,
+            timing: None,
+            fence: None,
+        })
+    }
+
+    /// Takes the time until it ends.
+    pub(super) fn measure(&mut self, timing: Timing) {
+        self.timing = Some(timing);
     }
 
     /// Makes everything that was done since the beginning durable and visible.

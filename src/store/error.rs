@@ -40,6 +40,9 @@ pub enum Error {
         /// Who has it: its process id and since when.
         holder: String,
     },
+    /// Another gateway has opened the database since.
+    #[error("another gateway was started on the same database, which is its alone now")]
+    TakenOver,
     /// A file of the store could not be made or read.
     #[error("cannot use {}", path.display())]
     File {
@@ -52,6 +55,11 @@ pub enum Error {
     /// The schema could not be brought up to date. It is as it was.
     #[error("cannot bring the schema of the database up to date")]
     Migrate(#[source] DbErr),
+    /// A newer gateway brought the schema further than this one knows it. Nothing was changed.
+    #[error(
+        "the database was brought up to date by a newer gateway: start that one, or restore a back-up from before the upgrade"
+    )]
+    Newer(#[source] DbErr),
     /// The keyring does not open what is sealed, or could not be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -118,6 +126,15 @@ pub enum Error {
         /// What it is.
         actual: i64,
     },
+    /// The key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// The user has as many tokens as it may.
+    #[error("the user has {max} tokens already")]
+    TokensFull {
+        /// How many are allowed.
+        max: u64,
+    },
     /// The provider is not there, or is being removed: nothing more is kept of it.
     #[error("the provider {0} is not there any more")]
     ProviderGone(ProviderId),
@@ -152,29 +169,9 @@ impl Error {
             | Self::Migrate(source)
             | Self::Read { source, .. }
             | Self::Write { source, .. } => Fault::of(source) == Fault::Unavailable,
-            Self::ReadOnly { .. } => true,
+            Self::ReadOnly { .. } | Self::TakenOver => true,
             _ => false,
         }
-    }
-
-    /// What was asked for does not go together with what is there.
-    #[must_use]
-    pub fn is_conflict(&self) -> bool {
-        match self {
-            Self::ProviderNameTaken { .. }
-            | Self::EndpointTaken { .. }
-            | Self::GenerationMismatch { .. }
-            | Self::IdentityTaken { .. }
-            | Self::UsernameTaken(_) => true,
-            Self::Write { source, .. } => Fault::of(source) == Fault::Conflict,
-            _ => false,
-        }
-    }
-
-    /// The same call may succeed when it is made again, after a pause.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        self.is_unavailable()
     }
 }
 

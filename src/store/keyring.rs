@@ -121,11 +121,12 @@ impl Keyring {
             Err(error) => return Err(fail(error)),
         };
         let metadata = file.metadata().map_err(fail)?;
-        if metadata.mode() & 0o077 != 0 {
-            return Err(KeyringError::Mode { path: path.to_owned(), mode: metadata.mode() & 0o777 });
-        }
+        // Of what is no file the mode says nothing.
         if !metadata.is_file() || metadata.len() > KEY_FILE_MAX_LEN {
             return Err(KeyringError::NotKeyFile { path: path.to_owned() });
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return Err(KeyringError::Mode { path: path.to_owned(), mode: metadata.mode() & 0o777 });
         }
         let text = Zeroizing::new(std::io::read_to_string(file).map_err(fail)?);
         let mut keys = Vec::new();

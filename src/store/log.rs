@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::db::Tx;
 use super::entity::{change_log, counter};
 use super::error::While;
 use super::observe::Owner;
 use super::{Error, Result, SystemStore, bulk, codec};
-use crate::model::{Kind, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+use crate::model::{Kind, LogOp, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
 
 /// One entry of the change log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,15 +33,6 @@ pub struct LogEntry {
     pub object_id: ObjectId,
     /// What happened.
     pub op: LogOp,
-}
-
-/// What happened to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogOp {
-    /// It is new, or differs from what was known.
-    Put,
-    /// It is gone.
-    Delete,
 }
 
 /// What the log has after a revision.
@@ -89,8 +82,16 @@ pub(super) struct LogWriter {
 impl LogWriter {
     /// Takes the lock.
     pub(super) async fn begin(tx: &Tx) -> Result<Self> {
-        let revision = counter(tx, REVISION, true).await.writing("the change log")?;
+        let revision = Self::lock(tx).await.writing("the change log")?;
+        if let Some(fence) = &tx.fence {
+            fence.check(tx).await?;
+        }
         Ok(Self { revision, began_at: revision, entries: Vec::new() })
+    }
+
+    /// Waits for the lock; gives the last revision.
+    pub(super) async fn lock(tx: &impl ConnectionTrait) -> std::result::Result<Revision, DbErr> {
+        counter(tx, REVISION, true).await
     }
 
     /// Adds an entry with the next revision.
@@ -115,7 +116,7 @@ impl LogWriter {
                 owner.source.0.into(),
                 kind.as_str().into(),
                 id.0.into(),
-                op.as_str().into(),
+                word(op).into(),
             ]
         });
         let head = "INSERT INTO change_log (revision, at, tenant_id, provider_id, source_id, kind, object_id, op)";
@@ -125,7 +126,7 @@ impl LogWriter {
     }
 }
 
-async fn counter(tx: &Tx, name: &str, lock: bool) -> std::result::Result<Revision, DbErr> {
+async fn counter(tx: &impl ConnectionTrait, name: &str, lock: bool) -> std::result::Result<Revision, DbErr> {
     let mut query = counter::Entity::find_by_id(name);
     if lock {
         query = query.lock_exclusive();
@@ -140,12 +141,11 @@ async fn set_counter(tx: &Tx, name: &str, value: Revision) -> std::result::Resul
     counter::Entity::update(row).exec(tx).await.map(|_| ())
 }
 
-impl LogOp {
-    const fn as_str(self) -> &'static str {
-        match self {
-            LogOp::Put => "put",
-            LogOp::Delete => "delete",
-        }
+/// The word that the table keeps.
+const fn word(op: LogOp) -> &'static str {
+    match op {
+        LogOp::Put => "put",
+        LogOp::Delete => "delete",
     }
 }
 
@@ -204,6 +204,25 @@ impl SystemStore {
             .reading(WHAT)?;
         tx.commit().await.reading(WHAT)?;
         Ok(ChangesPage::Entries(rows.into_iter().map(LogEntry::try_from).collect::<Result<_>>()?))
+    }
+
+    /// The deletions after `revision`, oldest first, at most `limit`. What was put since then the objects themselves tell.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or a row is damaged.
+    pub async fn deletions_after(&self, revision: Revision, limit: u64) -> Result<Vec<LogEntry>> {
+        const WHAT: &str = "the change log";
+        let tx = self.begin_read(WHAT).await?;
+        let rows = change_log::Entity::find()
+            .filter(change_log::Column::Revision.gt(codec::number(revision)))
+            .filter(change_log::Column::Op.eq(word(LogOp::Delete)))
+            .order_by_asc(change_log::Column::Revision)
+            .limit(limit)
+            .all(&tx)
+            .await
+            .reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.into_iter().map(LogEntry::try_from).collect()
     }
 
     /// The last revision that was compacted away; 0 when nothing was. A watch can resume from it and from anything later.

@@ -17,19 +17,25 @@ mod codec;
 mod db;
 mod entity;
 mod error;
+mod fence;
+mod idempotency;
 mod keyring;
 mod log;
 mod object;
+mod object_change;
 mod observe;
 mod open;
 mod provider;
 mod purge;
 mod quarantine;
+mod record;
 mod sealing;
 mod setting;
 mod source;
+mod sync_history;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod timing;
 mod token;
 mod user;
 
@@ -38,23 +44,29 @@ use std::sync::{Arc, Mutex};
 
 pub use address::DatabaseUrl;
 pub use error::Error;
+pub use idempotency::{Once, Outcome};
 pub use keyring::{Keyring, KeyringError};
-pub use log::{ChangesPage, LogEntry, LogOp, LogRetention};
+pub use log::{ChangesPage, LogEntry, LogRetention};
 pub use object::{IdentityRow, ObjectRow, ObservedRow};
-pub use observe::{Committed, Deleted, ObserveBatch, PutObject, QuarantinePut, Refused, Written};
-pub use provider::{
-    Endpoint, NewProvider, ProviderEdit, ProviderRecord, ProviderSecrets, ProviderWithSecrets, SourceRecord,
-};
+pub use object_change::{ObjectChange, ObjectChangeOp, ObjectChangeRetention};
+pub use observe::{Committed, Deleted, Differences, ObserveBatch, PutObject, QuarantinePut, Refused, Written};
+pub use provider::{Edited, Endpoint, NewProvider, ProviderEdit};
 pub use purge::Purged;
 pub use quarantine::QuarantineRow;
+pub use record::{ProviderRecord, ProviderSecrets, ProviderWithSecrets, SourceRecord};
 pub use source::SourceUpdate;
+pub use sync_history::{SyncHistoryFilter, SyncHistoryRetention, SyncPeriodPut};
 pub use token::{NewToken, TokenKind, TokenRecord};
 pub use user::{NewUser, UserRecord};
 
 use self::db::{Pools, Tx, Visible};
 use self::error::While;
+use self::fence::Fence;
 use self::open::Hold;
 use self::sealing::Sealer;
+use self::timing::Mode;
+use tokio_util::sync::CancellationToken;
+
 use crate::authz::TenantScope;
 use crate::clock::Clock;
 use crate::model::{Time, TokenId};
@@ -71,6 +83,8 @@ pub struct Store {
 struct Inner {
     pools: Pools,
     sealer: Sealer,
+    fence: Arc<Fence>,
+    metrics: timing::Metrics,
     clock: Clock,
     /// When tokens were last used; written down by [`SystemStore::tokens_sweep`], so that no request waits for a write.
     tokens_used: Mutex<HashMap<TokenId, Time>>,
@@ -82,7 +96,7 @@ impl Store {
     /// checks that the keyring opens what is sealed. Nothing is left half done when one of these fails.
     ///
     /// # Errors
-    /// [`Error::InUse`], [`Error::File`], [`Error::Connect`], [`Error::ReadOnly`], [`Error::Migrate`] or
+    /// [`Error::InUse`], [`Error::File`], [`Error::Connect`], [`Error::ReadOnly`], [`Error::Migrate`], [`Error::Newer`] or
     /// [`Error::Keyring`], each saying how to mend it.
     pub async fn open(url: &DatabaseUrl, keyring: Keyring, clock: Clock) -> Result<Self> {
         let hold = match url {
@@ -91,16 +105,25 @@ impl Store {
         };
         let connected = Pools::connect(url).await;
         let pools = connected.map_err(|source| Error::Connect { database: url.to_string(), source })?;
-        let sealer = match open::prepare(url, &pools, keyring, &clock).await {
-            Ok(sealer) => sealer,
+        let opened = match open::prepare(url, &pools, keyring, &clock).await {
+            Ok(opened) => opened,
             Err(error) => {
                 // The hold is let go of only when SQLite has let go of the file.
                 pools.close().await;
                 return Err(error);
             }
         };
-        let inner = Inner { pools, sealer, clock, tokens_used: Mutex::default(), hold: Mutex::new(hold) };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Arc::new(Inner {
+            pools,
+            sealer: opened.sealer,
+            fence: Arc::new(opened.fence),
+            metrics: timing::Metrics::new(),
+            clock,
+            tokens_used: Mutex::default(),
+            hold: Mutex::new(hold),
+        });
+        timing::observe_connections(Arc::downgrade(&inner));
+        Ok(Self { inner })
     }
 
     /// The door for a caller: gives and changes only what the scope sees.
@@ -113,6 +136,13 @@ impl Store {
     #[must_use]
     pub fn system(&self, reason: &'static str) -> SystemStore {
         SystemStore { store: self.clone(), reason }
+    }
+
+    /// Ends when another gateway has opened the database: from then on nothing is written here any more
+    /// ([`Error::TakenOver`]).
+    #[must_use]
+    pub fn taken_over(&self) -> CancellationToken {
+        self.inner.fence.lost()
     }
 
     /// Whether the database answers: for `/readyz`.
@@ -143,11 +173,11 @@ impl TenantStore {
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {
-        self.store.inner.pools.read(self.visible()).await.reading(what)
+        self.store.inner.begin(Mode::Read, self.visible(), what).await.reading(what)
     }
 
     async fn begin_write(&self, what: &'static str) -> Result<Tx> {
-        self.store.inner.pools.write(self.visible()).await.writing(what)
+        self.store.inner.begin(Mode::Write, self.visible(), what).await.writing(what)
     }
 }
 
@@ -161,11 +191,11 @@ pub struct SystemStore {
 impl SystemStore {
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {
         tracing::trace!(reason = self.reason, what, "reading for the system");
-        self.store.inner.pools.read(Visible::All).await.reading(what)
+        self.store.inner.begin(Mode::Read, Visible::All, what).await.reading(what)
     }
 
     async fn begin_write(&self, what: &'static str) -> Result<Tx> {
         tracing::trace!(reason = self.reason, what, "writing for the system");
-        self.store.inner.pools.write(Visible::All).await.writing(what)
+        self.store.inner.begin(Mode::Write, Visible::All, what).await.writing(what)
     }
 }

@@ -1,7 +1,5 @@
 //! Reading the observed objects and their identities.
 
-use std::sync::Arc;
-
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use uuid::Uuid;
 
@@ -26,7 +24,7 @@ pub struct ObjectRow {
     /// Its kind.
     pub kind: Kind,
     /// The JSON text that [`crate::model::Object::from_json`] reads.
-    pub body: Arc<str>,
+    pub body: Box<str>,
     /// The revision of its last change.
     pub revision: Revision,
     /// When the gateway first saw it.
@@ -63,6 +61,8 @@ pub struct IdentityRow {
     pub key: String,
     /// The id.
     pub id: ObjectId,
+    /// When an object with this id was last deleted. It may have come back since.
+    pub deleted_at: Option<Time>,
 }
 
 impl TryFrom<object::Model> for ObjectRow {
@@ -75,10 +75,30 @@ impl TryFrom<object::Model> for ObjectRow {
             provider_id: ProviderId(row.provider_id),
             source_id: SourceId(row.source_id),
             kind: codec::kind("object", row.id, &row.kind)?,
-            body: row.body.into(),
+            body: row.body.into_boxed_str(),
             revision: codec::revision(row.revision),
             created_at: codec::time(row.created_at),
             changed_at: codec::time(row.changed_at),
+        })
+    }
+}
+
+/// The columns of an [`ObjectRow`], in their order.
+type ObjectColumns = (Uuid, Uuid, Uuid, Uuid, String, String, i64, i64, i64);
+
+impl ObjectRow {
+    fn of_columns(columns: ObjectColumns) -> Result<Self> {
+        let (id, tenant_id, provider_id, source_id, kind, body, revision, created_at, changed_at) = columns;
+        Ok(Self {
+            id: ObjectId(id),
+            tenant_id: TenantId(tenant_id),
+            provider_id: ProviderId(provider_id),
+            source_id: SourceId(source_id),
+            kind: codec::kind("object", id, &kind)?,
+            body: body.into_boxed_str(),
+            revision: codec::revision(revision),
+            created_at: codec::time(created_at),
+            changed_at: codec::time(changed_at),
         })
     }
 }
@@ -120,13 +140,29 @@ impl SystemStore {
     /// When the database cannot be read, or a row is damaged.
     pub async fn objects_page(&self, after: Option<ObjectId>, limit: u64) -> Result<Vec<ObjectRow>> {
         let tx = self.begin_read(WHAT).await?;
-        let mut query = object::Entity::find().order_by_asc(object::Column::Id).limit(limit);
+        use object::Column;
+        let mut query = object::Entity::find()
+            .select_only()
+            .columns([
+                Column::Id,
+                Column::TenantId,
+                Column::ProviderId,
+                Column::SourceId,
+                Column::Kind,
+                Column::Body,
+                Column::Revision,
+                Column::CreatedAt,
+                Column::ChangedAt,
+            ])
+            .order_by_asc(Column::Id)
+            .limit(limit);
         if let Some(after) = after {
-            query = query.filter(object::Column::Id.gt(after.0));
+            query = query.filter(Column::Id.gt(after.0));
         }
-        let rows = query.all(&tx).await.reading(WHAT)?;
+        // By their places: looking columns up by their names takes longer than reading them.
+        let rows = query.into_tuple::<ObjectColumns>().all(&tx).await.reading(WHAT)?;
         tx.commit().await.reading(WHAT)?;
-        rows.into_iter().map(ObjectRow::try_from).collect()
+        rows.into_iter().map(ObjectRow::of_columns).collect()
     }
 
     /// These objects, in no particular order; those that are not there are left out.
@@ -210,8 +246,26 @@ impl SystemStore {
         rows.into_iter()
             .map(|row| {
                 let kind = codec::kind("identity", row.object_id, &row.kind)?;
-                Ok(IdentityRow { kind, key: row.key, id: ObjectId(row.object_id) })
+                let deleted_at = row.deleted_at.map(codec::time);
+                Ok(IdentityRow { kind, key: row.key, id: ObjectId(row.object_id), deleted_at })
             })
             .collect()
+    }
+
+    /// Drops ids of a provider that no object has any more: should their keys be named again, they get other ids. Ids that
+    /// an object has stay.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn identities_drop(&self, provider: ProviderId, ids: &[ObjectId]) -> Result<()> {
+        let tx = self.begin_write("identities").await?;
+        let own = if tx.is_sqlite() { "?" } else { "$1" };
+        let head = format!(
+            "DELETE FROM identity WHERE provider_id = {own} \
+             AND NOT EXISTS (SELECT 1 FROM object WHERE object.id = identity.object_id) AND object_id"
+        );
+        let ids = ids.iter().map(|id| Value::from(id.0));
+        bulk::query_in(&tx, &head, [provider.0.into()], "", ids).await.writing("identities")?;
+        tx.commit().await.writing("identities")
     }
 }

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::error::{Fault, While};
-use super::log::{LogOp, LogWriter};
+use super::log::LogWriter;
+use super::object_change::{self, Noted};
 use super::{Error, Result, SourceUpdate, SystemStore, bulk, codec, entity, quarantine, source};
-use crate::model::{Kind, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+use crate::model::{Kind, LogOp, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
 
 /// The longest key of a platform, in bytes. libvirt's volume keys are paths; PostgreSQL's indexes take about 2,700 bytes.
 pub(super) const KEY_MAX_LEN: usize = 2_000;
@@ -37,6 +38,18 @@ pub struct ObserveBatch {
     pub released: Vec<(&'static str, String)>,
     /// What else is known of the source now.
     pub source: SourceUpdate,
+    /// What differs in what is put.
+    pub differences: Option<Differences>,
+}
+
+/// What the puts of a batch change in objects that were known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// The revision of what was compared with: if others came since then, nothing of this is sure.
+    pub known: Revision,
+    /// By the place in [`ObserveBatch::puts`]: the [`FieldChange`](crate::model::FieldChange)s as JSON. A put that is not
+    /// here is new, or changes nothing that is told.
+    pub fields: HashMap<usize, String>,
 }
 
 impl ObserveBatch {
@@ -52,6 +65,7 @@ impl ObserveBatch {
             quarantine: Vec::new(),
             released: Vec::new(),
             source: SourceUpdate::default(),
+            differences: None,
         }
     }
 }
@@ -156,6 +170,7 @@ impl SystemStore {
         const WHAT: &str = "what was observed";
         let tx = self.begin_write(WHAT).await?;
         let mut log = LogWriter::begin(&tx).await?;
+        let began_at = log.revision;
         let provider = entity::provider::Entity::find_by_id(batch.provider_id.0).one(&tx).await.writing(WHAT)?;
         let provider = provider.filter(|row| !row.removing).ok_or(Error::ProviderGone(batch.provider_id))?;
         let sources = active_sources(&tx, batch.provider_id).await?;
@@ -176,7 +191,9 @@ impl SystemStore {
             log.append(Owner { source: writer.source_of(put), ..owner }, put.kind, written.id, LogOp::Put);
         }
         let Writer { puts, refused, .. } = writer;
-        let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, &mut log).await?;
+        let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, at, &mut log).await?;
+        let changed = changed(batch, &puts, began_at, at);
+        object_change::note(&tx, owner, at, changed.chain(deleted.iter().map(Noted::deleted))).await?;
         quarantine::release(&tx, batch.source_id, &batch.released).await?;
         let refusals = refused.iter().map(|refused| {
             let put = &batch.puts[refused.index];
@@ -193,6 +210,24 @@ impl SystemStore {
         tx.commit().await.writing(WHAT)?;
         Ok(Committed { tenant_id: owner.tenant, at, revision, puts, deleted, refused })
     }
+}
+
+/// Which puts are changes, and of what.
+fn changed<'a>(
+    batch: &'a ObserveBatch,
+    puts: &'a [Written],
+    began_at: Revision,
+    at: Time,
+) -> impl Iterator<Item = Noted<'a>> {
+    let sure = batch.differences.as_ref().filter(|differences| differences.known == began_at);
+    puts.iter().filter_map(move |written| {
+        let fields = match sure {
+            Some(differences) => Some(differences.fields.get(&written.index)?.as_str()),
+            // What was there before has been changed, nobody knows in what.
+            None => (written.created_at < at).then_some(None)?,
+        };
+        Some(Noted::changed(written.revision, written.id, batch.puts[written.index].kind, fields))
+    })
 }
 
 /// Whose a row is.
@@ -430,12 +465,14 @@ fn database_reason(error: &DbErr) -> String {
     }
 }
 
-/// Deletes objects of the provider, with a log entry for each that was there, in the order of `ids`.
+/// Deletes objects of the provider, with a log entry for each that was there, in the order of `ids`. Their identities
+/// note when that was.
 pub(super) async fn delete(
     tx: &Tx,
     provider: ProviderId,
     ids: &[ObjectId],
     owner: Owner,
+    at: Time,
     log: &mut LogWriter,
 ) -> Result<Vec<Deleted>> {
     const WHAT: &str = "what is gone";
@@ -450,6 +487,10 @@ pub(super) async fn delete(
         let source: Uuid = row.try_get("", "source_id").writing(WHAT)?;
         gone.insert(id, (codec::kind("object", id, &kind)?, SourceId(source)));
     }
+    let own = if tx.is_sqlite() { ["?", "?"] } else { ["$1", "$2"] };
+    let head = format!("UPDATE identity SET deleted_at = {} WHERE provider_id = {} AND object_id", own[0], own[1]);
+    let own = [codec::micros(at).into(), provider.0.into()];
+    bulk::query_in(tx, &head, own, "", gone.keys().map(|id| Value::from(*id))).await.writing(WHAT)?;
     let mut deleted = Vec::with_capacity(gone.len());
     for id in ids {
         let Some((kind, source)) = gone.remove(&id.0) else { continue };

@@ -12,11 +12,13 @@ use sea_orm::{
     ActiveValue::Set, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 
 use super::db::{Pools, acquiring, postgres_options};
 use super::entity::tenant;
 use super::error::While;
+use super::fence::Fence;
 use super::sealing::Sealer;
 use super::{DatabaseUrl, Error, Keyring, Result, codec};
 use crate::clock::Clock;
@@ -29,6 +31,9 @@ const MIGRATION_LOCK: i64 = 0x7370_616e_6472_656c;
 /// How often, and how long apart, the hold on a file is tried.
 const HOLD_TRIES: u32 = 20;
 const HOLD_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long it may take to find out why PostgreSQL cannot be reached.
+const CAUSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The hold on a SQLite file: nobody else opens it until this is dropped. The operating system lets go of it when the
 /// process ends, however it ends.
@@ -86,20 +91,32 @@ impl Hold {
     }
 }
 
-/// Brings the schema up to date and checks the keys, in one transaction under a lock.
-pub(super) async fn prepare(url: &DatabaseUrl, pools: &Pools, keyring: Keyring, clock: &Clock) -> Result<Sealer> {
+/// What an opened database gives.
+pub(super) struct Opened {
+    /// Seals and opens under the keys that were checked.
+    pub(super) sealer: Sealer,
+    /// This gateway's right to write.
+    pub(super) fence: Fence,
+}
+
+/// Brings the schema up to date, checks the keys and takes the right to write, in one transaction under a lock.
+pub(super) async fn prepare(url: &DatabaseUrl, pools: &Pools, keyring: Keyring, clock: &Clock) -> Result<Opened> {
     let fail = |source| Error::Connect { database: url.to_string(), source };
     match (url, pools) {
         (DatabaseUrl::Postgres { url: secret, .. }, _) => {
             let options: PgConnectOptions = secret.expose_secret().parse().map_err(acquiring).map_err(fail)?;
             // A connection of its own, since SeaORM's migrations name their statements: what is named is dropped again.
             let options = postgres_options(options).statement_cache_capacity(100);
-            let pool =
-                PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(acquiring).map_err(fail)?;
+            let pool = match PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await {
+                Ok(pool) => pool,
+                // It tried for a while, and does not say what kept it.
+                Err(sqlx::Error::PoolTimedOut) => return Err(fail(acquiring(cause(&options).await))),
+                Err(error) => return Err(fail(acquiring(error))),
+            };
             let connection = DatabaseConnection::from(pool.clone());
-            let sealer = prepare_postgres(&connection, url, keyring, clock).await;
+            let opened = prepare_postgres(&connection, url, keyring, clock).await;
             pool.close().await;
-            sealer
+            opened
         }
         (DatabaseUrl::Sqlite { .. }, Pools::Sqlite { writer, .. }) => {
             let options = TransactionOptions {
@@ -107,11 +124,20 @@ pub(super) async fn prepare(url: &DatabaseUrl, pools: &Pools, keyring: Keyring, 
                 ..Default::default()
             };
             let tx = DatabaseConnection::from(writer.clone()).begin_with_options(options).await.map_err(fail)?;
-            let sealer = prepare_schema(&tx, keyring, clock).await?;
+            let opened = prepare_schema(&tx, keyring, clock).await?;
             tx.commit().await.map_err(Error::Migrate)?;
-            Ok(sealer)
+            Ok(opened)
         }
         (DatabaseUrl::Sqlite { .. }, Pools::Postgres { .. }) => unreachable!("the pools were made for this address"),
+    }
+}
+
+/// Why no connection comes about.
+async fn cause(options: &PgConnectOptions) -> sqlx::Error {
+    match tokio::time::timeout(CAUSE_WITHIN, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => error,
+        // Just now it does, or it hangs still.
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
     }
 }
 
@@ -120,7 +146,7 @@ async fn prepare_postgres(
     url: &DatabaseUrl,
     keyring: Keyring,
     clock: &Clock,
-) -> Result<Sealer> {
+) -> Result<Opened> {
     let fail = |source| Error::Connect { database: url.to_string(), source };
     let tx = connection.begin().await.map_err(fail)?;
     let run = async |sql: &str| tx.execute_unprepared(sql).await;
@@ -133,15 +159,22 @@ async fn prepare_postgres(
     }
     // Of the transaction, not of the session: PgBouncer hands sessions round.
     run(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await.map_err(fail)?;
-    let sealer = prepare_schema(&tx, keyring, clock).await?;
+    let opened = prepare_schema(&tx, keyring, clock).await?;
     run("DEALLOCATE ALL").await.map_err(fail)?;
     tx.commit().await.map_err(Error::Migrate)?;
-    Ok(sealer)
+    Ok(opened)
 }
 
-async fn prepare_schema(tx: &DatabaseTransaction, keyring: Keyring, clock: &Clock) -> Result<Sealer> {
+async fn prepare_schema(tx: &DatabaseTransaction, keyring: Keyring, clock: &Clock) -> Result<Opened> {
     let migrate = async || -> std::result::Result<(), DbErr> { Migrator::up(tx, None).await };
-    migrate().await.map_err(Error::Migrate)?;
+    migrate().await.map_err(|error| {
+        // The library has no kind of its own for it.
+        if error.to_string().contains("has been applied but its file is missing") {
+            Error::Newer(error)
+        } else {
+            Error::Migrate(error)
+        }
+    })?;
     let platform = tenant::ActiveModel {
         id: Set(TenantId::PLATFORM.0),
         name: Set("platform".to_owned()),
@@ -152,5 +185,7 @@ async fn prepare_schema(tx: &DatabaseTransaction, keyring: Keyring, clock: &Cloc
         .exec_without_returning(tx)
         .await
         .writing("the built-in tenant")?;
-    Sealer::open(tx, keyring, clock).await
+    let sealer = Sealer::open(tx, keyring, clock).await?;
+    let fence = Fence::take(tx).await.writing("which gateway writes")?;
+    Ok(Opened { sealer, fence })
 }

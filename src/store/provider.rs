@@ -2,90 +2,23 @@
 
 use std::collections::{HashMap, HashSet};
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use sea_orm::ActiveValue::{self, Set};
 use sea_orm::sea_query::Condition;
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
-use serde::{Deserialize, Serialize};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::db::Tx;
 use super::entity::{provider, source};
 use super::error::While;
 use super::log::LogWriter;
+use super::record::{Config, read_identity, records};
 use super::sealing::place;
-use super::{Error, Result, SystemStore, TenantStore, codec, quarantine};
-use crate::model::provider::{SourceIdentity, Trust};
+use super::{Error, Once, Outcome, ProviderRecord, ProviderWithSecrets, Result, SystemStore, TenantStore, codec};
+use crate::model::provider::Trust;
 use crate::model::secret::{ExposeSecret, SecretString};
-use crate::model::{ProviderId, ProviderKind, SourceId, TenantId, Time};
-
-/// A provider as it is stored. Its sync state is not: that is `sync`'s.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderRecord {
-    /// Its id.
-    pub id: ProviderId,
-    /// Its owner.
-    pub tenant_id: TenantId,
-    /// Its name; unique within the tenant, without regard to upper and lower case.
-    pub name: String,
-    /// Its platform.
-    pub kind: ProviderKind,
-    /// Whether it is to be synced.
-    pub enabled: bool,
-    /// Whether its removal was asked for and goes on.
-    pub removing: bool,
-    /// The user that signs in there.
-    pub username: Option<String>,
-    /// Whether there is a password; see [`ProviderSecrets`].
-    pub has_password: bool,
-    /// How its certificate is checked.
-    pub trust: Trust,
-    /// Its sources, in their order; without those that are being removed.
-    pub sources: Vec<SourceRecord>,
-    /// Sources that an edit took away, until [`SystemStore::source_purge`] is done with them.
-    pub removing_sources: Vec<SourceId>,
-    /// Rises with every edit.
-    pub generation: i64,
-    /// When it was added.
-    pub created_at: Time,
-    /// When it was last edited.
-    pub updated_at: Time,
-}
-
-/// A source as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceRecord {
-    /// Its id.
-    pub id: SourceId,
-    /// Its provider.
-    pub provider_id: ProviderId,
-    /// Its address as it was given.
-    pub endpoint: String,
-    /// What it said of itself, once it was reached.
-    pub identity: Option<SourceIdentity>,
-    /// The platform's position at the last batch, for diagnosis.
-    pub cursor: Option<String>,
-    /// When what is stored was last known to be true.
-    pub last_contact_at: Option<Time>,
-    /// Whether it was read completely once.
-    pub loaded_once: bool,
-    /// How many groups are in quarantine.
-    pub quarantined_count: u64,
-}
-
-/// A provider together with what signs in there.
-#[derive(Clone, Debug)]
-pub struct ProviderWithSecrets {
-    /// The provider.
-    pub record: ProviderRecord,
-    /// What signs in there.
-    pub secrets: ProviderSecrets,
-}
-
-/// What signs in at a provider.
-#[derive(Clone, Debug, Default)]
-pub struct ProviderSecrets {
-    /// The password.
-    pub password: Option<SecretString>,
-}
+use crate::model::{ProviderId, ProviderKind, SourceId};
 
 /// An address, in two forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +55,7 @@ pub struct ProviderEdit {
     pub name: Option<String>,
     /// On or off.
     pub enabled: Option<bool>,
-    /// Another user.
+    /// Another user. Where user and trust cannot be read ([`ProviderRecord::damage`]), giving one of them replaces both.
     pub username: Option<Option<String>>,
     /// Another password.
     pub password: Option<Option<SecretString>>,
@@ -130,19 +63,22 @@ pub struct ProviderEdit {
     pub trust: Option<Trust>,
     /// All endpoints. A source whose normalized endpoint is still among them stays what it is. A provider that had one
     /// endpoint and has one afterwards keeps its source, and with it its objects: the installation is another only if it
-    /// says so itself. Sources that are left over are marked for removal.
+    /// says so itself. Sources that are left over are marked for removal. Where it cannot be read which installation a source
+    /// is, giving its endpoint again lets the next connection say it.
     pub endpoints: Option<Vec<Endpoint>>,
 }
 
-const WHAT: &str = "a provider";
-
-/// The column `config`.
-#[derive(Default, Serialize, Deserialize)]
-struct Config {
-    username: Option<String>,
-    #[serde(default)]
-    trust: Trust,
+/// What an edit did, or what it would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// The provider after it.
+    pub record: ProviderRecord,
+    /// The members that are not what they were, in the API's words: `endpoints`, `trust.ca_pem`. When there are none,
+    /// nothing was written, and the generation is the same.
+    pub changed: Vec<&'static str>,
 }
+
+const WHAT: &str = "a provider";
 
 fn name_key(name: &str) -> String {
     name.to_lowercase()
@@ -230,12 +166,14 @@ async fn edit_sources(tx: &Tx, tenant: Uuid, provider: Uuid, endpoints: Vec<Endp
         match by_key.get(&endpoint.normalized) {
             Some(id) => {
                 kept.insert(*id);
+                let unreadable = existing.iter().any(|row| row.id == *id && read_identity(row).is_err());
                 let row = source::ActiveModel {
                     id: Set(*id),
                     position: Set(i64::try_from(position).unwrap_or(i64::MAX)),
                     endpoint: Set(endpoint.given),
                     endpoint_key: Set(endpoint.normalized),
                     removing: Set(false),
+                    identity: if unreadable { Set(None) } else { ActiveValue::NotSet },
                     ..Default::default()
                 };
                 source::Entity::update(row).exec(tx).await.writing(WHAT)?;
@@ -253,59 +191,19 @@ async fn edit_sources(tx: &Tx, tenant: Uuid, provider: Uuid, endpoints: Vec<Endp
     Ok(())
 }
 
-/// Puts providers together with their sources.
-async fn records(tx: &Tx, rows: Vec<provider::Model>) -> Result<Vec<ProviderRecord>> {
-    let one = if let [row] = rows.as_slice() { Some(row.id) } else { None };
-    let mut query = source::Entity::find().order_by_asc(source::Column::Position);
-    if let Some(id) = one {
-        query = query.filter(source::Column::ProviderId.eq(id));
-    }
-    let mut sources: HashMap<Uuid, Vec<source::Model>> = HashMap::new();
-    for row in query.all(tx).await.reading(WHAT)? {
-        sources.entry(row.provider_id).or_default().push(row);
-    }
-    let counts = quarantine::counts(tx, one).await?;
-    rows.into_iter().map(|row| record(&row, sources.remove(&row.id).unwrap_or_default(), &counts)).collect()
-}
-
-fn record(row: &provider::Model, sources: Vec<source::Model>, counts: &HashMap<Uuid, u64>) -> Result<ProviderRecord> {
-    let damaged = |reason: String| codec::damaged("provider", row.id, reason);
-    let config: Config = serde_json::from_str(&row.config).map_err(|error| damaged(format!("its config: {error}")))?;
-    let mut record = ProviderRecord {
-        id: ProviderId(row.id),
-        tenant_id: TenantId(row.tenant_id),
-        name: row.name.clone(),
-        kind: ProviderKind::parse(&row.kind).ok_or_else(|| damaged(format!("its kind is {:?}", row.kind)))?,
-        enabled: row.enabled,
-        removing: row.removing,
-        username: config.username,
-        has_password: row.secret.is_some(),
-        trust: config.trust,
-        sources: Vec::with_capacity(sources.len()),
-        removing_sources: Vec::new(),
-        generation: row.generation,
-        created_at: codec::time(row.created_at),
-        updated_at: codec::time(row.updated_at),
+/// Whether the sources of a provider are not these, in this order, or one of them cannot be read.
+async fn endpoints_differ(tx: &Tx, provider: Uuid, endpoints: &[Endpoint]) -> Result<bool> {
+    let rows = source::Entity::find()
+        .filter(source::Column::ProviderId.eq(provider))
+        .filter(source::Column::Removing.eq(false))
+        .order_by_asc(source::Column::Position)
+        .all(tx)
+        .await
+        .writing(WHAT)?;
+    let same = |(row, endpoint): (&source::Model, &Endpoint)| {
+        row.endpoint == endpoint.given && row.endpoint_key == endpoint.normalized && read_identity(row).is_ok()
     };
-    for source in sources {
-        if source.removing {
-            record.removing_sources.push(SourceId(source.id));
-            continue;
-        }
-        let identity = source.identity.as_deref().map(serde_json::from_str).transpose();
-        record.sources.push(SourceRecord {
-            id: SourceId(source.id),
-            provider_id: record.id,
-            endpoint: source.endpoint,
-            identity: identity
-                .map_err(|error| codec::damaged("source", source.id, format!("its identity: {error}")))?,
-            cursor: source.cursor,
-            last_contact_at: source.last_contact_at.map(codec::time),
-            loaded_once: source.loaded_once,
-            quarantined_count: counts.get(&source.id).copied().unwrap_or(0),
-        });
-    }
-    Ok(record)
+    Ok(rows.len() != endpoints.len() || !rows.iter().zip(endpoints).all(same))
 }
 
 impl super::Inner {
@@ -319,24 +217,6 @@ impl super::Inner {
         let Some(password) = password else { return Ok(None) };
         let place = place("provider", "secret", id);
         self.sealer.seal(tx, lock, &place, password.expose_secret().as_bytes()).await.map(Some)
-    }
-
-    async fn open_secrets(&self, tx: &Tx, id: Uuid, sealed: Option<&[u8]>) -> Result<ProviderSecrets> {
-        let Some(sealed) = sealed else { return Ok(ProviderSecrets::default()) };
-        let text = self.sealer.unseal(tx, &place("provider", "secret", id), sealed).await?;
-        let password =
-            std::str::from_utf8(&text).map_err(|_| codec::damaged("provider", id, "its secret is not text"))?;
-        Ok(ProviderSecrets { password: Some(SecretString::from(password)) })
-    }
-
-    /// Providers with what signs in there.
-    async fn with_secrets(&self, tx: &Tx, rows: Vec<provider::Model>) -> Result<Vec<ProviderWithSecrets>> {
-        let mut found = Vec::with_capacity(rows.len());
-        for (row, record) in rows.iter().zip(records(tx, rows.clone()).await?) {
-            let secrets = self.open_secrets(tx, row.id, row.secret.as_deref()).await?;
-            found.push(ProviderWithSecrets { record, secrets });
-        }
-        Ok(found)
     }
 }
 
@@ -359,20 +239,51 @@ impl TenantStore {
         Ok(records(tx, row.into_iter().collect()).await?.pop())
     }
 
-    /// Adds a provider that belongs to the scope's tenant.
+    /// Adds a provider that belongs to the scope's tenant; once, where that is asked for.
     ///
     /// # Errors
-    /// [`Error::ProviderNameTaken`], [`Error::EndpointTaken`], [`Error::Endpoints`], or when the database cannot be written.
-    pub async fn provider_create(&self, new: NewProvider) -> Result<ProviderRecord> {
+    /// [`Error::ProviderNameTaken`], [`Error::EndpointTaken`], [`Error::Endpoints`], [`Error::IdempotencyKeyReused`], or when
+    /// the database cannot be written.
+    pub async fn provider_create_once(
+        &self,
+        new: NewProvider,
+        once: Option<Once<ProviderRecord>>,
+    ) -> Result<Outcome<ProviderRecord>> {
+        let tx = self.begin_write(WHAT).await?;
+        // Two that add the same at once: the second waits here and then finds it taken.
+        let lock = LogWriter::begin(&tx).await?;
+        if let Some(once) = &once
+            && let Some(kept) = self.done_before(&tx, &lock, once).await?
+        {
+            return Ok(Outcome::Before(kept));
+        }
+        let record = self.create_within(&tx, &lock, new).await?;
+        let kept = match &once {
+            Some(once) => Some(self.keep(&tx, &lock, once, &record).await?),
+            None => None,
+        };
+        tx.commit().await.writing(WHAT)?;
+        Ok(Outcome::Done(record, kept))
+    }
+
+    /// What adding a provider would make. Nothing is kept, its id neither.
+    ///
+    /// # Errors
+    /// As [`TenantStore::provider_create_once`].
+    pub async fn provider_create_tried(&self, new: NewProvider) -> Result<ProviderRecord> {
+        let tx = self.begin_write(WHAT).await?;
+        let lock = LogWriter::begin(&tx).await?;
+        // The transaction ends here, and with it all that it did.
+        self.create_within(&tx, &lock, new).await
+    }
+
+    async fn create_within(&self, tx: &Tx, lock: &LogWriter, new: NewProvider) -> Result<ProviderRecord> {
         check_endpoints(&new.endpoints)?;
         let inner = &self.store.inner;
         let id = ProviderId::generate();
         let tenant = self.scope.tenant().0;
-        let tx = self.begin_write(WHAT).await?;
-        // Two that add the same at once: the second waits here and then finds it taken.
-        let lock = LogWriter::begin(&tx).await?;
-        check_name_free(&tx, tenant, id.0, &new.name).await?;
-        check_endpoints_free(&tx, tenant, id.0, &new.endpoints).await?;
+        check_name_free(tx, tenant, id.0, &new.name).await?;
+        check_endpoints_free(tx, tenant, id.0, &new.endpoints).await?;
         let now = codec::micros(inner.clock.now());
         let row = provider::ActiveModel {
             id: Set(id.0),
@@ -383,19 +294,17 @@ impl TenantStore {
             enabled: Set(new.enabled),
             removing: Set(false),
             config: Set(to_json(&Config { username: new.username, trust: new.trust })?),
-            secret: Set(inner.seal_password(&tx, &lock, id.0, new.password.as_ref()).await?),
+            secret: Set(inner.seal_password(tx, lock, id.0, new.password.as_ref()).await?),
             generation: Set(1),
             created_at: Set(now),
             updated_at: Set(now),
         };
-        provider::Entity::insert(row).exec_without_returning(&tx).await.writing(WHAT)?;
+        provider::Entity::insert(row).exec_without_returning(tx).await.writing(WHAT)?;
         for (position, endpoint) in new.endpoints.into_iter().enumerate() {
             let row = source_row(tenant, id.0, position, endpoint);
-            source::Entity::insert(row).exec_without_returning(&tx).await.writing(WHAT)?;
+            source::Entity::insert(row).exec_without_returning(tx).await.writing(WHAT)?;
         }
-        let record = self.record(&tx, id).await?;
-        tx.commit().await.writing(WHAT)?;
-        record.ok_or(Error::ProviderGone(id))
+        self.record(tx, id).await?.ok_or(Error::ProviderGone(id))
     }
 
     /// A provider; `None` when there is none that the scope sees.
@@ -435,7 +344,7 @@ impl TenantStore {
     }
 
     /// Edits a provider. `expected` is the generation that the caller knows, if it cares. `None` when there is none that
-    /// the scope sees, or it is being removed. An edit that changes nothing still raises the generation.
+    /// the scope sees, or it is being removed. An edit that changes nothing writes nothing.
     ///
     /// # Errors
     /// [`Error::GenerationMismatch`], [`Error::ProviderNameTaken`], [`Error::EndpointTaken`], [`Error::Endpoints`], or when
@@ -445,14 +354,53 @@ impl TenantStore {
         id: ProviderId,
         expected: Option<i64>,
         edit: ProviderEdit,
-    ) -> Result<Option<ProviderRecord>> {
-        let inner = &self.store.inner;
+    ) -> Result<Option<Edited>> {
         let tx = self.begin_write(WHAT).await?;
-        let lock = LogWriter::begin(&tx).await?;
-        let Some(row) = self.find(&tx, id).await?.filter(|row| !row.removing) else { return Ok(None) };
+        let edited = self.edit_within(&tx, id, expected, edit).await?;
+        if edited.as_ref().is_some_and(|edited| !edited.changed.is_empty()) {
+            tx.commit().await.writing(WHAT)?;
+        }
+        Ok(edited)
+    }
+
+    /// What an edit would do. Nothing is kept.
+    ///
+    /// # Errors
+    /// As [`TenantStore::provider_edit`].
+    pub async fn provider_edit_tried(
+        &self,
+        id: ProviderId,
+        expected: Option<i64>,
+        edit: ProviderEdit,
+    ) -> Result<Option<Edited>> {
+        let tx = self.begin_write(WHAT).await?;
+        // The transaction ends here, and with it all that it did.
+        self.edit_within(&tx, id, expected, edit).await
+    }
+
+    async fn edit_within(
+        &self,
+        tx: &Tx,
+        id: ProviderId,
+        expected: Option<i64>,
+        edit: ProviderEdit,
+    ) -> Result<Option<Edited>> {
+        let inner = &self.store.inner;
+        let lock = LogWriter::begin(tx).await?;
+        let Some(row) = self.find(tx, id).await?.filter(|row| !row.removing) else { return Ok(None) };
         check_generation(&row, expected)?;
-        let mut config: Config = serde_json::from_str(&row.config)
-            .map_err(|error| codec::damaged("provider", row.id, format!("its config: {error}")))?;
+        // What cannot be read is replaced by what the edit gives; an edit that gives nothing of it leaves it as it is.
+        let stored = serde_json::from_str::<Config>(&row.config);
+        let changed = self.changes(tx, &row, stored.as_ref().ok(), &edit).await?;
+        if let Some(endpoints) = &edit.endpoints {
+            check_endpoints(endpoints)?;
+        }
+        if changed.is_empty() {
+            let record = self.record(tx, id).await?;
+            return Ok(record.map(|record| Edited { record, changed }));
+        }
+        let keep_config = stored.is_err() && edit.username.is_none() && edit.trust.is_none();
+        let mut config = stored.unwrap_or_default();
         let mut update = provider::ActiveModel {
             id: Set(row.id),
             generation: Set(row.generation + 1),
@@ -460,7 +408,7 @@ impl TenantStore {
             ..Default::default()
         };
         if let Some(name) = edit.name {
-            check_name_free(&tx, row.tenant_id, row.id, &name).await?;
+            check_name_free(tx, row.tenant_id, row.id, &name).await?;
             update.name_key = Set(name_key(&name));
             update.name = Set(name);
         }
@@ -473,19 +421,65 @@ impl TenantStore {
         if let Some(trust) = edit.trust {
             config.trust = trust;
         }
-        update.config = Set(to_json(&config)?);
-        if let Some(password) = edit.password {
-            update.secret = Set(inner.seal_password(&tx, &lock, row.id, password.as_ref()).await?);
+        if !keep_config {
+            update.config = Set(to_json(&config)?);
         }
-        if let Some(endpoints) = edit.endpoints {
-            check_endpoints(&endpoints)?;
-            check_endpoints_free(&tx, row.tenant_id, row.id, &endpoints).await?;
-            edit_sources(&tx, row.tenant_id, row.id, endpoints).await?;
+        if let Some(password) = edit.password.filter(|_| changed.contains(&"password")) {
+            update.secret = Set(inner.seal_password(tx, &lock, row.id, password.as_ref()).await?);
         }
-        provider::Entity::update(update).exec(&tx).await.writing(WHAT)?;
-        let record = self.record(&tx, id).await?;
-        tx.commit().await.writing(WHAT)?;
-        Ok(record)
+        if let Some(endpoints) = edit.endpoints.filter(|_| changed.contains(&"endpoints")) {
+            check_endpoints_free(tx, row.tenant_id, row.id, &endpoints).await?;
+            edit_sources(tx, row.tenant_id, row.id, endpoints).await?;
+        }
+        provider::Entity::update(update).exec(tx).await.writing(WHAT)?;
+        let record = self.record(tx, id).await?;
+        Ok(record.map(|record| Edited { record, changed }))
+    }
+
+    /// What of a provider an edit gives that is not so already; see [`Edited::changed`]. What cannot be read differs from
+    /// everything.
+    async fn changes(
+        &self,
+        tx: &Tx,
+        row: &provider::Model,
+        stored: Option<&Config>,
+        edit: &ProviderEdit,
+    ) -> Result<Vec<&'static str>> {
+        let username = |given| stored.is_none_or(|stored| stored.username != given);
+        let trust = |differs: fn(&Trust, &Trust) -> bool| {
+            edit.trust.as_ref().is_some_and(|given| stored.is_none_or(|stored| differs(&stored.trust, given)))
+        };
+        let endpoints = match &edit.endpoints {
+            Some(endpoints) => endpoints_differ(tx, row.id, endpoints).await?,
+            None => false,
+        };
+        let password = match &edit.password {
+            Some(password) => self.password_differs(tx, row, password.as_ref()).await?,
+            None => false,
+        };
+        let found = [
+            ("name", edit.name.as_ref().is_some_and(|name| *name != row.name)),
+            ("endpoints", endpoints),
+            ("username", edit.username.clone().is_some_and(username)),
+            ("password", password),
+            ("trust.thumbprint_sha256", trust(|one, other| one.thumbprint_sha256 != other.thumbprint_sha256)),
+            ("trust.ca_pem", trust(|one, other| one.ca_pem != other.ca_pem)),
+            ("enabled", edit.enabled.is_some_and(|enabled| enabled != row.enabled)),
+        ];
+        Ok(found.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field).collect())
+    }
+
+    async fn password_differs(&self, tx: &Tx, row: &provider::Model, given: Option<&SecretString>) -> Result<bool> {
+        let (Some(sealed), Some(given)) = (row.secret.as_deref(), given) else {
+            return Ok(row.secret.is_some() != given.is_some());
+        };
+        match self.store.inner.sealer.unseal(tx, &place("provider", "secret", row.id), sealed).await {
+            // How long it takes must not tell how much of a guess is right.
+            Ok(kept) => Ok(verify_slices_are_equal(&kept, given.expose_secret().as_bytes()).is_err()),
+            // One that cannot be opened is replaced.
+            Err(Error::Keyring(_) | Error::Damaged { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Notes that a provider is to be removed: from now on nothing more is kept of it. The rest is

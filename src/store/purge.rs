@@ -9,6 +9,7 @@ use super::db::Tx;
 use super::entity::{identity, object, provider, source};
 use super::error::While;
 use super::log::LogWriter;
+use super::object_change::{self, Noted};
 use super::observe::Owner;
 use super::{Deleted, Error, Result, SystemStore, bulk, observe};
 use crate::model::{ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
@@ -59,11 +60,13 @@ impl SystemStore {
             let head = "DELETE FROM identity WHERE provider_id = ";
             let head =
                 if tx.is_sqlite() { format!("{head}? AND object_id") } else { format!("{head}$1 AND object_id") };
+            object_change::forget(&tx, ids.iter().copied()).await?;
             let ids = ids.into_iter().map(Value::from);
             bulk::query_in(&tx, &head, Some(id.0.into()), "RETURNING object_id", ids).await.writing(WHAT)?;
         }
         if purged.done {
-            // Their quarantine goes with the sources.
+            object_change::forget_provider(&tx, id).await?;
+            // Their quarantine and history go with the sources.
             source::Entity::delete_many().filter(source::Column::ProviderId.eq(id.0)).exec(&tx).await.writing(WHAT)?;
             provider::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
         }
@@ -84,6 +87,7 @@ impl SystemStore {
         let owner = Owner { tenant: TenantId(row.tenant_id), provider: ProviderId(row.provider_id), source: id };
         let filter = object::Column::SourceId.eq(id.0);
         let (mut purged, log) = self.purge_objects(&tx, owner, filter, limit.max(1), log).await?;
+        object_change::note(&tx, owner, purged.at, purged.deleted.iter().map(Noted::deleted)).await?;
         if purged.deleted.is_empty() {
             source::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
             purged.done = true;
@@ -112,7 +116,7 @@ impl SystemStore {
             .await
             .writing(WHAT)?;
         let ids: Vec<_> = ids.into_iter().map(ObjectId).collect();
-        let deleted = observe::delete(tx, owner.provider, &ids, owner, &mut log).await?;
+        let deleted = observe::delete(tx, owner.provider, &ids, owner, at, &mut log).await?;
         let purged = Purged { tenant_id: owner.tenant, at, revision: log.revision, deleted, done: false };
         Ok((purged, log))
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::db::Tx;
-use super::entity::{provider, sealing_key, setting};
+use super::entity::{idempotency, provider, sealing_key, setting};
 use super::error::While;
 use super::keyring::{Key, Keyring, KeyringError};
 use super::log::LogWriter;
@@ -177,6 +177,14 @@ impl SystemStore {
             let sealed = Set(Some(seal(&place, &plain)));
             let update = setting::ActiveModel { name: Set(row.name), sealed, ..Default::default() };
             setting::Entity::update(update).exec(&tx).await.writing("a setting")?;
+            count += 1;
+        }
+        for row in idempotency::Entity::find().all(&tx).await.reading("kept answers")? {
+            let place = place("idempotency", "sealed", row.id);
+            let plain = sealer.unseal(&tx, &place, &row.sealed).await?;
+            let sealed = Set(seal(&place, &plain));
+            let update = idempotency::ActiveModel { id: Set(row.id), sealed, ..Default::default() };
+            idempotency::Entity::update(update).exec(&tx).await.writing("a kept answer")?;
             count += 1;
         }
         for row in old {

@@ -4,12 +4,13 @@ use std::sync::PoisonError;
 
 use chrono::TimeDelta;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 
 use super::db::Tx;
 use super::entity::{token, user};
 use super::error::While;
-use super::{Error, Inner, Result, SystemStore, TenantStore, UserRecord, codec};
+use super::log::LogWriter;
+use super::{Error, Inner, Once, Outcome, Result, SystemStore, TenantStore, UserRecord, codec};
 use crate::model::{Time, TokenId, UserId};
 
 const WHAT: &str = "a token";
@@ -168,15 +169,40 @@ impl SystemStore {
 }
 
 impl TenantStore {
-    /// Adds a token for the user that acts.
+    /// Adds a token for the user that acts, who may have at most `max` of its kind; once, where that is asked for.
     ///
     /// # Errors
-    /// [`Error::UserGone`], or when the database cannot be written.
-    pub async fn token_create(&self, new: NewToken) -> Result<TokenRecord> {
+    /// [`Error::UserGone`], [`Error::TokensFull`], [`Error::IdempotencyKeyReused`], or when the database cannot be written.
+    pub async fn token_create_once(
+        &self,
+        new: NewToken,
+        max: u64,
+        once: Option<Once<TokenRecord>>,
+    ) -> Result<Outcome<TokenRecord>> {
+        let user = self.scope.user();
+        let inner = &self.store.inner;
         let tx = self.begin_write(WHAT).await?;
-        let record = insert(&self.store.inner, &tx, self.scope.user(), new).await?;
+        // One after the other: so neither the bound nor the key is passed by two at once.
+        let lock = LogWriter::begin(&tx).await?;
+        if let Some(once) = &once
+            && let Some(kept) = self.done_before(&tx, &lock, once).await?
+        {
+            return Ok(Outcome::Before(kept));
+        }
+        let present = token::Entity::find()
+            .filter(token::Column::UserId.eq(user.0))
+            .filter(token::Column::Kind.eq(new.kind.as_str()))
+            .filter(expired(inner.clock.now()).not());
+        if present.count(&tx).await.reading(WHAT)? >= max {
+            return Err(Error::TokensFull { max });
+        }
+        let record = insert(inner, &tx, user, new).await?;
+        let kept = match &once {
+            Some(once) => Some(self.keep(&tx, &lock, once, &record).await?),
+            None => None,
+        };
         tx.commit().await.writing(WHAT)?;
-        Ok(record)
+        Ok(Outcome::Done(record, kept))
     }
 
     /// The tokens of the user that acts, of one kind or all, newest first; without what has expired.
@@ -197,6 +223,22 @@ impl TenantStore {
         let rows = query.all(&tx).await.reading(WHAT)?;
         tx.commit().await.reading(WHAT)?;
         rows.iter().map(|row| record(inner, row)).collect()
+    }
+
+    /// Whether the user that acts has such a token, and it has not expired.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn token_is_valid(&self, id: TokenId) -> Result<bool> {
+        let tx = self.begin_read(WHAT).await?;
+        let found = token::Entity::find_by_id(id.0)
+            .filter(token::Column::UserId.eq(self.scope.user().0))
+            .filter(expired(self.store.inner.clock.now()).not())
+            .count(&tx)
+            .await
+            .reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        Ok(found > 0)
     }
 
     /// Revokes a token of the user that acts. `false` when the user has no such token.

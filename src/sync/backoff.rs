@@ -7,7 +7,7 @@ use rand::Rng;
 use crate::model::provider::SyncReason;
 
 /// Grows with every failure in a row.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Backoff {
     /// Failures in a row for reasons that wait alike: first and longest wait, seconds.
     class: (u64, u64),
@@ -23,8 +23,8 @@ impl Backoff {
     /// How long to wait after a failure: jittered, from half of the step to the whole step.
     ///
     /// After refused credentials the first wait is half an hour. vCenter locks an account after five failures within three
-    /// minutes, Active Directory often after three within thirty; one try an hour locks neither. An edit of the provider
-    /// or a request to resync tries at once.
+    /// minutes, Active Directory often after three within thirty; one try an hour locks neither. An edit of who signs in
+    /// or where tries at once ([`super::refusals`]).
     pub(super) fn next(&mut self, reason: SyncReason) -> Duration {
         let (first, most) = match reason {
             SyncReason::CredentialsRefused => (3_600, 24 * 3_600),

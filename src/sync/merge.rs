@@ -5,42 +5,19 @@
 
 use crate::model::datastore::{DatastoreState, HostAccess};
 use crate::model::network::NetworkState;
-use crate::model::{Cluster, HostId, Kind, Native, Object, ObjectId};
+use crate::model::{Cluster, Datastore, HostId, Kind, Native, Network, Object, ObjectId, Volume};
 
 /// The object as it is after `contributor` told `new` of it.
 pub(super) fn merge(existing: Option<&Object>, new: Object, contributor: ObjectId) -> Object {
     let host = HostId::from(contributor);
     match (existing, new) {
         (Some(Object::Datastore(old)), Object::Datastore(new)) => {
-            let hosts = merged_hosts(&old.hosts, &new.hosts, host);
-            let reached = hosts.iter().any(|access| access.accessible);
-            let told = new.state;
-            let mut merged = if speaks_for_all(&hosts, host) { new } else { old.clone() };
+            let mut merged = merge_reached(old.as_ref(), *new, host);
             merged.capacity_bytes = merged.capacity_bytes.or(old.capacity_bytes);
             merged.free_bytes = merged.free_bytes.or(old.free_bytes);
-            if reached {
-                merged.state = DatastoreState::Accessible;
-            } else if merged.state == DatastoreState::Accessible {
-                merged.state = told;
-            }
-            merged.shared = hosts.len() > 1;
-            merged.hosts = hosts;
-            Object::Datastore(merged)
+            Object::from(merged)
         }
-        (Some(Object::Network(old)), Object::Network(new)) => {
-            let hosts = merged_hosts(&old.hosts, &new.hosts, host);
-            let reached = hosts.iter().any(|access| access.accessible);
-            let told = new.state;
-            let mut merged = if speaks_for_all(&hosts, host) { new } else { old.clone() };
-            if reached {
-                merged.state = NetworkState::Active;
-            } else if merged.state == NetworkState::Active {
-                merged.state = told;
-            }
-            merged.shared = hosts.len() > 1;
-            merged.hosts = hosts;
-            Object::Network(merged)
-        }
+        (Some(Object::Network(old)), Object::Network(new)) => Object::from(merge_reached(old.as_ref(), *new, host)),
         (Some(Object::Volume(old)), Object::Volume(mut new)) => {
             let mut attachments = old.attachments.clone();
             attachments.retain(|attachment| attachment.host_id != Some(host));
@@ -56,6 +33,29 @@ pub(super) fn merge(existing: Option<&Object>, new: Object, contributor: ObjectI
             hosts.append(&mut contributions(&new.native));
             set_contributions(&mut new, hosts);
             Object::Cluster(new)
+        }
+        (_, new) => new,
+    }
+}
+
+/// The object as it is after only its outline was seen: what was known of it, completed by that. Who uses it is in the
+/// outline.
+pub(super) fn outline(existing: Option<Object>, new: Object) -> Object {
+    match (existing, new) {
+        (Some(Object::Volume(old)), Object::Volume(new)) => {
+            let (old, new) = (*old, *new);
+            Object::Volume(Box::new(Volume {
+                capacity_bytes: new.capacity_bytes.or(old.capacity_bytes),
+                allocated_bytes: new.allocated_bytes.or(old.allocated_bytes),
+                format: old.format.or(new.format),
+                thin: old.thin.or(new.thin),
+                backing_location: new.backing_location.or(old.backing_location),
+                location: old.location.or(new.location),
+                attachments: new.attachments,
+                read_only: new.read_only,
+                shareable: new.shareable,
+                ..old
+            }))
         }
         (_, new) => new,
     }
@@ -83,23 +83,8 @@ pub(super) fn retract(existing: &Object, contributor: ObjectId) -> Option<Object
     let host = HostId::from(contributor);
     let mut rest = existing.clone();
     match &mut rest {
-        Object::Datastore(datastore) => {
-            datastore.hosts.retain(|access| access.host_id != host);
-            datastore.shared = datastore.hosts.len() > 1;
-            if !datastore.hosts.iter().any(|access| access.accessible) && datastore.state == DatastoreState::Accessible
-            {
-                datastore.state = DatastoreState::Inaccessible;
-            }
-            (!datastore.hosts.is_empty()).then_some(rest)
-        }
-        Object::Network(network) => {
-            network.hosts.retain(|access| access.host_id != host);
-            network.shared = network.hosts.len() > 1;
-            if !network.hosts.iter().any(|access| access.accessible) && network.state == NetworkState::Active {
-                network.state = NetworkState::Inactive;
-            }
-            (!network.hosts.is_empty()).then_some(rest)
-        }
+        Object::Datastore(datastore) => retract_reached(datastore.as_mut(), host).then_some(rest),
+        Object::Network(network) => retract_reached(network.as_mut(), host).then_some(rest),
         Object::Volume(volume) => {
             volume.attachments.retain(|attachment| attachment.host_id != Some(host));
             (!volume.attachments.is_empty()).then_some(rest)
@@ -115,6 +100,66 @@ pub(super) fn retract(existing: &Object, contributor: ObjectId) -> Option<Object
     }
 }
 
+/// What hosts reach, each for itself.
+trait Reached: Clone {
+    type State: Copy + PartialEq;
+    /// The state while a host reaches it, and when no host does.
+    const STATES: [Self::State; 2];
+
+    fn parts(&mut self) -> (&mut Vec<HostAccess>, &mut bool, &mut Self::State);
+}
+
+impl Reached for Datastore {
+    type State = DatastoreState;
+    const STATES: [DatastoreState; 2] = [DatastoreState::Accessible, DatastoreState::Inaccessible];
+
+    fn parts(&mut self) -> (&mut Vec<HostAccess>, &mut bool, &mut DatastoreState) {
+        (&mut self.hosts, &mut self.shared, &mut self.state)
+    }
+}
+
+impl Reached for Network {
+    type State = NetworkState;
+    const STATES: [NetworkState; 2] = [NetworkState::Active, NetworkState::Inactive];
+
+    fn parts(&mut self) -> (&mut Vec<HostAccess>, &mut bool, &mut NetworkState) {
+        (&mut self.hosts, &mut self.shared, &mut self.state)
+    }
+}
+
+/// `old` after `host` told `new` of it.
+fn merge_reached<T: Reached>(old: &T, mut new: T, host: HostId) -> T {
+    let mut merged = old.clone();
+    let (told_hosts, _, told) = new.parts();
+    let (told_hosts, told) = (std::mem::take(told_hosts), *told);
+    let hosts = merged_hosts(merged.parts().0, &told_hosts, host);
+    if speaks_for_all(&hosts, host) {
+        merged = new;
+    }
+    let [reached, _] = T::STATES;
+    let (held, shared, state) = merged.parts();
+    if hosts.iter().any(|access| access.accessible) {
+        *state = reached;
+    } else if *state == reached {
+        *state = told;
+    }
+    *shared = hosts.len() > 1;
+    *held = hosts;
+    merged
+}
+
+/// Takes a host's part out; whether another host still has one.
+fn retract_reached<T: Reached>(thing: &mut T, host: HostId) -> bool {
+    let [reached, unreached] = T::STATES;
+    let (hosts, shared, state) = thing.parts();
+    hosts.retain(|access| access.host_id != host);
+    *shared = hosts.len() > 1;
+    if *state == reached && !hosts.iter().any(|access| access.accessible) {
+        *state = unreached;
+    }
+    !hosts.is_empty()
+}
+
 /// The member of a KVM cluster's `native` that holds each host's share: host id to [`SHARE_CORES`] and [`SHARE_MEMORY`].
 const SHARES: &str = "hosts";
 const SHARE_CORES: &str = "cpu_core_count";
@@ -124,11 +169,11 @@ fn contributions(native: &Native) -> Native {
     native.get(SHARES).and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
 }
 
-/// Keeps the hosts' shares and makes the sums of the cluster from them.
+/// Keeps the hosts' shares and makes the sums of the cluster from them: of those that tell.
 fn set_contributions(cluster: &mut Cluster, hosts: Native) {
-    let sum = |name: &str| hosts.values().filter_map(|share| share.get(name)?.as_u64()).sum::<u64>();
+    let sum = |name: &str| hosts.values().filter_map(|share| share.get(name)?.as_u64()).reduce(u64::saturating_add);
     cluster.host_count = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
-    cluster.cpu_core_count = u32::try_from(sum(SHARE_CORES)).unwrap_or(u32::MAX);
+    cluster.cpu_core_count = sum(SHARE_CORES).map(|cores| u32::try_from(cores).unwrap_or(u32::MAX));
     cluster.memory_mib = sum(SHARE_MEMORY);
     cluster.native.insert(SHARES.to_owned(), hosts.into());
 }
@@ -151,7 +196,6 @@ fn merged_hosts(old: &[HostAccess], new: &[HostAccess], host: HostId) -> Vec<Hos
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Datastore;
 
     fn told(host: HostId, name: &str, capacity_bytes: Option<u64>, accessible: bool) -> Object {
         let state = if accessible { DatastoreState::Accessible } else { DatastoreState::Inactive };

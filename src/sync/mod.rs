@@ -2,7 +2,8 @@
 //!
 //! A [`supervisor`] per source connects, reads everything, follows the changes and tries again when it ends. What a
 //! provider tells becomes rows in [`writer`]: [`view`] says what differs from what is stored, [`journal`] commits it and
-//! shows it. [`board`] holds the sync states. [`duplicates`] recognises hosts that are joined twice.
+//! shows it. [`board`] holds the sync states, [`history`] writes them down. [`duplicates`] recognises hosts that are joined twice. [`reconcile`] brings what
+//! runs into line with what is stored, [`guard`] begins again what panicked.
 //!
 //! Invariants kept here: sync writes observed facts only; an unreachable platform changes nothing but its state; nothing is
 //! removed without evidence; rows, change log, ids and position commit together.
@@ -10,11 +11,17 @@
 mod backoff;
 mod board;
 mod duplicates;
+mod guard;
+mod history;
 mod identity;
 mod journal;
 mod merge;
 mod metrics;
+mod reconcile;
+mod refusals;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writer;
 
@@ -23,50 +30,69 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use self::board::Board;
 use self::duplicates::Duplicates;
+use self::guard::{Guard, caught};
 use self::journal::Journal;
 use self::metrics::Metrics;
+use self::reconcile::Reconciler;
+use self::refusals::Refusals;
+use self::supervisor::Connect;
 pub use self::supervisor::Pace;
-use self::supervisor::Supervisor;
 use self::writer::Writer;
 use crate::clock::Clock;
 use crate::inventory::Inventory;
 use crate::model::provider::{Capability, Connection, TestReport};
-use crate::model::{ProviderId, ProviderKind, SourceId, SourceState};
+use crate::model::{ProviderId, ProviderKind, SourceId};
 use crate::provider::{self, Command, SourceSpec};
-use crate::store::{self, ProviderWithSecrets, Store};
+use crate::store::{self, Store};
 
-/// Objects deleted in one transaction while a provider is removed.
-const PURGE_AT_ONCE: u64 = 2_000;
-/// A connection test ends after this.
-const TEST_DEADLINE: Duration = Duration::from_secs(30);
-/// After a failure of the store, providers are brought into line again after this.
-const RECONCILE_AGAIN: Duration = Duration::from_secs(2);
+/// A connection test ends after this: before the command line gives up waiting for its report.
+pub const TEST_DEADLINE: Duration = Duration::from_secs(25);
+/// The id of an object that is gone is kept for so long, see [`identity`].
+const KEEP_IDS: chrono::TimeDelta = chrono::TimeDelta::days(7);
+/// The last states are written within this, or not at all.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// Ids of what is gone are looked through this often, and not more often than everything is compared.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The running synchronization.
 pub struct Sync {
     shared: Arc<Shared>,
     cancel: CancellationToken,
-    reconciler: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Shared {
     store: Store,
     journal: Arc<Journal>,
     board: Arc<Board>,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     clock: Clock,
     pace: Pace,
+    connect: Connect,
     /// What the reconciler has to look at.
     wishes: Mutex<Wishes>,
     woken: Notify,
     /// Where words to running sources go.
     commands: Mutex<HashMap<ProviderId, Vec<mpsc::Sender<Command>>>>,
     writers: Mutex<HashMap<ProviderId, Arc<Writer>>>,
+    refusals: Arc<Refusals>,
+}
+
+/// What came of the wish to read everything again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resync {
+    /// It is being read.
+    Begun,
+    /// Nothing runs for the provider.
+    NotRunning,
+    /// The platform refused who signs in: the next try has its time.
+    Refused,
 }
 
 #[derive(Default)]
@@ -75,15 +101,8 @@ struct Wishes {
     stopped: HashMap<ProviderId, Vec<oneshot::Sender<()>>>,
 }
 
-/// What runs for one provider.
-struct Running {
-    generation: i64,
-    cancel: CancellationToken,
-    tasks: JoinSet<()>,
-}
-
 impl Sync {
-    /// Begins to sync every provider of the store.
+    /// Begins to sync every provider of the store. One that is damaged there is shown as that; the others are synced.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -93,32 +112,47 @@ impl Sync {
         clock: Clock,
         pace: Pace,
     ) -> Result<Arc<Self>, store::Error> {
+        let connect: Connect = Arc::new(|spec, context| Box::pin(provider::run(spec, context)));
+        Self::start_with(store, inventory, clock, pace, connect).await
+    }
+
+    async fn start_with(
+        store: Store,
+        inventory: Arc<Inventory>,
+        clock: Clock,
+        pace: Pace,
+        connect: Connect,
+    ) -> Result<Arc<Self>, store::Error> {
         let (wake, due) = mpsc::channel(1);
         let duplicates = Arc::new(Duplicates::new(wake));
         let board = Arc::new(Board::new(Arc::clone(&inventory), clock.clone()));
         let shared = Arc::new(Shared {
             journal: Arc::new(Journal::new(store.clone(), inventory, duplicates)),
             store,
+            metrics: Metrics::new(Arc::clone(&board), clock.clone()),
             board,
-            metrics: Arc::new(Metrics::new()),
             clock,
             pace,
+            connect,
             wishes: Mutex::default(),
             woken: Notify::new(),
             commands: Mutex::default(),
             writers: Mutex::default(),
+            refusals: Arc::default(),
         });
-        shared.observe_states();
-        let providers = shared.store.system("begin to sync").providers().await?;
+        let system = shared.store.system("begin to sync");
+        if let Err(error) = system.sync_history_close().await {
+            tracing::warn!(%error, "the history of sync states goes on as if the process had not ended");
+        }
+        let providers = system.providers().await?;
         for provider in &providers {
             shared.board.show(&provider.record);
             shared.wish(provider.record.id);
         }
         shared.journal.know_hosts();
         let cancel = CancellationToken::new();
-        let reconciler = tokio::spawn(Arc::clone(&shared).reconcile_all(cancel.clone()));
-        tokio::spawn(Arc::clone(&shared).spread_duplicates(due, cancel.clone()));
-        Ok(Arc::new(Self { shared, cancel, reconciler: Mutex::new(Some(reconciler)) }))
+        let tasks = shared.begin(due, &cancel);
+        Ok(Arc::new(Self { shared, cancel, tasks: Mutex::new(tasks) }))
     }
 
     /// See [`provider::normalize_endpoint`].
@@ -148,17 +182,7 @@ impl Sync {
             trust: connection.trust.clone(),
             expected_instance_uuid: None,
         };
-        match tokio::time::timeout(TEST_DEADLINE, provider::test(&spec)).await {
-            Ok(report) => report,
-            Err(_) => TestReport {
-                checks: vec![crate::model::provider::Check {
-                    name: "reach".to_owned(),
-                    passed: Some(false),
-                    message: format!("no answer within {} s", TEST_DEADLINE.as_secs()),
-                }],
-                ..TestReport::default()
-            },
-        }
+        provider::test(&spec, TEST_DEADLINE).await
     }
 
     /// A provider was added, edited, enabled or disabled: brings what runs into line, soon.
@@ -175,33 +199,91 @@ impl Sync {
         let _ = stopped.await;
     }
 
-    /// Reads everything of the provider again; `false` when it is not running.
+    /// Reads everything of the provider again. A source whose platform refused who signs in waits on.
     #[must_use]
-    pub fn resync(&self, id: ProviderId) -> bool {
-        let commands = self.shared.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sources) = commands.get(&id) else { return false };
+    pub fn resync(&self, id: ProviderId) -> Resync {
+        let commands = self.shared.lock_commands();
+        let Some(sources) = commands.get(&id).filter(|sources| !sources.is_empty()) else { return Resync::NotRunning };
         for source in sources {
             // A full queue holds the same wish already.
             let _ = source.try_send(Command::Resync);
         }
-        !sources.is_empty()
+        if self.shared.board.refused(id).iter().all(|(_, refused)| *refused) { Resync::Refused } else { Resync::Begun }
+    }
+
+    /// The connection of a provider as it is stored was tested, and all is well: what was refused is tried at once.
+    pub fn provider_verified(&self, id: ProviderId) {
+        let sources = self.shared.board.refused(id);
+        for (source, _) in &sources {
+            self.shared.refusals.forget(*source);
+        }
+        if !sources.iter().any(|(_, refused)| *refused) {
+            return;
+        }
+        for source in self.shared.lock_commands().get(&id).into_iter().flatten() {
+            let _ = source.try_send(Command::Resync);
+        }
     }
 
     /// Signs out everywhere and stops. What was acknowledged is stored.
     pub async fn stop(&self) {
         self.cancel.cancel();
-        let reconciler = self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(reconciler) = reconciler
-            && let Err(error) = reconciler.await
-        {
-            tracing::error!(%error, "the synchronization did not end in order");
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the synchronization did not end in order");
+            }
+        }
+        let Shared { board, store, clock, .. } = self.shared.as_ref();
+        match tokio::time::timeout(LAST_WORDS, board.history().end(store, clock.now())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last sync states are not in their history"),
+            Err(_) => tracing::warn!("the last sync states are not in their history: the database does not answer"),
         }
     }
 }
 
 impl Shared {
+    /// Begins what runs beside the sources.
+    fn begin(self: &Arc<Self>, mut due: mpsc::Receiver<()>, cancel: &CancellationToken) -> Vec<JoinHandle<()>> {
+        let (shared, until) = (Arc::clone(self), cancel.clone());
+        let reconciler = async move {
+            let mut guard = Guard::new("reconciler", &shared.metrics, &until);
+            let mut reconciler = Reconciler::new(shared);
+            while guard.again(caught(reconciler.run(&until)).await).await {}
+            reconciler.stop().await;
+        };
+        let (shared, until) = (Arc::clone(self), cancel.clone());
+        let duplicates = async move {
+            let mut guard = Guard::new("duplicates", &shared.metrics, &until);
+            while guard.again(caught(until.run_until_cancelled(shared.spread_duplicates(&mut due))).await).await {}
+        };
+        let (shared, until) = (Arc::clone(self), cancel.clone());
+        let board = async move {
+            let mut guard = Guard::new("board", &shared.metrics, &until);
+            while guard.again(caught(until.run_until_cancelled(shared.board.hand_on())).await).await {}
+        };
+        let (shared, until) = (Arc::clone(self), cancel.clone());
+        let sweeper = async move {
+            let mut guard = Guard::new("sweeper", &shared.metrics, &until);
+            while guard.again(caught(until.run_until_cancelled(shared.sweep_identities())).await).await {}
+        };
+        let (shared, until) = (Arc::clone(self), cancel.clone());
+        let history = async move {
+            let mut guard = Guard::new("history", &shared.metrics, &until);
+            let write = || shared.board.history().write_down(&shared.store);
+            while guard.again(caught(until.run_until_cancelled(write())).await).await {}
+        };
+        let beside = [tokio::spawn(duplicates), tokio::spawn(board), tokio::spawn(sweeper), tokio::spawn(history)];
+        std::iter::once(tokio::spawn(reconciler)).chain(beside).collect()
+    }
+
     fn lock_wishes(&self) -> std::sync::MutexGuard<'_, Wishes> {
         self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_writers(&self) -> std::sync::MutexGuard<'_, HashMap<ProviderId, Arc<Writer>>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wish(&self, id: ProviderId) {
@@ -209,192 +291,34 @@ impl Shared {
         self.woken.notify_one();
     }
 
-    /// Exports the state of every source: 1 for the state that it is in.
-    fn observe_states(self: &Arc<Self>) {
-        let board = Arc::clone(&self.board);
-        Metrics::meter()
-            .u64_observable_gauge("spandrel_sync_state")
-            .with_description("The state of every source: 1 for the state that it is in.")
-            .with_callback(move |observer| {
-                for (provider, source, state) in board.states() {
-                    for each in SourceState::ALL {
-                        let labels = [
-                            opentelemetry::KeyValue::new("provider", provider.clone()),
-                            opentelemetry::KeyValue::new("source", source.to_string()),
-                            opentelemetry::KeyValue::new("state", each.as_str()),
-                        ];
-                        observer.observe(u64::from(*each == state), &labels);
-                    }
-                }
-            })
-            .build();
-    }
-
-    /// Brings what runs into line with the store, provider by provider, until it is cancelled; then stops all.
-    async fn reconcile_all(self: Arc<Self>, cancel: CancellationToken) {
-        let mut running: HashMap<ProviderId, Running> = HashMap::new();
-        loop {
-            let next = self.lock_wishes().dirty.pop_first();
-            match next {
-                Some(id) => self.reconcile(id, &mut running).await,
-                None => tokio::select! {
-                    () = self.woken.notified() => {}
-                    () = cancel.cancelled() => break,
-                },
-            }
-            if cancel.is_cancelled() {
-                break;
-            }
-        }
-        for provider in running.values() {
-            provider.cancel.cancel();
-        }
-        for (_, mut provider) in running {
-            while provider.tasks.join_next().await.is_some() {}
-        }
-    }
-
-    async fn reconcile(self: &Arc<Self>, id: ProviderId, running: &mut HashMap<ProviderId, Running>) {
-        let stored = match self.store.system("bring a provider into line").provider(id).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                tracing::warn!(provider = %id, %error, "a provider cannot be read from the database; trying again");
-                let shared = Arc::clone(self);
-                tokio::spawn(async move {
-                    tokio::time::sleep(RECONCILE_AGAIN).await;
-                    shared.wish(id);
-                });
-                return;
-            }
-        };
-        let wanted = stored.as_ref().filter(|stored| !stored.record.removing);
-        if let Some(stored) = wanted
-            && running.get(&id).is_some_and(|running| running.generation == stored.record.generation)
-        {
-            return;
-        }
-        if let Some(mut before) = running.remove(&id) {
-            self.commands.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-            before.cancel.cancel();
-            while before.tasks.join_next().await.is_some() {}
-        }
-        self.writers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        match stored {
-            None => self.board.forget(id),
-            Some(stored) if stored.record.removing => {
-                self.board.show(&stored.record);
-                for source in &stored.record.sources {
-                    // Nobody looks any more: what is left is not to be taken for the truth.
-                    self.board.enter(id, source.id, SourceState::Disabled);
-                }
-                tokio::spawn(Arc::clone(self).remove(id));
-            }
-            Some(stored) => {
-                self.board.show(&stored.record);
-                running.insert(id, self.run(stored));
-            }
-        }
-        for told in self.lock_wishes().stopped.remove(&id).unwrap_or_default() {
-            // Who asked may have gone away.
-            let _ = told.send(());
-        }
-    }
-
-    /// Starts a supervisor for each source of a provider.
-    fn run(self: &Arc<Self>, provider: ProviderWithSecrets) -> Running {
-        let ProviderWithSecrets { record, secrets } = provider;
-        let sources: Vec<SourceId> = record.sources.iter().map(|source| source.id).collect();
-        let writer = Arc::new(Writer::new(record.id, sources, Arc::clone(&self.journal)));
-        self.writers.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id, Arc::clone(&writer));
-        let cancel = CancellationToken::new();
-        let mut tasks = JoinSet::new();
-        let mut senders = Vec::new();
-        for source in record.sources {
-            if !record.enabled {
-                self.board.enter(record.id, source.id, SourceState::Disabled);
-                continue;
-            }
-            let (sender, commands) = mpsc::channel(4);
-            senders.push(sender);
-            self.board.enter(record.id, source.id, SourceState::Connecting);
-            let spec = SourceSpec {
-                provider_id: record.id,
-                provider_name: record.name.clone(),
-                source_id: source.id,
-                kind: record.kind,
-                endpoint: source.endpoint,
-                username: record.username.clone(),
-                password: secrets.password.clone(),
-                trust: record.trust.clone(),
-                expected_instance_uuid: source.identity.and_then(|identity| identity.instance_uuid),
-            };
-            let supervisor = Supervisor {
-                spec,
-                writer: Arc::clone(&writer),
-                board: Arc::clone(&self.board),
-                metrics: Arc::clone(&self.metrics),
-                clock: self.clock.clone(),
-                pace: self.pace,
-                cancel: cancel.clone(),
-                commands,
-            };
-            tasks.spawn(supervisor.run());
-        }
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).insert(record.id, senders);
-        for removed in record.removing_sources {
-            tasks.spawn(Arc::clone(self).remove_source(record.id, removed, Arc::clone(&writer), cancel.clone()));
-        }
-        Running { generation: record.generation, cancel, tasks }
-    }
-
-    /// Deletes what a provider brought, and then itself. Goes on after a restart: the store has noted the removal.
-    async fn remove(self: Arc<Self>, id: ProviderId) {
-        loop {
-            match self.journal.purge_provider(id, PURGE_AT_ONCE).await {
-                Ok(true) | Err(store::Error::ProviderGone(_)) => break,
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(provider = %id, %error, "the removal of a provider waits for the database");
-                    tokio::time::sleep(RECONCILE_AGAIN).await;
-                }
-            }
-        }
+    /// A provider is gone, and with it what is shown and counted of it.
+    fn forget(&self, id: ProviderId) {
         self.board.forget(id);
+        self.metrics.forget(id);
     }
 
-    /// Deletes what only a source told that an edit took away, and then itself.
-    async fn remove_source(
-        self: Arc<Self>,
-        provider: ProviderId,
-        removed: SourceId,
-        writer: Arc<Writer>,
-        cancel: CancellationToken,
-    ) {
-        while !cancel.is_cancelled() {
-            let outcome = match writer.source_removed(removed).await {
-                Ok(()) => self.journal.purge_source(provider, removed, PURGE_AT_ONCE).await.map_err(Into::into),
-                Err(error) => Err(error),
-            };
-            match outcome {
-                Ok(true) | Err(writer::ApplyError::Store(store::Error::SourceGone(_))) => return,
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(%provider, source = %removed, %error, "the removal of a source waits");
-                    tokio::time::sleep(RECONCILE_AGAIN).await;
+    /// Drops, again and again, ids of what is gone for long.
+    async fn sweep_identities(&self) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY.max(self.pace.compare_every * 2));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let writers: Vec<_> = self.lock_writers().iter().map(|(id, writer)| (*id, Arc::clone(writer))).collect();
+            for (provider, writer) in writers {
+                match writer.sweep_identities(self.clock.now() - KEEP_IDS).await {
+                    Ok(0) => {}
+                    Ok(dropped) => tracing::info!(%provider, dropped, "ids of what is gone for long are dropped"),
+                    Err(error) => tracing::warn!(%provider, %error, "old ids stay until the next round"),
                 }
             }
         }
     }
 
     /// Writes on hosts under which ids other providers know them, whenever that changes.
-    async fn spread_duplicates(self: Arc<Self>, mut due: mpsc::Receiver<()>, cancel: CancellationToken) {
-        loop {
-            tokio::select! {
-                word = due.recv() => if word.is_none() { return },
-                () = cancel.cancelled() => return,
-            }
+    async fn spread_duplicates(&self, due: &mut mpsc::Receiver<()>) {
+        while due.recv().await.is_some() {
             for (provider, host, others) in self.journal.duplicates().take_due() {
-                let writer = self.writers.lock().unwrap_or_else(PoisonError::into_inner).get(&provider).cloned();
+                let writer = self.lock_writers().get(&provider).cloned();
                 if let Some(writer) = writer
                     && let Err(error) = writer.host_known_as(host, &others).await
                 {

@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 
 use crate::harness::{Database, Gateway, Lab, Simulator, Watcher, eventually};
 
-on_both_databases!(a_power_change_by_govc_appears, a_power_change_by_virsh_appears, list_then_watch_misses_nothing);
+on_both_databases!(
+    a_power_change_by_govc_appears,
+    a_power_change_by_virsh_appears,
+    the_states_of_a_provider_are_told_afterwards,
+    list_then_watch_misses_nothing,
+    a_resync_says_how_far_it_is,
+);
 
 async fn power_of(gateway: &Gateway, name: &str) -> Option<String> {
     let vm = gateway.by_name("vms", name).await?;
@@ -22,16 +28,62 @@ async fn a_power_change_by_govc_appears(database: Database) {
     let mut watcher = Watcher::begin(&gateway, "types=vm").await.unwrap();
     let path = simulator.govc(&["find", "/", "-type", "m", "-name", &name]).trim().to_owned();
     simulator.govc(&["vm.power", "-off", "-force", &path]);
-    let told = watcher
+    // It may be told before for another reason: what is polled comes when it comes.
+    watcher
         .find("the VM is stopped", |event| {
             let object = &event.data["object"];
-            (event.name == "put" && object["name"] == name.as_str()).then(|| object["power_state"].clone())
+            let is_stopped = object["name"] == name.as_str() && object["power_state"] == "stopped";
+            (event.name == "put" && is_stopped).then_some(())
         })
         .await;
-    assert_eq!(told, "stopped");
     assert_eq!(power_of(&gateway, &name).await.as_deref(), Some("stopped"), "the stream was ahead of the reads");
     simulator.govc(&["vm.power", "-on", &path]);
     eventually("the VM runs again", || async { (power_of(&gateway, &name).await? == "running").then_some(()) }).await;
+    // It is told afterwards, back to when the VM was first seen.
+    let id = gateway.by_name("vms", &name).await.unwrap()["id"].as_str().unwrap().to_owned();
+    let changes = gateway.all(&format!("vms/{id}/changes"), "").await;
+    let power = |change: &Value| {
+        let fields = change["fields"].as_array().unwrap();
+        let field = fields.iter().find(|field| field["field"] == "power_state")?;
+        Some((field["before"].as_str()?.to_owned(), field["after"].as_str()?.to_owned()))
+    };
+    let told: Vec<_> = changes.iter().filter_map(power).collect();
+    let step = |before: &str, after: &str| (before.to_owned(), after.to_owned());
+    assert_eq!(told, [step("stopped", "running"), step("running", "stopped")], "{changes:?}");
+    assert_eq!(changes.last().unwrap()["op"], "created");
+    let output = gateway.cli(&["vm", "changes", &name]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("power_state running") && text.contains("created"), "{text}");
+}
+
+/// What the states were is told, and an end of the gateway is seen in it.
+async fn the_states_of_a_provider_are_told_afterwards(database: Database) {
+    let simulator = Simulator::start(&["--vms", "5"]);
+    let mut gateway = Gateway::start(database).await;
+    let id = gateway.join(simulator.provider("vc")).await;
+    let history = async |gateway: &Gateway| gateway.all(&format!("providers/{id}/history"), "").await;
+    let states = |entries: &[Value]| -> Vec<String> {
+        entries.iter().rev().map(|entry| entry["state"].as_str().unwrap().to_owned()).collect()
+    };
+    let reached = async |gateway: &Gateway, expected: &[&str]| {
+        eventually("the states are written", || async { (states(&history(gateway).await) == expected).then_some(()) })
+            .await;
+    };
+    reached(&gateway, &["connecting", "loading", "live"]).await;
+    assert!(gateway.stop().success());
+    gateway.restart().await;
+    gateway.wait_for_state(&id, "live").await;
+    reached(&gateway, &["connecting", "loading", "live", "connecting", "loading", "live"]).await;
+    let entries = history(&gateway).await;
+    assert_eq!(entries[0]["until"], Value::Null);
+    assert!(entries[1..].iter().all(|entry| entry["until"].is_string()), "{entries:?}");
+    let patch =
+        gateway.call(reqwest::Method::PATCH, &format!("/v1/providers/{id}"), Some(json!({"enabled": false}))).await;
+    patch.ok();
+    eventually("it is disabled", || async { (states(&history(&gateway).await).last()? == "disabled").then_some(()) })
+        .await;
+    let output = gateway.cli(&["provider", "history", "vc", "--state", "live"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).matches("live").count(), 2);
 }
 
 async fn a_power_change_by_virsh_appears(database: Database) {
@@ -128,4 +180,28 @@ async fn list_then_watch_misses_nothing(database: Database) {
             return;
         }
     }
+}
+
+async fn a_resync_says_how_far_it_is(database: Database) {
+    let simulator = Simulator::start(&["--vms", "800", "--scenario", "flat"]);
+    let gateway = Gateway::start(database).await;
+    let id = gateway.join(simulator.provider("vc")).await;
+    let mut watcher = Watcher::begin(&gateway, "types=provider").await.unwrap();
+    gateway.call(reqwest::Method::POST, &format!("/v1/providers/{id}/resync"), None).await.ok();
+    let (mut most, mut loading) = (0, false);
+    watcher
+        .find("it is live again", |event| {
+            let sync = &event.data["sources"][0]["sync"];
+            match sync["state"].as_str()? {
+                "loading" => {
+                    loading = true;
+                    most = most.max(sync["loaded"].as_u64().unwrap_or(0));
+                }
+                "live" if loading => return Some(()),
+                _ => {}
+            }
+            None
+        })
+        .await;
+    assert!(most >= 200, "the first page at least was told while it was read: {most}");
 }

@@ -32,3 +32,17 @@ async fn an_administrator_joins_and_looks_around(database: Database) {
     let missing = gateway.cli(&["vm", "get", "no-such-machine"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(4));
 }
+
+/// Options that are of no use to a command are not in its help.
+#[test]
+fn the_servers_commands_show_no_options_of_the_client() {
+    let help = |words: &[&str]| output(std::process::Command::new(env!("CARGO_BIN_EXE_spandrel")).args(words));
+    for command in ["serve", "check-config", "openapi"] {
+        let shown = help(&[command, "--help"]);
+        for option in ["--server", "--timeout", "--color", "Client options"] {
+            assert!(!shown.contains(option), "{command}: {shown}");
+        }
+    }
+    let shown = help(&["vm", "list", "--help"]);
+    assert!(shown.contains("--server") && shown.contains("Client options"), "{shown}");
+}

@@ -7,11 +7,23 @@
 #[macro_use]
 mod harness;
 
+mod apply;
 mod bad_input;
 mod changes;
 mod command_line;
 mod comparison;
+mod configuration;
+mod faults_clock;
+mod faults_gateway;
+mod faults_kvm;
+mod faults_vsphere;
+mod migration;
+mod portal;
 mod restart;
 mod several;
+mod soak;
+mod stopped_pool;
+mod telemetry;
+mod transports;
 mod truth;
 mod unreachable;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Gateway, Simulator, Watcher, eventually};
+use crate::comparison::vsphere::compare_polled;
+use crate::harness::{Database, Gateway, Setup, Simulator, Watcher};
 
 on_both_databases!(
     a_warm_restart_serves_at_once_and_writes_nothing,
@@ -28,10 +29,8 @@ async fn a_warm_restart_serves_at_once_and_writes_nothing(database: Database) {
     let simulator = Simulator::start(&["--vms", "40", "--scenario", "odd"]);
     let mut gateway = Gateway::start(database).await;
     let id = gateway.join(simulator.provider("vc")).await;
-    eventually("the polled parts are there", || async { (!gateway.all("tags", "").await.is_empty()).then_some(()) })
-        .await;
-    // Tags on objects come with the next round of the poll.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // What is polled comes later than the rest.
+    compare_polled(&gateway, &simulator, &id).await;
     let before = gateway.all("vms", "").await;
     let revision_before = revision(&gateway).await;
     simulator.signal("STOP");
@@ -41,7 +40,9 @@ async fn a_warm_restart_serves_at_once_and_writes_nothing(database: Database) {
     assert!(stale.iter().all(|vm| vm["power_state"] == "unknown"), "and are not taken for the present truth");
     simulator.signal("CONT");
     gateway.wait_for_state(&id, "live").await;
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    compare_polled(&gateway, &simulator, &id).await;
+    // Whatever is written yet would be seen now.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(by_id(&gateway.all("vms", "").await), by_id(&before));
     assert_eq!(revision(&gateway).await, revision_before, "nothing differed, and yet something was written");
 }
@@ -87,14 +88,27 @@ async fn a_watcher_resumes_over_a_restart(database: Database) {
 async fn a_second_gateway_on_the_same_data_folder_refuses(database: Database) {
     let gateway = Gateway::start(database).await;
     if database == Database::Postgres {
-        // On PostgreSQL several gateways may share the database; the data folder has nothing that they fight over.
-        return;
+        return the_newer_gateway_has_the_database(gateway).await;
     }
-    let second = crate::harness::server_command(gateway.data.path(), None).output().unwrap();
+    let second = crate::harness::server_command(gateway.data.path(), &Setup::default()).output().unwrap();
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("in use by another gateway"), "{said}");
     assert!(gateway.get("/v1/session").await.status.is_success(), "the first goes on");
+}
+
+/// On a server nobody can see who else is there: the older gateway cannot write any more, and leaves.
+async fn the_newer_gateway_has_the_database(mut older: Gateway) {
+    let newer = older.another().await;
+    let simulator = Simulator::start(&["--vms", "5"]);
+    newer.join(simulator.provider("newer")).await;
+    let refused = older.post("/v1/tokens", json!({"name": "too late"})).await;
+    assert_eq!(refused.problem(), "unavailable", "{refused:?}");
+    assert!(!older.wait().success());
+    assert!(older.log().contains("another gateway was started on the same database"), "{}", older.log());
+    let listed = newer.get("/v1/providers").await.ok();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["items"][0]["name"], "newer");
 }
 
 async fn a_new_key_is_taken_into_use_and_the_old_one_can_go(database: Database) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::comparison::vsphere::compare_polled;
 use crate::harness::{Database, Gateway, Lab, Simulator, Watcher, eventually};
 
 on_both_databases!(
@@ -18,6 +19,8 @@ async fn a_dead_vcenter_makes_unknown_and_changes_nothing(database: Database) {
     let simulator = Simulator::start(&["--vms", "20", "--scenario", "lifelike"]);
     let gateway = Gateway::start(database).await;
     let id = gateway.join(simulator.provider("vc")).await;
+    // Tags come later than the machines that have them.
+    compare_polled(&gateway, &simulator, &id).await;
     let before = gateway.all("vms", "").await;
     let running = before.iter().filter(|vm| vm["power_state"] == "running").count();
     assert!(running > 0);

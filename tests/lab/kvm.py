@@ -9,7 +9,8 @@ Each host is a libvirtd with namespaces of its own for mounts, network, processe
 /dev (without kvm), its /run, /etc/libvirt and /var/lib/libvirt are nobody else's. Only its unix socket is reached from
 outside. `up` prints one JSON line when libvirtd answers and the guests are started (they boot after that):
   uri, socket, pid (libvirtd's, as the machine counts), host_uuid, guests [{name, uuid}], pool, pools, network, networks,
-  dir, mode, left_out (what could not be had, in words); with --hosts > 1 also hosts: the same for each.
+  dir, mode, left_out (what could not be had, in words); with --listen tcp_uri, tls_uri, ssh_uri
+  and ssh_path (a folder to put in front of PATH for it); with --hosts > 1 also hosts: the same for each.
 It ends when stdin closes (--exit-with-stdin), on SIGTERM or SIGINT, and everything in it ends with it, also when it is
 killed; `up` first removes what a killed run of the same name left, and `sweep` does only that.
 
@@ -30,6 +31,7 @@ import time
 import uuid
 
 import guest
+import kvm_doors
 import kvm_xml
 import labkit
 from labkit import LabError
@@ -68,6 +70,10 @@ class Host:
         self.uuid = str(uuid.uuid5(ID_SPACE, f"host {self.name}"))
         self.left_out = []
         self.process = None
+        self.doors = kvm_doors.Doors(self.path("doors"), self.uuid, self.path("run")) \
+            if options.listen and self.mode == "system" else None
+        if options.listen and not self.doors:
+            self.left_out.append("TCP, TLS and ssh (they need root)")
         if self.mode == "system":
             self.socket = os.path.join(self.folder, "run", "libvirt-sock")
             self.state = "/var/lib/libvirt"
@@ -95,7 +101,8 @@ class Host:
         settings = {
             "libvirtd.conf": f'host_uuid = "{self.uuid}"\nauth_unix_rw = "none"\nauth_unix_ro = "none"\n'
                              'unix_sock_rw_perms = "0700"\nkeepalive_interval = 5\nlog_filters = "3:qemu 3:util"\n'
-                             f'log_outputs = "2:file:{self.path("log", "libvirtd.log")}"\n',
+                             f'log_outputs = "2:file:{self.path("log", "libvirtd.log")}"\n'
+                             + (self.doors.write() if self.doors else ""),
             "virtlogd.conf": "",
             "virtlockd.conf": "",
             # Guests run as the daemon's own account: in these namespaces there is nothing that it could reach.
@@ -130,7 +137,8 @@ class Host:
                 command = []
                 self.left_out.append("a process namespace (user namespaces are not allowed here)")
         command += [sys.executable, os.path.join(HERE, "kvm_init.py"), self.folder, self.mode, self.name,
-                    labkit.need("libvirtd", PACKAGES["libvirtd"]), labkit.need("virtlogd", PACKAGES["virtlogd"])]
+                    labkit.need("libvirtd", PACKAGES["libvirtd"]), labkit.need("virtlogd", PACKAGES["virtlogd"]),
+                    *(["--listen"] if self.doors else [])]
         with open(self.path("log", "init.out"), "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
                                             start_new_session=True,
@@ -170,17 +178,17 @@ class Host:
             return False
         return any(self.folder + "/" in part for part in command)
 
-    def virsh(self, *arguments, timeout_s=60):
+    def virsh(self, *arguments, timeout_s=120):
         return labkit.run([labkit.need("virsh", PACKAGES["virsh"]), "-q", "-c", self.uri, *arguments], timeout_s)
 
-    def wait_until_it_answers(self, timeout_s=60):
+    def wait_until_it_answers(self, timeout_s=180):
         deadline = time.monotonic() + timeout_s
         while True:
             if self.process.poll() is not None:
                 raise LabError(f"host {self.index} ended: {labkit.tail(self.path('log', 'init.out'))}")
             if os.path.exists(self.socket):
                 try:
-                    self.virsh("uri", timeout_s=30)
+                    self.virsh("uri", timeout_s=60)
                     return
                 except LabError as error:
                     if time.monotonic() > deadline:
@@ -257,9 +265,10 @@ class Host:
                 initramfs=self.inside("boot", "initramfs"), disk=self.inside("images", f"{name}.qcow2"),
                 network=networks[0] if networks else None, mac=kvm_xml.mac(self.index, number)))
             if not self.options.no_start:
-                self.virsh("start", name, timeout_s=120)
+                self.virsh("start", name, timeout_s=300)
             guests.append({"name": name, "uuid": str(identity)})
-        return {
+        doors = self.doors.open(self.init_pid()) if self.doors else {}
+        return doors | {
             "uri": self.uri, "socket": self.socket, "pid": self.pids()["libvirtd"], "host_uuid": self.uuid,
             "guests": guests, "pool": pools[0] if pools else None, "pools": pools,
             "network": networks[0] if networks else None, "networks": networks, "dir": self.folder, "mode": self.mode,
@@ -285,6 +294,8 @@ class Host:
             raise LabError(f"no such command: {act}")
 
     def stop(self):
+        if self.doors:
+            self.doors.close()
         if self.process is None:
             return
         init = self.init_pid()
@@ -293,7 +304,7 @@ class Host:
             labkit.kill_and_wait(init)
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         end_processes_of(self.folder)
 
 
@@ -404,6 +415,7 @@ def main():
     make.add_argument("--host-index", type=int, default=0, help="number of the first host (default 0)")
     make.add_argument("--networks", type=int, default=1, help="networks per host (default 1)")
     make.add_argument("--pools", type=int, default=1, help="storage pools per host (default 1)")
+    make.add_argument("--listen", action="store_true", help="also reached by TCP, TLS and ssh, on loopback (as root)")
     make.add_argument("--no-start", action="store_true", help="define the guests, do not start them")
     make.add_argument("--exit-with-stdin", action="store_true", help="end when stdin closes")
     commands.add_parser("sweep", parents=[named], help="remove what a killed run left")

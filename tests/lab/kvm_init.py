@@ -3,7 +3,8 @@
 It is process 1 of a process namespace, so that its end is the end of every process in it: QEMU, dnsmasq, libvirtd.
 It never touches the machine: all mounts are made in its own mount namespace, all devices in its own network namespace.
 
-Run by kvm.py only, as `kvm_init.py DIR MODE HOST-NAME LIBVIRTD VIRTLOGD`, in namespaces that `unshare` made.
+Run by kvm.py only, as `kvm_init.py DIR MODE HOST-NAME LIBVIRTD VIRTLOGD [OPTION OF LIBVIRTD…]`, in namespaces that
+`unshare` made.
 Modes: `system` (root: own /dev, /run, /etc/libvirt …) and `session` (not root: an unprivileged libvirtd with its folders
 by environment).
 SIGUSR1 stops libvirtd (its guests go on), SIGUSR2 starts it again, SIGTERM ends all.
@@ -88,8 +89,8 @@ def loopback_up():
 class Daemon:
     """One of libvirt's daemons, started in the foreground as our child."""
 
-    def __init__(self, program, config, log):
-        self.command = [program, "-f", config]
+    def __init__(self, program, config, log, *options):
+        self.command = [program, "-f", config, *options]
         self.log = log
         self.pid = None
 
@@ -110,6 +111,16 @@ class Daemon:
                 time.sleep(0.02)
 
 
+def start_again(daemon):
+    """Starts a daemon that has ended. Who asks has seen that, but it may not be buried yet: its pages go before it does."""
+    deadline = time.monotonic() + 5
+    while daemon.pid is not None and time.monotonic() < deadline:
+        reap([daemon])
+        time.sleep(0.02)
+    if daemon.pid is None:
+        daemon.start()
+
+
 def reap(daemons):
     """Buries every process that ended; as process 1 we inherit all orphans."""
     while True:
@@ -125,7 +136,7 @@ def reap(daemons):
 
 
 def main():
-    folder, mode, host_name, libvirtd_program, virtlogd_program = sys.argv[1:6]
+    folder, mode, host_name, libvirtd_program, virtlogd_program, *options = sys.argv[1:]
     # As process 1 a signal without a handler does nothing. The handlers only note it; the pipe wakes the loop.
     noted = []
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -139,7 +150,7 @@ def main():
     os.chdir("/")
     etc = "/etc/libvirt" if mode == "system" else os.path.join(folder, "etc")
     virtlogd = Daemon(virtlogd_program, os.path.join(etc, "virtlogd.conf"), os.path.join(folder, "log", "virtlogd.out"))
-    libvirtd = Daemon(libvirtd_program, os.path.join(etc, "libvirtd.conf"), os.path.join(folder, "log", "libvirtd.out"))
+    libvirtd = Daemon(libvirtd_program, os.path.join(etc, "libvirtd.conf"), os.path.join(folder, "log", "libvirtd.out"), *options)
     daemons = [virtlogd, libvirtd]
     for daemon in daemons:
         daemon.start()
@@ -153,8 +164,8 @@ def main():
                 return
             if number == signal.SIGUSR1:
                 libvirtd.stop()
-            elif number == signal.SIGUSR2 and libvirtd.pid is None:
-                libvirtd.start()
+            elif number == signal.SIGUSR2:
+                start_again(libvirtd)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def children(pid):
     return [child for child, parent, _ in processes() if parent == pid]
 
 
-def kill_and_wait(pid, number=signal.SIGKILL, timeout_s=10):
+def kill_and_wait(pid, number=signal.SIGKILL, timeout_s=60):
     """Ends a process by its id and waits until it is gone (or a zombie that its parent has not read yet)."""
     try:
         os.kill(pid, number)
@@ -160,7 +160,7 @@ def kill_and_wait(pid, number=signal.SIGKILL, timeout_s=10):
     return False
 
 
-def run(command, timeout_s=60, input_text=None, env=None):
+def run(command, timeout_s=180, input_text=None, env=None):
     """Runs a command to its end and returns its output; its words are in the error when it fails."""
     try:
         done = subprocess.run(command, input=input_text, text=True, capture_output=True, timeout=timeout_s, env=env,
@@ -174,7 +174,7 @@ def run(command, timeout_s=60, input_text=None, env=None):
     return done.stdout
 
 
-def run_binary(command, timeout_s=60):
+def run_binary(command, timeout_s=180):
     """Runs a command to its end and returns its output as bytes."""
     done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:

@@ -110,7 +110,7 @@ def start(programs, folder, data, owner, password):
                 [os.path.join(programs, "postgres"), "-D", data, "-p", str(port)], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, cwd=folder, env=environment(folder), start_new_session=True,
                 preexec_fn=labkit.die_with_parent(signal.SIGQUIT), **as_account(owner))
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline and server.poll() is None:
             probe = query(programs, folder, port, password, "select 1")
             if probe.returncode == 0:
@@ -118,7 +118,7 @@ def start(programs, folder, data, owner, password):
             time.sleep(0.1)
         if server.poll() is None:
             stop(server)
-            raise LabError("the server did not answer in 60 s:\n" + labkit.tail(log_path))
+            raise LabError("the server did not answer in 180 s:\n" + labkit.tail(log_path))
         if "Address already in use" not in labkit.tail(log_path):
             break
     raise LabError("the server did not start:\n" + labkit.tail(log_path))
@@ -137,10 +137,10 @@ def stop(server):
     if server.poll() is None:
         server.send_signal(signal.SIGQUIT)
         try:
-            server.wait(20)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             server.kill()
-            server.wait(20)
+            server.wait(60)
 
 
 def sweep():

@@ -12,6 +12,7 @@ import unittest
 
 import guest
 import kvm
+import kvm_init
 import labkit
 import postgres
 
@@ -208,6 +209,46 @@ class Kvm(unittest.TestCase):
                                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         self.assertEqual(swept.returncode, 0, swept.stderr)
         self.assertFalse(os.path.exists(os.path.dirname(report["dir"])))
+
+
+class Init(unittest.TestCase):
+    def test_a_daemon_that_was_just_killed_is_started_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            daemon = kvm_init.Daemon("sleep", "", os.path.join(folder, "log"))
+            daemon.command = ["sleep", "60"]
+            daemon.start()
+            for _ in range(20):
+                killed = daemon.pid
+                os.kill(killed, signal.SIGKILL)
+                kvm_init.start_again(daemon)
+                self.assertNotEqual(daemon.pid, killed)
+                os.kill(daemon.pid, 0)
+            daemon.stop()
+            self.assertIsNone(daemon.pid)
+
+
+class Doors(unittest.TestCase):
+    @unittest.skipIf(os.getuid() != 0, "they need root")
+    def test_a_host_by_tcp_tls_and_ssh(self):
+        process, report = start("kvm.py", "up", "--name", NAME + "d", "--guests", "0", "--listen", "--exit-with-stdin")
+
+        def virsh(uri, **changes):
+            env = dict(os.environ, PATH=report["ssh_path"] + ":" + os.environ["PATH"])
+            env.update(changes)
+            return subprocess.run(["virsh", "-q", "-c", uri, "pool-list", "--name"], capture_output=True, text=True, env=env,
+                                  stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+        try:
+            for uri in (report["tcp_uri"], report["tls_uri"], report["ssh_uri"] + "&no_tty=1"):
+                done = virsh(uri)
+                self.assertEqual(done.stdout.strip(), report["pool"], f"{uri}: {done.stderr}")
+            # Not without its certificates, not with another ssh than the one that knows the host.
+            self.assertNotEqual(virsh(report["tls_uri"].split("?")[0]).returncode, 0)
+            self.assertNotEqual(virsh(report["ssh_uri"] + "&no_tty=1", PATH="/usr/bin:/bin").returncode, 0)
+        finally:
+            self.assertEqual(finish(process), 0)
+        self.assertFalse(os.path.exists(report["dir"]))
+        self.assertEqual(processes_of(report["dir"]), [])
 
 
 if __name__ == "__main__":

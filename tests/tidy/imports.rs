@@ -21,6 +21,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("cli", &["clock", "model", "api"]),
     ("config", &["clock", "model"]),
     ("telemetry", &["clock", "config"]),
+    ("handles", &[]),
 ];
 
 /// Wiring: may use everything.

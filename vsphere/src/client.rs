@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::service::{self, About, ServiceContent};
 use crate::session::{Account, Door, OperationIds};
 use crate::task::Tracker;
-use crate::transport::{CookieJar, SoapRequest, Transport};
+use crate::transport::{Ahead, CookieJar, SoapAnswer, SoapRequest, Transport};
 use crate::value::{Array, MoRef, Object, Value};
 use crate::wire::{Answer, Envelope};
 
@@ -175,6 +175,13 @@ impl Client {
         self.inner.vim(method, this, args, limit).await
     }
 
+    /// As [`Client::call_once`], but answers as soon as the whole answer has come, before it is decoded.
+    pub(crate) async fn ask_once(&self, method: &str, this: &MoRef, args: &Object, limit: Duration) -> Result<Asked> {
+        let path = self.config().url.path();
+        let answer = self.inner.ask(&self.inner.vim_service(path), method, this, args, limit, Ahead::Page).await?;
+        Ok(Asked { method: method.to_owned(), answer })
+    }
+
     /// Calls a method of a service beside vim25 (`/pbm`, `/sms`) with this session.
     pub(crate) async fn call_service(
         &self,
@@ -277,12 +284,35 @@ pub(crate) struct ServiceAddress<'a> {
     pub(crate) session_in_header: bool,
 }
 
+/// An answer that has come and may still be being decoded.
+pub(crate) struct Asked {
+    method: String,
+    answer: SoapAnswer,
+}
+
+impl Asked {
+    /// How the answer begins.
+    pub(crate) fn head(&self) -> &[u8] {
+        self.answer.head()
+    }
+
+    /// Its `returnval`.
+    pub(crate) async fn returned(self) -> Result<Value> {
+        match self.answer.decoded().await? {
+            Answer::Response(response) => Ok(returned(&response)),
+            Answer::Fault(fault) => Err(Error::Fault { call: self.method, fault: Box::new(fault) }),
+        }
+    }
+}
+
 impl Inner {
+    fn vim_service<'a>(&'a self, path: &'a str) -> ServiceAddress<'a> {
+        ServiceAddress { path, namespace: "urn:vim25", action: &self.action, session_in_header: false }
+    }
+
     async fn vim(&self, method: &str, this: &MoRef, args: &Object, limit: Duration) -> Result<Value> {
-        let path = self.transport.config().url.path().to_owned();
-        let service =
-            ServiceAddress { path: &path, namespace: "urn:vim25", action: &self.action, session_in_header: false };
-        self.exchange(&service, method, this, args, limit).await
+        let path = self.transport.config().url.path();
+        self.exchange(&self.vim_service(path), method, this, args, limit).await
     }
 
     async fn exchange(
@@ -293,6 +323,25 @@ impl Inner {
         args: &Object,
         limit: Duration,
     ) -> Result<Value> {
+        let returned = async {
+            let answer = self.ask(service, method, this, args, limit, Ahead::Little).await?;
+            Asked { method: method.to_owned(), answer }.returned().await
+        };
+        match tokio::time::timeout(limit, returned).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Deadline { call: method.to_owned(), limit }),
+        }
+    }
+
+    async fn ask(
+        &self,
+        service: &ServiceAddress<'_>,
+        method: &str,
+        this: &MoRef,
+        args: &Object,
+        limit: Duration,
+        ahead: Ahead,
+    ) -> Result<SoapAnswer> {
         let operation_id = self.operations.next();
         let session = if service.session_in_header { self.cookies.soap_session() } else { None };
         let envelope = Envelope {
@@ -310,14 +359,12 @@ impl Inner {
             envelope: envelope.write().map_err(|error| refuse(method, &error))?,
             cookies: &self.cookies,
             deadline: limit,
+            ahead,
         };
         // Only the type: the ids of collectors hold the session's key.
         let span = tracing::debug_span!("vsphere_call", method, on = %this.kind, operation_id);
         *self.last_call.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Instant::now();
-        match self.transport.soap(request).instrument(span).await? {
-            Answer::Response(response) => Ok(returned(&response)),
-            Answer::Fault(fault) => Err(Error::Fault { call: method.to_owned(), fault: Box::new(fault) }),
-        }
+        self.transport.soap(request).instrument(span).await
     }
 }
 
@@ -355,8 +402,10 @@ async fn discover(transport: &Transport) -> Result<(String, ServiceContent)> {
         envelope: envelope.write().map_err(|error| refuse(method, &error))?,
         cookies: &CookieJar::default(),
         deadline: config.call_deadline,
+        ahead: Ahead::Little,
     };
-    match transport.soap(request).await {
+    let answer = async { transport.soap(request).await?.decoded().await };
+    match answer.await {
         Ok(Answer::Response(response)) => Ok((version, ServiceContent::read(returned(&response), &config.host())?)),
         Ok(Answer::Fault(fault)) => Err(not_vsphere(&fault.to_string())),
         Err(Error::Status { status, .. }) if !matches!(status, 429 | 500..) => {
@@ -412,8 +461,10 @@ impl Drop for Inner {
                 envelope,
                 cookies: &cookies,
                 deadline: Duration::from_secs(10),
+                ahead: Ahead::Little,
             };
-            if let Err(error) = transport.soap(request).await {
+            let answer = async { transport.soap(request).await?.decoded().await };
+            if let Err(error) = answer.await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a session was not logged out");
             }
         });

@@ -1,6 +1,7 @@
 //! How to reach a server and who to be there.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -8,7 +9,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::transport::Trust;
-use crate::wire::Limits;
+use crate::wire::{Keep, Limits};
 
 /// Which server, whom to believe, and how long to wait.
 ///
@@ -24,6 +25,7 @@ pub struct Config {
     pub(crate) url: Url,
     pub(crate) trust: Trust,
     pub(crate) limits: Limits,
+    pub(crate) keep: Arc<Keep>,
     pub(crate) call_deadline: Duration,
     pub(crate) connect_deadline: Duration,
     pub(crate) keep_alive: Duration,
@@ -58,6 +60,7 @@ impl Config {
             url,
             trust: Trust::System,
             limits: Limits::default(),
+            keep: Arc::default(),
             call_deadline: Duration::from_secs(120),
             connect_deadline: Duration::from_secs(15),
             keep_alive: Duration::from_secs(10 * 60),
@@ -76,6 +79,13 @@ impl Config {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Of which properties only some fields are kept. Default: everything is.
+    #[must_use]
+    pub fn keep(mut self, keep: Keep) -> Self {
+        self.keep = Arc::new(keep);
         self
     }
 

@@ -92,7 +92,7 @@ pub use service::{About, ApiType, ServiceContent};
 pub use task::{Task, TaskInfo, TaskState};
 pub use transport::{Thumbprint, ThumbprintError, Trust};
 pub use value::{Array, Items, MoRef, Name, Object, Value};
-pub use wire::{DecodeError, Fault, LimitKind, Limits};
+pub use wire::{DecodeError, Fault, Keep, LimitKind, Limits};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::Simulator;
@@ -259,6 +260,35 @@ async fn an_idle_watch_says_that_it_is_alive() {
     within(async { while watch.next().await.expect("goes on").expect("an event") != WatchEvent::Alive {} }).await;
 }
 
+/// A vCenter that hangs takes connections and says nothing more.
+#[tokio::test]
+async fn a_watch_gives_up_on_a_server_that_hangs() {
+    let simulator = Simulator::start(&["--vms", "3", "--scenario", "flat"]);
+    let client = simulator.connect().await;
+    // In the wait itself, and in the look whether the session is alive after one that brought nothing.
+    for call in ["WaitForUpdatesEx", "RetrievePropertiesEx"] {
+        let spec = WatchSpec::new([vms(&client)]).max_wait(Duration::from_secs(1)).grace(Duration::from_millis(500));
+        let mut watch = client.watch(spec);
+        Mirror::default().follow(&mut watch, |_, complete| complete).await;
+        simulator.control("/wire", &serde_json::json!({"mode": "hang", "match": call}));
+        let error = within(async {
+            loop {
+                match watch.next().await.expect("an end with a reason") {
+                    Ok(event) => assert_eq!(event, WatchEvent::Alive),
+                    Err(error) => return error,
+                }
+            }
+        })
+        .await;
+        assert!(
+            matches!(error, Error::Deadline { limit, .. } if limit == Duration::from_millis(1_500)),
+            "{call}: {error:?}"
+        );
+        assert!(error.is_transient());
+        simulator.control("/wire", &serde_json::json!({"mode": "ok"}));
+    }
+}
+
 #[tokio::test]
 async fn an_answer_beyond_its_limit_is_refused() {
     let simulator = Simulator::start(&["--vms", "200", "--scenario", "flat"]);
@@ -356,8 +386,18 @@ async fn tags_libraries_and_storage_policies_are_read() {
 
     let policies = client.storage_policies().await.expect("reads");
     assert!(policies.iter().any(|policy| policy.name == "VM Encryption Policy"), "{policies:?}");
-    let vm = vsphere::PolicyObject::Vm(objects[0].clone());
-    client.storage_policy_associations(&[vm]).await.expect("answers");
+    let mut ids: Vec<Arc<str>> = policies.iter().map(|policy| policy.id.as_str().into()).collect();
+    ids.push("00000000-0000-0000-0000-000000000000".into());
+    let applied = client.storage_policies_applied(&ids).await.expect("reads");
+    let is_disk = |object: &vsphere::PolicyObject| matches!(object, vsphere::PolicyObject::Disk(..));
+    assert!(applied.iter().any(|(object, _)| is_disk(object)) && !applied.iter().all(|(object, _)| is_disk(object)));
+    // Asked the other way round, the answer is the same.
+    let objects: Vec<_> = applied.iter().map(|(object, _)| object.clone()).collect();
+    let mut associations = client.storage_policy_associations(&objects).await.expect("answers");
+    let mut expected: Vec<_> = applied.iter().map(|(object, id)| (object.clone(), vec![id.to_string()])).collect();
+    associations.sort();
+    expected.sort();
+    assert_eq!(associations, expected);
 
     // A session that has ended is renewed.
     rest.logout().await.expect("logs out");

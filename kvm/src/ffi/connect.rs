@@ -14,6 +14,7 @@ use super::{c_string, check, copy_lossy, event_loop, fixed_text, last_error, tak
 use crate::error::{Act, Error, Result};
 use crate::events::EventSink;
 use crate::host::{Credentials, KeepAlive};
+use crate::opening::Opening;
 use crate::record::{NodeCpuTime, NodeInfo, NodeMemory, Version};
 use crate::uri::ConnectUri;
 
@@ -39,6 +40,7 @@ impl Connection {
     pub(crate) fn open(uri: &ConnectUri, credentials: Option<&Credentials>, keep_alive: KeepAlive) -> Result<Self> {
         const ACT: &str = "connect";
         event_loop::start()?;
+        let opening = Opening::begin(uri)?;
         let name = c_string(&uri.to_string(), ACT)?;
         let context = AuthContext { user: uri.user(), credentials };
         let mut kinds = [
@@ -57,6 +59,7 @@ impl Connection {
         // SAFETY: `name` is terminated; `auth` is null or points to a structure that, with all it refers to, outlives the call, and
         // libvirt does not keep it. (No flags: the test driver refuses NO_ALIASES, and an alias cannot look like a checked URI.)
         let raw = unsafe { sys::virConnectOpenAuth(name.as_ptr(), auth, 0) };
+        drop(opening);
         if raw.is_null() {
             return Err(last_error(ACT));
         }

@@ -36,6 +36,14 @@ pub use storage::{Pool, Volume};
 /// Most objects of one kind that are taken from one host; more is a broken answer.
 const OBJECTS_MAX: c_int = 1_000_000;
 
+/// What libvirt says in the first line. Of XML that it cannot read it quotes the text in the next ones, whatever that is.
+fn first_line(message: String) -> String {
+    match message.split_once('\n') {
+        Some((line, _)) => line.to_owned(),
+        None => message,
+    }
+}
+
 /// The error of the call that just failed on this thread.
 fn last_error(act: impl Into<Act>) -> Error {
     // SAFETY: virGetLastError returns null or a pointer into this thread's own storage, valid until the next libvirt call here.
@@ -52,7 +60,7 @@ fn last_error(act: impl Into<Act>) -> Error {
                     sys::VIR_ERR_WARNING => ErrorLevel::Warning,
                     _ => ErrorLevel::Error,
                 },
-                message: copy_lossy((*raw).message).0,
+                message: first_line(copy_lossy((*raw).message).0),
             }
         }
     };

@@ -26,10 +26,12 @@ function resolve(object) {
 
 const refName = (object) => object && object.$ref && object.$ref.split("/").pop();
 
-/** Text with `code` between backquotes. */
+/** One line of text with `code` between backquotes. */
+const inline = (line) => (line || "").split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
+
+/** Paragraphs and lists of such lines. */
 function prose(text) {
   return (text || "").trim().split(/\n\s*\n/).map((block) => {
-    const inline = (line) => line.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
     const lines = block.split("\n");
     if (lines.every((line) => line.startsWith("- "))) return el("ul", {}, lines.map((line) => el("li", {}, inline(line.slice(2)))));
     return el("p", {}, inline(block));
@@ -59,8 +61,10 @@ function members(schema) {
       const target = resolve(member) || {};
       const words = target.enum ? ` One of: ${target.enum.join(", ")}.` : "";
       const needed = (part.required || []).includes(name);
+      const told = [member, ...(member.oneOf || member.anyOf || []), target].find((one) => one.description);
+      const meaning = told ? told.description : "";
       return el("tr", {}, el("td", {}, el("code", {}, name), needed ? "" : el("span", { class: "quiet" }, " optional")),
-        el("td", {}, typeOf(member)), el("td", {}, (member.description || target.description || "") + words));
+        el("td", {}, typeOf(member)), el("td", {}, inline(meaning + words)));
     }));
   if (!rows.length) {
     const words = resolved.enum ? `One of: ${resolved.enum.join(", ")}.` : "";
@@ -119,9 +123,9 @@ function parameterTable(parameters, inputs) {
   };
   const body = [...rows.values()].map(({ parameter, operators }) => el("tr", {},
     el("td", {}, el("code", {}, parameter.name), el("span", { class: "quiet" }, ` ${parameter.in}${parameter.required ? ", needed" : ""}`)),
-    el("td", {}, parameter.description || "", operators.length
+    el("td", {}, inline(parameter.description), operators.length
       ? el("details", {}, el("summary", {}, operators.map(({ operator }) => `.${operator}`).join(" ")),
-        operators.map(({ operator, parameter: one }) => el("label", {}, el("code", {}, `.${operator}`), ` ${one.description || ""}`, input(one, one.name))))
+        operators.map(({ operator, parameter: one }) => el("label", {}, el("code", {}, `.${operator}`), " ", inline(one.description), input(one, one.name))))
       : ""),
     el("td", {}, input(parameter, parameter.name))));
   return el("table", {}, el("thead", {}, el("tr", {}, ["Parameter", "Meaning", "Value"].map((title) => el("th", {}, title)))), el("tbody", {}, body));
@@ -154,7 +158,7 @@ function tryIt(path, method, inputs, body) {
     output.replaceChildren(el("pre", {}, curl), el("button", { type: "button", onclick: () => abort.abort() }, "Stop"), result);
     try {
       const response = await fetch(target, { method: method.toUpperCase(), headers, body: body ? body.value : undefined, signal: abort.signal });
-      const head = `${response.status} ${response.statusText}\n` + ["content-type", "etag", "location", "retry-after", "x-request-id"].filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}\n`).join("");
+      const head = `${response.status} ${response.statusText}\n` + ["content-type", "etag", "location", "idempotency-replayed", "retry-after", "x-request-id"].filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}\n`).join("");
       if ((response.headers.get("content-type") || "").startsWith("text/event-stream")) return await follow(response, head, result);
       const text = await response.text();
       let pretty = text;
@@ -189,7 +193,7 @@ function operationPage({ path, method, op }) {
   const responses = Object.entries(op.responses || {}).map(([status, response]) => {
     const resolved = resolve(response);
     const schema = mediaSchema(resolved.content);
-    return el("tr", {}, el("td", {}, el("code", {}, status)), el("td", {}, resolved.description || ""), el("td", {}, schema ? typeOf(schema) : ""));
+    return el("tr", {}, el("td", {}, el("code", {}, status)), el("td", {}, inline(resolved.description)), el("td", {}, schema ? typeOf(schema) : ""));
   });
   return [
     el("h2", {}, el("span", { class: `method ${method.toUpperCase()}` }, method.toUpperCase()), " ", el("span", { class: "path" }, path)),
@@ -219,8 +223,12 @@ function show() {
   const target = decodeURIComponent(location.hash.slice(1));
   const main = document.getElementById("main");
   const found = allOperations().find(({ op }) => op.operationId === target);
-  main.replaceChildren(...(found ? operationPage(found) : target.startsWith("schema/") ? schemaPage(target.slice(7)) : overview()));
-  document.title = `${target || "Overview"} – Spandrel API`;
+  const [title, ...content] = found ? [`${found.method.toUpperCase()} ${found.path}`, ...operationPage(found)]
+    : target.startsWith("schema/") ? [target.slice(7), ...schemaPage(target.slice(7))]
+    : target ? ["Not found", el("p", { class: "error" }, `There is no operation ${target}.`), ...overview()]
+    : ["Overview", ...overview()];
+  main.replaceChildren(...content);
+  document.title = `${title} – Spandrel API`;
   navigation();
   window.scrollTo(0, 0);
 }

@@ -49,6 +49,22 @@ async fn guessing_is_slowed_down_and_never_locks() {
 }
 
 #[tokio::test]
+async fn reads_go_on_without_the_database_for_who_was_signed_in() {
+    let gateway = Gateway::start().await;
+    let unseen = gateway.login(USER, PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
+    gateway.get("/v1/vms").await.ok(200);
+    gateway.store.close().await;
+    for _ in 0..5 {
+        gateway.advance(100);
+        gateway.get("/v1/vms").await.ok(200);
+    }
+    let request = Request::get("/v1/vms").header(header::AUTHORIZATION, format!("bearer {unseen}"));
+    gateway.send(request.body(Body::empty()).unwrap()).await.problem(503, "unavailable");
+    gateway.advance(101);
+    gateway.get("/v1/vms").await.problem(503, "unavailable");
+}
+
+#[tokio::test]
 async fn signing_out_ends_this_token_only() {
     let gateway = Gateway::start().await;
     let other = gateway.login(USER, PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
@@ -123,4 +139,89 @@ async fn bad_tokens_are_refused() {
         .body(Body::empty())
         .unwrap();
     gateway.send(request).await.problem(401, "unauthenticated");
+}
+
+/// What a browser adds to a request of the gateway's own page.
+const FROM_PAGE: [(&str, &str); 2] = [("x-spandrel-portal", "1"), ("sec-fetch-site", "same-origin")];
+
+fn browser(method: &str, target: &str, cookie: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(target).header(header::COOKIE, cookie);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::empty()).unwrap()
+}
+
+async fn login_by_cookie(gateway: &Gateway, headers: &[(&str, &str)]) -> super::Answer {
+    let mut request = Request::post("/v1/login/cookie").header(header::CONTENT_TYPE, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = json!({"username": USER, "password": PASSWORD}).to_string();
+    gateway.send(request.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_page_signs_in_by_a_cookie_that_it_cannot_read() {
+    let gateway = Gateway::start().await;
+    let signed_in = login_by_cookie(&gateway, &FROM_PAGE).await.ok(200);
+    assert_eq!(signed_in.json()["username"], USER);
+    let set = signed_in.header("set-cookie").to_owned();
+    assert!(
+        set.starts_with("spandrel=spandrel_") && set.contains("; HttpOnly") && set.contains("; SameSite=Strict"),
+        "{set}"
+    );
+    assert!(!set.contains("Secure") && !signed_in.text().contains("spandrel_"), "the token is in the cookie only");
+    let cookie = set.split(';').next().unwrap().to_owned();
+    gateway.send(browser("GET", "/v1/session", &cookie, &[])).await.ok(200);
+    // What changes something needs the proof; a cookie beside a bearer token does not.
+    for headers in
+        [&[][..], &[("sec-fetch-site", "same-origin")], &[("x-spandrel-portal", "1"), ("sec-fetch-site", "cross-site")]]
+    {
+        gateway.send(browser("POST", "/v1/logout", &cookie, headers)).await.problem(403, "cross-site");
+    }
+    gateway.send(browser("GET", "/v1/session", &cookie, &[])).await.ok(200);
+    let out = gateway.send(browser("POST", "/v1/logout", &cookie, &FROM_PAGE)).await.ok(204);
+    let taken: Vec<_> = out.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    assert!(taken.len() == 2 && taken.iter().all(|value| value.contains("Max-Age=0")), "{taken:?}");
+    gateway.send(browser("GET", "/v1/session", &cookie, &[])).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_cookie_is_secure_where_the_browser_speaks_tls() {
+    let gateway = Gateway::start().await;
+    let headers = [("x-spandrel-portal", "1"), ("origin", "https://gw.example"), ("host", "gw.example")];
+    let signed_in = login_by_cookie(&gateway, &headers).await.ok(200);
+    let set = signed_in.header("set-cookie").to_owned();
+    assert!(set.starts_with("__Host-spandrel=") && set.ends_with("; Secure") && set.contains("Path=/;"), "{set}");
+    let cookie = set.split(';').next().unwrap();
+    gateway.send(browser("POST", "/v1/logout", cookie, &headers)).await.ok(204);
+}
+
+#[tokio::test]
+async fn another_site_cannot_sign_a_browser_in() {
+    let gateway = Gateway::start().await;
+    for headers in
+        [&[][..], &[("sec-fetch-site", "same-origin")], &[("x-spandrel-portal", "1"), ("sec-fetch-site", "same-site")]]
+    {
+        let refused = login_by_cookie(&gateway, headers).await;
+        refused.problem(403, "cross-site");
+        assert!(!refused.headers.contains_key("set-cookie"));
+    }
+}
+
+/// Before anybody is signed in, and before much of it was read.
+#[tokio::test]
+async fn a_sign_in_is_small() {
+    let gateway = Gateway::start().await;
+    let large = json!({"username": "admin", "password": "x".repeat(20_000)});
+    for target in ["/v1/login", "/v1/login/cookie"] {
+        let mut request = gateway.request("POST", target, Some(large.clone()));
+        request.headers_mut().remove(header::AUTHORIZATION);
+        let problem = gateway.send(request).await.problem(413, "body-too-large");
+        assert_eq!(problem["limit_bytes"], 16 << 10);
+    }
+    let change = json!({"current_password": "\u{1}".repeat(1024), "new_password": "\u{2}".repeat(1024)});
+    let answer = gateway.post("/v1/account/password", change).await;
+    assert_ne!(answer.status.as_u16(), 413, "the longest there can be is taken: {}", answer.text());
 }

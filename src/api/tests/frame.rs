@@ -14,7 +14,13 @@ async fn what_the_framework_rejects_is_a_problem_too() {
     let gateway = Gateway::start().await;
     gateway.get("/v1/nothing").await.problem(404, "unknown-route");
     gateway.get("/v1/vms/").await.problem(404, "unknown-route");
-    gateway.get("/").await.problem(404, "unknown-route");
+    let long = gateway.get(&format!("/v1/vms?q={}", "x".repeat(33 << 10))).await.problem(414, "uri-too-long");
+    assert_eq!(long["limit_bytes"], 32 << 10);
+    let mut request = gateway.request("GET", "/v1/vms", None);
+    request.headers_mut().insert("cookie", "x".repeat(33 << 10).parse().unwrap());
+    gateway.send(request).await.problem(431, "headers-too-large");
+    gateway.get("/nothing").await.problem(404, "unknown-route");
+    gateway.act("/").await.problem(404, "unknown-route");
     let wrong = gateway.delete("/v1/providers").await;
     wrong.problem(405, "method-not-allowed");
     assert!(wrong.header("allow").contains("POST"), "{:?}", wrong.headers);

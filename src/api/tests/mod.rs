@@ -3,12 +3,15 @@
 
 mod auth;
 mod frame;
+mod history;
 mod objects;
 mod providers;
+mod server;
 mod walk;
 mod watch;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{ApiOptions, router};
-use crate::app::sync_control::BoxFuture;
+use crate::app::sync_control::{BoxFuture, Resync};
 use crate::app::{App, AppOptions, SyncControl};
 use crate::clock::Clock;
 use crate::inventory::{Inventory, InventoryConfig, TokenKey};
@@ -45,6 +48,8 @@ pub(super) struct Recorder {
     pub calls: Mutex<Vec<String>>,
     /// Passwords that connection tests were made with.
     pub passwords: Mutex<Vec<Option<String>>>,
+    /// The platform refused who signs in.
+    pub refused: AtomicBool,
 }
 
 impl Recorder {
@@ -100,9 +105,13 @@ impl SyncControl for Recorder {
         Box::pin(async {})
     }
 
-    fn resync(&self, _: ProviderId) -> bool {
+    fn resync(&self, _: ProviderId) -> Resync {
         self.note("resync".to_owned());
-        true
+        if self.refused.load(Ordering::Relaxed) { Resync::Refused } else { Resync::Begun }
+    }
+
+    fn provider_verified(&self, _: ProviderId) {
+        self.note("verified".to_owned());
     }
 }
 

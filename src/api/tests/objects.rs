@@ -144,9 +144,15 @@ async fn bad_queries_say_what_and_where() {
     let problem = gateway.get("/v1/vms?colour=red").await.json();
     assert!(problem["allowed"].as_array().unwrap().contains(&json!("memory_mib")), "{problem}");
     let many = (0..100).map(|n| format!("name={n}")).collect::<Vec<_>>().join("&");
-    gateway.get(&format!("/v1/vms?{many}")).await.problem(400, "invalid-parameter");
+    gateway.get(&format!("/v1/vms?{many}")).await.problem(400, "invalid-filter");
     let long = "x".repeat(10_000);
-    gateway.get(&format!("/v1/vms?q={long}")).await.problem(400, "invalid-parameter");
+    let problem = gateway.get(&format!("/v1/vms?q={long}")).await.problem(400, "invalid-parameter");
+    assert_eq!((&problem["field"], &problem["detail"]), (&json!("q"), &json!("`q` may have at most 256 bytes")));
+    let problem = gateway.get("/v1/vms?sort=name,-colour").await.problem(400, "invalid-sort");
+    assert!(problem["detail"].as_str().unwrap().contains("`colour`"), "{problem}");
+    assert!(problem["allowed"].as_array().unwrap().contains(&json!("memory_mib")), "{problem}");
+    let problem = gateway.get("/v1/vms?sort=name,cluster_id,host_id,vcpu_count,memory_mib").await.json();
+    assert_eq!((&problem["field"], &problem["detail"]), (&json!("sort"), &json!("`sort` may have at most 4 fields")));
 }
 
 #[tokio::test]

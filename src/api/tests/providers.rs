@@ -264,6 +264,9 @@ async fn resync_quarantine_and_capabilities() {
     let at = |what: &str| format!("{}/{what}", path(&made));
     gateway.act(&at("resync")).await.ok(202);
     assert_eq!(gateway.sync.calls(), ["changed", "resync"]);
+    gateway.sync.refused.store(true, std::sync::atomic::Ordering::Relaxed);
+    let refused = gateway.act(&at("resync")).await.problem(409, "provider-not-running");
+    assert!(refused["detail"].as_str().unwrap().contains("refused the user name or the password"), "{refused}");
     gateway.patch(&path(&made), json!({"enabled": false})).await.ok(200);
     gateway.act(&at("resync")).await.problem(409, "provider-not-running");
     assert_eq!(gateway.get(&at("quarantine")).await.ok(200).json(), json!({"items": []}));
@@ -287,4 +290,194 @@ async fn many_at_once_add_one() {
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_is_done_once() {
+    let gateway = Gateway::start().await;
+    let send = |target: &str, key: &str, body: Value| {
+        let mut request = gateway.request("POST", target, Some(body));
+        request.headers_mut().insert("idempotency-key", key.parse().unwrap());
+        gateway.send(request)
+    };
+    let lab = json!({"name": "lab", "kind": "kvm", "endpoints": ["qemu:///system"], "password": "hunter2"});
+    let first = send("/v1/providers", "k-1", lab.clone()).await.ok(201);
+    assert!(first.headers.get("idempotency-replayed").is_none());
+    gateway.advance(3600);
+    let again = send("/v1/providers", "k-1", lab.clone()).await.ok(201);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.body, first.body, "the very same answer");
+    for header in ["location", "etag", "content-type"] {
+        assert_eq!(again.header(header), first.header(header), "{header}");
+    }
+    assert_eq!(gateway.sync.calls().iter().filter(|call| *call == "changed").count(), 1, "done once");
+
+    let other = json!({"name": "lab2", "kind": "kvm", "endpoints": ["qemu+ssh://b/system"]});
+    let problem = send("/v1/providers", "k-1", other.clone()).await.problem(422, "idempotency-key-reused");
+    assert_eq!(problem["field"], "idempotency-key");
+    send("/v1/tokens", "k-1", json!({"name": "x"})).await.problem(422, "idempotency-key-reused");
+    send("/v1/providers", "k-2", lab).await.problem(409, "provider-exists");
+    send("/v1/providers", "k-2", other).await.ok(201);
+
+    // The token is told again to who has the key and was told it before, though it is kept nowhere in the clear.
+    let token = send("/v1/tokens", "k-3", json!({"name": "ci"})).await.ok(201);
+    let told = send("/v1/tokens", "k-3", json!({"name": "ci"})).await.ok(201);
+    assert_eq!(told.body, token.body);
+    assert_eq!(gateway.get("/v1/tokens").await.json()["items"].as_array().unwrap().len(), 1);
+
+    for bad in ["", &"x".repeat(256)] {
+        send("/v1/tokens", bad, json!({"name": "x"})).await.problem(400, "invalid-parameter");
+    }
+}
+
+#[tokio::test]
+async fn edits_at_the_same_moment_are_all_done() {
+    let gateway = Gateway::start().await;
+    let made = add(&gateway, vsphere("Lab", "vc.example")).await;
+    let target = path(&made);
+    let edits = (0..40).map(|n| gateway.patch(&target, json!({"name": format!("Lab {n}")})));
+    for answer in futures::future::join_all(edits).await {
+        answer.ok(200);
+    }
+    let now = gateway.get(&path(&made)).await.ok(200).json();
+    assert_eq!(now["generation"], made["generation"].as_i64().unwrap() + 40);
+}
+
+#[tokio::test]
+async fn a_stored_password_goes_only_to_where_it_was_given_for() {
+    let gateway = Gateway::start().await;
+    let made = add(&gateway, vsphere("Lab", "vc.example")).await;
+    for edit in [
+        json!({"endpoints": ["other.example"]}),
+        json!({"username": "other"}),
+        json!({"endpoints": ["vc.example:8443"]}),
+    ] {
+        let problem = gateway.patch(&path(&made), edit.clone()).await.problem(422, "invalid-field");
+        assert_eq!(problem["field"], "password", "{edit}");
+        assert!(problem["detail"].as_str().unwrap().contains("must be given again"), "{problem}");
+        let mut edit = edit;
+        edit["password"] = json!("another secret");
+        gateway.patch(&path(&made), edit).await.ok(200);
+        gateway
+            .patch(
+                &path(&made),
+                vsphere("Lab", "vc.example")
+                    .as_object()
+                    .map(|given| {
+                        let mut given = given.clone();
+                        given.remove("kind");
+                        Value::Object(given)
+                    })
+                    .unwrap(),
+            )
+            .await
+            .ok(200);
+    }
+    // The same place and the same user in other words.
+    gateway.patch(&path(&made), json!({"endpoints": ["https://VC.example:443/sdk"], "username": "root"})).await.ok(200);
+    let mut hosts = kvm("Hosts", &["qemu+ssh://a/system", "qemu+ssh://b/system"]);
+    hosts["username"] = json!("root");
+    hosts["password"] = json!(SECRET);
+    let hosts = add(&gateway, hosts).await;
+    let fewer = json!({"endpoints": ["qemu+ssh://b/system"]});
+    gateway.patch(&path(&hosts), fewer).await.ok(200);
+    let more = json!({"endpoints": ["qemu+ssh://b/system", "qemu+ssh://c/system"]});
+    gateway.patch(&path(&hosts), more.clone()).await.problem(422, "invalid-field");
+    gateway.patch(&path(&hosts), json!({"username": null})).await.problem(422, "invalid-field");
+    gateway.patch(&path(&hosts), json!({"password": null, "endpoints": more["endpoints"]})).await.ok(200);
+}
+
+#[tokio::test]
+async fn what_was_copied_with_an_address_is_not_kept() {
+    let gateway = Gateway::start().await;
+    for (name, rest) in [("One", format!("/ui/?password={SECRET}")), ("Two", format!("/#{SECRET}"))] {
+        let answer = gateway.post("/v1/providers", vsphere(name, &format!("{name}.example{rest}"))).await.ok(201);
+        assert!(!answer.text().contains(SECRET), "{}", answer.text());
+    }
+}
+
+/// What is shown comes from memory then.
+#[tokio::test]
+async fn providers_are_shown_while_the_database_does_not_answer() {
+    let gateway = Gateway::start_with(|options| options.bookmark_every = std::time::Duration::from_millis(50)).await;
+    gateway.tell_provider(SourceState::Live);
+    gateway.get("/v1/providers").await.ok(200);
+    gateway.store.close().await;
+    let list = gateway.get("/v1/providers").await.ok(200).json();
+    assert_eq!(list["items"][0]["name"], "lab", "{list}");
+    let one = format!("/v1/providers/{}", gateway.provider);
+    assert_eq!(gateway.get(&one).await.ok(200).json()["name"], "lab");
+    let other = gateway.get("/v1/providers/0192f0c1-2345-7000-8000-000000000000").await;
+    other.problem(503, "unavailable");
+}
+
+#[tokio::test]
+async fn an_edit_that_changes_nothing_does_nothing() {
+    let gateway = Gateway::start().await;
+    let mut body = vsphere("Lab", "vc.example");
+    body["trust"] = json!({"thumbprint_sha256": "ab".repeat(32)});
+    let made = add(&gateway, body.clone()).await;
+    gateway.advance(60);
+    body.as_object_mut().unwrap().remove("kind");
+    body["enabled"] = json!(true);
+    // Every member as it is, the password too, and the fingerprint in another spelling.
+    let same = gateway.patch(&path(&made), body).await.ok(200);
+    assert_eq!(same.header("x-spandrel-changed"), "");
+    assert_eq!(same.header("etag"), "\"1\"");
+    assert_eq!(same.json()["updated_at"], made["updated_at"]);
+    assert_eq!(gateway.sync.calls(), ["changed"], "nobody signs in anew");
+    let other = json!({"password": "another", "enabled": true, "trust": null});
+    let changed = gateway.patch(&path(&made), other).await.ok(200);
+    assert_eq!(changed.header("x-spandrel-changed"), "password, trust.thumbprint_sha256");
+    assert_eq!(changed.header("etag"), "\"2\"");
+    assert_eq!(gateway.sync.calls(), ["changed", "changed"]);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_and_keeps_nothing() {
+    let gateway = Gateway::start().await;
+    let tried = gateway.post("/v1/providers?dry_run=true", vsphere("Lab", "vc.example")).await.ok(200).json();
+    assert_eq!(
+        (&tried["name"], &tried["has_password"], &tried["generation"]),
+        (&json!("Lab"), &json!(true), &json!(1))
+    );
+    gateway.get(&path(&tried)).await.problem(404, "not-found");
+    assert_eq!(gateway.get("/v1/providers").await.json()["items"], json!([]));
+    let mut bad = vsphere("Lab", "vc.example");
+    bad["password"] = json!("");
+    gateway.post("/v1/providers?dry_run=true", bad).await.problem(422, "invalid-field");
+    assert_eq!(gateway.sync.calls(), [""; 0]);
+
+    let made = gateway.post("/v1/providers?dry_run=false", vsphere("Lab", "vc.example")).await.ok(201).json();
+    gateway.post("/v1/providers?dry_run=true", vsphere("lab", "b")).await.problem(409, "provider-exists");
+    gateway.post("/v1/providers?dry_run=true", vsphere("Other", "VC.example")).await.problem(409, "provider-exists");
+    let dry = format!("{}?dry_run=true", path(&made));
+    let edit = json!({"name": "Farm", "endpoints": ["b.example"], "password": "another"});
+    let would = gateway.patch(&dry, edit).await.ok(200);
+    assert_eq!(would.header("x-spandrel-changed"), "name, endpoints, password");
+    assert_eq!((&would.json()["name"], &would.json()["generation"]), (&json!("Farm"), &json!(2)));
+    let same = gateway.patch(&dry, json!({"password": SECRET})).await.ok(200);
+    assert_eq!((same.header("x-spandrel-changed"), same.header("etag")), ("", "\"1\""));
+    gateway.patch(&dry, json!({"endpoints": ["ftp://x", "b"]})).await.problem(422, "invalid-field");
+    assert_eq!(gateway.get(&path(&made)).await.json(), made, "nothing is changed");
+    assert_eq!(gateway.sync.calls(), ["changed"]);
+    for query in ["dry_run=yes", "dry_run", "dryrun=true", "dry_run=true&dry_run=true", "dry_run=true&x=1"] {
+        let target = format!("{}?{query}", path(&made));
+        gateway.patch(&target, json!({})).await.problem(400, "invalid-parameter");
+    }
+}
+
+#[tokio::test]
+async fn trusting_once_more_tries_again_what_could_not_be_reached() {
+    let gateway = Gateway::start().await;
+    let made = add(&gateway, vsphere("Lab", "vc.example")).await;
+    let route = format!("{}/trust", path(&made));
+    let body = json!({"thumbprint_sha256": "0f".repeat(32)});
+    let mut now = gateway.post(&route, body.clone()).await.ok(200).json();
+    gateway.post(&route, body.clone()).await.ok(200);
+    assert_eq!(gateway.sync.calls(), ["changed", "changed"], "it is on its way already");
+    now["sources"][0]["sync"]["state"] = json!("unreachable");
+    gateway.inventory.provider_put(serde_json::from_value(now).unwrap());
+    gateway.post(&route, body).await.ok(200);
+    assert_eq!(gateway.sync.calls(), ["changed", "changed", "resync"]);
 }

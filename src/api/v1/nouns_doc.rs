@@ -13,6 +13,7 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{OpenApi, OpenApiBuilder, Ref, RefOr, Required, Response};
 
+use super::nouns::ObjectChanges;
 use crate::app::common_fields;
 use crate::model::field::{FieldSpec, FieldType};
 use crate::model::{self, Kind, Object, SourceState};
@@ -25,6 +26,11 @@ pub(super) fn document() -> OpenApi {
     }
     components = components.schema("ObjectCommon", common_schema()).schema("Count", count_schema());
     components = components.schema("Summary", summary_schema());
+    let mut schemas = vec![(ObjectChanges::name().into_owned(), ObjectChanges::schema())];
+    ObjectChanges::schemas(&mut schemas);
+    for (name, schema) in schemas {
+        components = components.schema(name, schema);
+    }
     let mut paths = PathsBuilder::new();
     for kind in Kind::ALL.iter().copied() {
         components = components
@@ -35,7 +41,8 @@ pub(super) fn document() -> OpenApi {
             .path(&path, list(kind))
             .path(format!("{path}/count"), count(kind))
             .path(format!("{path}/summary"), summary(kind))
-            .path(format!("{path}/{{id}}"), read(kind));
+            .path(format!("{path}/{{id}}"), read(kind))
+            .path(format!("{path}/{{id}}/changes"), changes(kind));
     }
     OpenApiBuilder::new().paths(paths.build()).components(Some(components.build())).build()
 }
@@ -321,34 +328,51 @@ fn ok(schema: &str, description: &str) -> Response {
 }
 
 fn list(kind: Kind) -> PathItem {
-    let operation = operation(kind, "list", format!("List {}", kind.plural()), LIST, true)
+    let operation = operation(kind, "list", format!("List {}", kind.plural_words()), LIST, true)
         .response("200", ok(&format!("{}List", noun_name(kind)), "A page."))
         .build();
     PathItem::new(HttpMethod::Get, operation)
 }
 
 fn count(kind: Kind) -> PathItem {
-    let operation = operation(kind, "count", format!("Count {}", kind.plural()), COUNT, true)
+    let operation = operation(kind, "count", format!("Count {}", kind.plural_words()), COUNT, true)
         .response("200", ok("Count", "How many there are."))
         .build();
     PathItem::new(HttpMethod::Get, operation)
 }
 
 fn summary(kind: Kind) -> PathItem {
-    let operation = operation(kind, "summary", format!("Count and sum {} by group", kind.plural()), SUMMARY, true)
-        .response("200", ok("Summary", "The groups."))
-        .build();
+    let operation =
+        operation(kind, "summary", format!("Count and sum {} by group", kind.plural_words()), SUMMARY, true)
+            .response("200", ok("Summary", "The groups."))
+            .build();
     PathItem::new(HttpMethod::Get, operation)
 }
 
-fn read(kind: Kind) -> PathItem {
-    let id = ParameterBuilder::new()
+fn id_parameter() -> Parameter {
+    ParameterBuilder::new()
         .name("id")
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some("The object's id."))
         .schema(Some(formatted(KnownFormat::Uuid, "A UUID.").build()))
+        .build()
+}
+
+fn changes(kind: Kind) -> PathItem {
+    let summary = format!("What changed in one of the {}", kind.plural_words());
+    let operation = operation(kind, "changes", summary, &["limit", "page_token"], false)
+        .description(Some(
+            "Newest first, each with the fields that changed, before and after. Left out are `native` and figures that \
+             move by themselves, such as used space. Kept for 30 days, at most 200 of each object; also of one that is gone.",
+        ))
+        .parameter(id_parameter())
+        .response("200", ok("ObjectChanges", "A page."))
         .build();
+    PathItem::new(HttpMethod::Get, operation)
+}
+
+fn read(kind: Kind) -> PathItem {
     let if_none_match = ParameterBuilder::new()
         .name("if-none-match")
         .parameter_in(ParameterIn::Header)
@@ -362,8 +386,8 @@ fn read(kind: Kind) -> PathItem {
         .description(Some("Equal while the answer is."))
         .build();
     found.headers.insert("etag".to_owned(), etag.into());
-    let operation = operation(kind, "get", format!("Get one of the {}", kind.plural()), &[], false)
-        .parameter(id)
+    let operation = operation(kind, "get", format!("Get one of the {}", kind.plural_words()), &[], false)
+        .parameter(id_parameter())
         .parameter(if_none_match)
         .response("200", found)
         .response("304", ResponseBuilder::new().description("It is what the caller has.").build())

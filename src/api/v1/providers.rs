@@ -1,7 +1,7 @@
 //! Providers: add, test, trust, edit, disable, remove, read again.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
@@ -11,10 +11,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::Api;
-use super::super::extract::{Body, Id, NoParams, Patch, Secret};
+use super::super::extract::{Body, DryRun, Id, NoParams, Patch, Secret};
+use super::super::once::{self, Creating, Made};
 use super::super::problem::Problem;
 use super::{Items, if_match};
-use crate::app::{NewProviderInput, ProviderPatch, Quarantined, Session, TrustPatch};
+use crate::app::{Mode, NewProviderInput, ProviderEdited, ProviderPatch, Quarantined, Session, TrustPatch};
 use crate::model::provider::{Capability, TestReport, Trust};
 use crate::model::{Kind, Provider, ProviderId, ProviderKind, SourceId};
 
@@ -111,7 +112,10 @@ struct ProviderTest {
     /// How the certificate is checked.
     trust: Option<TrustBody>,
     /// Not looked at.
-    #[allow(dead_code)]
+    #[expect(
+        dead_code,
+        reason = "what can be added can be tested: the member is taken, and says nothing of a connection"
+    )]
     enabled: Option<bool>,
 }
 
@@ -207,6 +211,9 @@ impl From<Quarantined> for QuarantineEntry {
     }
 }
 
+/// Which members an edit changed.
+const CHANGED: HeaderName = HeaderName::from_static("x-spandrel-changed");
+
 /// A provider with its generation as the entity tag.
 fn answer(status: StatusCode, provider: Provider) -> Response {
     let etag = HeaderValue::from_str(&format!("\"{}\"", provider.generation));
@@ -235,22 +242,28 @@ async fn list(
 /// What it holds appears as it is read; its sources say how far that is. Test the connection first with
 /// `POST /v1/providers/test`. An address or name that is there already is refused with `409`.
 #[utoipa::path(post, path = "/v1/providers", tag = "Providers", operation_id = "provider_create",
+    params(("dry_run" = Option<bool>, Query,
+        description = "Check it, answer what would be added (`200`), and keep nothing, its id and `Idempotency-Key` neither."),
+        ("idempotency-key" = Option<String>, Header,
+        description = "Names the request: sent again within 24 hours it is answered alike, and done once.")),
     request_body = ProviderCreate,
-    responses((status = 201, description = "Added.", body = Provider,
+    responses((status = 200, description = "What would be added, with `dry_run`.", body = Provider),
+        (status = 201, description = "Added.", body = Provider,
         headers(("location" = String, description = "Its address."), ("etag" = String, description = "Its generation.")))))]
 async fn create(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
-    _: NoParams,
-    Body(body): Body<ProviderCreate>,
+    DryRun(mode): DryRun,
+    Creating(body, key): Creating<ProviderCreate>,
 ) -> Result<Response, Problem> {
-    let provider = api.app().provider_create(&session, body.into()).await?;
-    let location = HeaderValue::from_str(&format!("/v1/providers/{}", provider.id));
-    let mut response = answer(StatusCode::CREATED, provider);
-    if let Ok(location) = location {
-        response.headers_mut().insert(header::LOCATION, location);
+    if mode == Mode::DryRun {
+        return Ok(Json(api.app().provider_create_tried(&session, body.into()).await?).into_response());
     }
-    Ok(response)
+    once::answer(api.app().provider_create(&session, body.into(), once::once(key, made)).await?, made)
+}
+
+fn made(provider: &Provider) -> Made {
+    Made::new(format!("/v1/providers/{}", provider.id), Some(format!("\"{}\"", provider.generation)), provider)
 }
 
 /// Get a provider
@@ -269,24 +282,35 @@ async fn get(
 
 /// Edit a provider
 ///
-/// What is absent stays as it is, `null` clears. With `If-Match` only the named generation is edited.
+/// What is absent stays as it is, `null` clears. With `If-Match` only the named generation is edited. An edit that changes
+/// nothing, be it of the password, does nothing: the generation stays, and nobody signs in anew. A stored password goes only
+/// to where it was given for: another address or user name needs `password` as well, else `422`.
 #[utoipa::path(patch, path = "/v1/providers/{id}", tag = "Providers", operation_id = "provider_edit",
     params(("id" = ProviderId, Path, description = "The provider's id."),
+        ("dry_run" = Option<bool>, Query,
+            description = "Check it, answer the provider as it would be, and change nothing."),
         ("if-match" = Option<String>, Header, description = "The generation that is edited, as in `ETag`.")),
     request_body = ProviderEdit,
     responses((status = 200, description = "The provider as it is now.", body = Provider,
-        headers(("etag" = String, description = "Its new generation.")))))]
+        headers(("etag" = String, description = "Its generation now."),
+            ("x-spandrel-changed" = String,
+                description = "The members that are not what they were, with commas; empty when nothing changed.")))))]
 async fn edit(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
-    _: NoParams,
+    DryRun(mode): DryRun,
     Id(id): Id<ProviderId>,
     headers: HeaderMap,
     Body(body): Body<ProviderEdit>,
 ) -> Result<Response, Problem> {
     let expected = if_match(&headers)?;
-    let provider = api.app().provider_edit(&session, id, expected, body.try_into()?).await?;
-    Ok(answer(StatusCode::OK, provider))
+    let edited = api.app().provider_edit(&session, id, expected, body.try_into()?, mode).await?;
+    let ProviderEdited { provider, changed } = edited;
+    let mut response = answer(StatusCode::OK, provider);
+    if let Ok(changed) = HeaderValue::from_str(&changed.join(", ")) {
+        response.headers_mut().insert(CHANGED, changed);
+    }
+    Ok(response)
 }
 
 /// Remove a provider
@@ -326,7 +350,8 @@ async fn trust(
 
 /// Read a provider again
 ///
-/// Everything is read anew and compared with what is stored.
+/// Everything is read anew and compared with what is stored. `409` where it is disabled, or the platform refused who signs
+/// in: the same user and password are not tried again before `next_try_at`.
 #[utoipa::path(post, path = "/v1/providers/{id}/resync", tag = "Providers", operation_id = "provider_resync",
     params(("id" = ProviderId, Path, description = "The provider's id.")),
     responses((status = 202, description = "It is being read.")))]
@@ -396,7 +421,7 @@ async fn test_new(
 
 /// Test a provider's connection
 ///
-/// As it is stored.
+/// As it is stored. Where the platform had refused who signs in and now all is well, the provider goes on at once.
 #[utoipa::path(post, path = "/v1/providers/{id}/test", tag = "Providers", operation_id = "provider_test",
     params(("id" = ProviderId, Path, description = "The provider's id.")),
     responses((status = 200, description = "What was found.", body = TestReport)))]

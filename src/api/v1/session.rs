@@ -1,7 +1,8 @@
 //! Signing in and out.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::Api;
-use super::super::extract::{Body, ClientAddress, NoParams, Secret};
+use super::super::extract::{Body, ClientAddress, NoParams, SMALL, Secret};
 use super::super::problem::Problem;
+use super::super::{Api, cookie};
 use crate::app::Session;
 use crate::authz::Role;
 use crate::model::TenantId;
@@ -19,7 +20,7 @@ use crate::model::secret::ExposeSecret;
 
 /// What anybody may ask.
 pub(in crate::api) fn public_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(login))
+    OpenApiRouter::default().routes(routes!(login)).routes(routes!(login_cookie))
 }
 
 /// What one may ask who is signed in.
@@ -60,7 +61,7 @@ async fn login(
     State(api): State<Api>,
     ClientAddress(address): ClientAddress,
     _: NoParams,
-    Body(login): Body<Login>,
+    Body(login): Body<Login, SMALL>,
 ) -> Result<Json<LoginAnswer>, Problem> {
     let signed_in = api.app().login(&login.username, login.password.0, address).await?;
     Ok(Json(LoginAnswer {
@@ -70,18 +71,41 @@ async fn login(
     }))
 }
 
+/// Sign in by a cookie
+///
+/// For pages of this gateway: the token is kept by the browser in a cookie that no script can read, and is not in the
+/// answer. Everything that is asked with the cookie and changes something needs the header `X-Spandrel-Portal: 1` and a
+/// browser that says that a page of this gateway asks; so does this.
+#[utoipa::path(post, path = "/v1/login/cookie", tag = "Session", operation_id = "login_cookie", security(()),
+    request_body = Login, responses((status = 200, description = "Signed in.", body = SessionAnswer,
+        headers(("set-cookie" = String, description = "The session.")))))]
+async fn login_cookie(
+    State(api): State<Api>,
+    ClientAddress(address): ClientAddress,
+    _: NoParams,
+    headers: HeaderMap,
+    Body(login): Body<Login, SMALL>,
+) -> Result<Response, Problem> {
+    cookie::same_origin(&headers)?;
+    let signed_in = api.app().login(&login.username, login.password.0, address).await?;
+    let session = api.app().authenticate(Some(signed_in.token.expose_secret())).await?;
+    let set_cookie = cookie::begin(&signed_in, &headers).map(|value| (header::SET_COOKIE, value));
+    Ok((AppendHeaders(set_cookie), Json(SessionAnswer::from(session))).into_response())
+}
+
 /// Sign out
 ///
-/// The token that this is asked with is worth nothing any more.
+/// The token that this is asked with is worth nothing any more; a cookie with it is taken away.
 #[utoipa::path(post, path = "/v1/logout", tag = "Session", operation_id = "logout",
     responses((status = 204, description = "Signed out.")))]
 async fn logout(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
     _: NoParams,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     api.app().logout(&session).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let forget = cookie::end().map(|value| (header::SET_COOKIE, value));
+    Ok((StatusCode::NO_CONTENT, AppendHeaders(forget)).into_response())
 }
 
 /// Who is signed in.
@@ -98,15 +122,20 @@ struct SessionAnswer {
     expires_at: Option<DateTime<Utc>>,
 }
 
+impl From<Session> for SessionAnswer {
+    fn from(Session { principal, expires_at, .. }: Session) -> Self {
+        let role = match principal.role {
+            Role::PlatformAdmin => "platform_admin",
+        };
+        Self { username: principal.username, role, tenant_id: principal.tenant_id, expires_at }
+    }
+}
+
 /// Who am I
 #[utoipa::path(get, path = "/v1/session", tag = "Session", operation_id = "session",
     responses((status = 200, description = "Who is signed in.", body = SessionAnswer)))]
 async fn session(Extension(session): Extension<Session>, _: NoParams) -> Json<SessionAnswer> {
-    let Session { principal, expires_at, .. } = session;
-    let role = match principal.role {
-        Role::PlatformAdmin => "platform_admin",
-    };
-    Json(SessionAnswer { username: principal.username, role, tenant_id: principal.tenant_id, expires_at })
+    Json(session.into())
 }
 
 /// A change of the own password.
@@ -131,7 +160,7 @@ async fn password(
     Extension(session): Extension<Session>,
     _: NoParams,
     ClientAddress(address): ClientAddress,
-    Body(change): Body<PasswordChange>,
+    Body(change): Body<PasswordChange, SMALL>,
 ) -> Result<StatusCode, Problem> {
     api.app().password_change(&session, change.current_password.0, change.new_password.0, address).await?;
     Ok(StatusCode::NO_CONTENT)

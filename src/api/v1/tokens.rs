@@ -1,8 +1,8 @@
 //! API tokens: what programs sign in with.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::Api;
-use super::super::extract::{Body, Id, NoParams};
+use super::super::extract::{Id, NoParams};
+use super::super::once::{self, Creating, Made};
 use super::super::problem::Problem;
 use super::Items;
 use crate::app::{Session, TokenRecord};
 use crate::model::TokenId;
-use crate::model::secret::ExposeSecret;
+use crate::model::secret::{ExposeSecret, SecretString};
 
 pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::default().routes(routes!(create, list)).routes(routes!(delete))
@@ -78,27 +79,28 @@ struct TokenCreated {
 ///
 /// It may do what the user may. The token itself is shown in this answer only.
 #[utoipa::path(post, path = "/v1/tokens", tag = "Session", operation_id = "token_create", request_body = TokenCreate,
+    params(("idempotency-key" = Option<String>, Header,
+        description = "Names the request: sent again within 24 hours it is answered alike, and done once.")),
     responses((status = 201, description = "Made.", body = TokenCreated,
         headers(("location" = String, description = "Its address.")))))]
 async fn create(
     State(api): State<Api>,
     Extension(session): Extension<Session>,
     _: NoParams,
-    Body(body): Body<TokenCreate>,
+    Creating(body, key): Creating<TokenCreate>,
 ) -> Result<Response, Problem> {
-    let (record, secret) = api.app().token_create(&session, &body.name, body.expires_in_days).await?;
-    let location = HeaderValue::from_str(&format!("/v1/tokens/{}", record.id));
+    let once = once::once(key, made);
+    once::answer(api.app().token_create(&session, &body.name, body.expires_in_days, once).await?, made)
+}
+
+fn made((record, secret): &(TokenRecord, SecretString)) -> Made {
     let answer = TokenCreated {
         id: record.id,
-        name: record.name,
+        name: record.name.clone(),
         token: secret.expose_secret().to_owned(),
         expires_at: record.expires_at,
     };
-    let mut response = (StatusCode::CREATED, Json(answer)).into_response();
-    if let Ok(location) = location {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    Made::new(format!("/v1/tokens/{}", record.id), None, &answer)
 }
 
 /// List the own tokens
@@ -116,7 +118,7 @@ async fn list(
 /// Revoke a token
 #[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "Session", operation_id = "token_delete",
     params(("id" = TokenId, Path, description = "The token's id.")),
-    responses((status = 204, description = "It is worth nothing any more.")))]
+    responses((status = 204, description = "It is revoked.")))]
 async fn delete(
     State(api): State<Api>,
     Extension(session): Extension<Session>,

@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
+use futures::future::{BoxFuture, OptionFuture};
 use futures::{FutureExt, StreamExt};
 use opentelemetry::metrics::UpDownCounter;
 use tokio::sync::mpsc;
@@ -112,6 +113,14 @@ enum Gone {
     Client,
 }
 
+/// A watcher whose token was revoked is not told any more. While the database cannot be asked it goes on.
+async fn session_is_valid(api: Api, session: Session) -> bool {
+    api.app().session_is_valid(&session).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot tell whether a watcher is still signed in");
+        true
+    })
+}
+
 /// Carries events from the read model to one connection.
 struct Carrier {
     api: Api,
@@ -137,6 +146,9 @@ impl Carrier {
         self.chunk.extend_from_slice(b"retry: 1000\n\n");
         let mut begun = false;
         let mut bookmark_at = Instant::now() + bookmark_every;
+        // Beside the events: neither they nor the bookmarks wait for the database.
+        let mut checking: OptionFuture<BoxFuture<'static, bool>> = None.into();
+        let mut is_checking = false;
         loop {
             // Everything that is there already goes out together.
             loop {
@@ -167,12 +179,18 @@ impl Carrier {
                 () = shutdown.cancelled() => return self.end("shutting_down").await,
                 () = self.sender.closed() => return Err(Gone::Client),
                 () = tokio::time::sleep_until(bookmark_at) => {
-                    if !self.session_is_valid().await {
-                        return self.end("signed_out").await;
+                    if !std::mem::replace(&mut is_checking, true) {
+                        checking = Some(session_is_valid(self.api.clone(), self.session.clone()).boxed()).into();
                     }
                     let bookmark = self.watching.watch.bookmark();
                     self.write(&bookmark);
                     bookmark_at = Instant::now() + bookmark_every;
+                }
+                Some(valid) = &mut checking => {
+                    (checking, is_checking) = (None.into(), false);
+                    if !valid {
+                        return self.end("signed_out").await;
+                    }
                 }
                 event = self.watching.watch.next() => match event {
                     Some(event) => {
@@ -187,14 +205,6 @@ impl Carrier {
                 () = tokio::time::sleep(KEEP_ALIVE) => self.chunk.extend_from_slice(b":\n\n"),
             }
         }
-    }
-
-    /// A watcher whose token was revoked is not told any more. While the database cannot be asked it goes on.
-    async fn session_is_valid(&self) -> bool {
-        self.api.app().session_is_valid(&self.session).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot tell whether a watcher is still signed in");
-            true
-        })
     }
 
     fn write(&mut self, event: &WatchEvent) {

@@ -132,7 +132,7 @@ pub struct EditArgs {
     /// Another name.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Another address. KVM: may be given several times, and replaces all hosts.
+    /// Another address. KVM: may be given several times, and replaces all hosts. If a password is kept it is asked for.
     #[arg(long, alias = "url", value_name = "ADDRESS")]
     endpoint: Vec<String>,
     /// Another user. The password is asked for too.
@@ -167,7 +167,7 @@ pub struct TrustArgs {
     /// The SHA-256 fingerprint to trust. Default: what the provider presents, after asking.
     #[arg(long, value_name = "SHA-256")]
     thumbprint: Option<String>,
-    /// Trust what is presented without asking.
+    /// Do not ask: trust what is presented, or a --thumbprint that is not presented.
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
@@ -202,7 +202,7 @@ pub(super) async fn add(command: AddCommand, session: &mut Session) -> Result<()
         let report = session.client.call(Method::POST, "/v1/providers/test", &[], Some(&body), None).await?.body;
         return tell_report(&report, args.output, "spandrel provider add …", session);
     }
-    let created = session.client.call(Method::POST, "/v1/providers", &[], Some(&body), None).await?.body;
+    let created = session.client.create("/v1/providers", &body).await?.body;
     tell_provider(&created, "added", args.output, session)?;
     if args.wait.wait {
         return wait::until_live(args.wait, &created, None, session).await;
@@ -252,7 +252,13 @@ pub(super) async fn edit(args: EditArgs, session: &mut Session) -> Result<(), Fa
     } else if let Some(trust) = args.trust.body()? {
         patch.insert("trust".to_owned(), trust);
     }
-    if args.username.is_some() || args.new_password || args.password_stdin {
+    let moves = !args.no_username && sends_password_elsewhere(&provider, &args.endpoint);
+    if args.username.is_some() || args.new_password || args.password_stdin || moves {
+        if moves {
+            session.terminal.note(
+                "The address changes, so the password is needed again: a kept one goes only to where it was given for.",
+            );
+        }
         let prompt = format!("Password at {}: ", name(&provider));
         let asking = Asking { from_stdin: args.password_stdin, variable: PASSWORD_VARIABLE, prompt: &prompt };
         let password = asking.get(&session.terminal).await?;
@@ -266,20 +272,42 @@ pub(super) async fn edit(args: EditArgs, session: &mut Session) -> Result<(), Fa
     }
     // What was changed since we looked is not overwritten.
     let etag = session.client.get(&path(&provider), &[]).await?.etag;
-    let edited = session
-        .client
-        .call(Method::PATCH, &path(&provider), &[], Some(&Value::Object(patch)), etag.as_deref())
-        .await?
-        .body;
-    tell_provider(&edited, "changed", args.output, session)?;
-    wait::if_asked(args.wait, &provider, Some(&provider), session).await
+    let edited =
+        session.client.call(Method::PATCH, &path(&provider), &[], Some(&Value::Object(patch)), etag.as_deref()).await?;
+    let unchanged = edited.changed.as_ref().is_some_and(Vec::is_empty);
+    tell_provider(&edited.body, if unchanged { "unchanged" } else { "changed" }, args.output, session)?;
+    if unchanged {
+        let shown = view::quoted(&name(&provider));
+        session
+            .terminal
+            .note(&format!("It was so already. `spandrel provider resync {shown}` tries the connection again."));
+    }
+    wait::if_asked(args.wait, &provider, wait::edited(&provider, &edited.body), session).await
+}
+
+/// Whether a password is kept, and one of the addresses is another than before.
+fn sends_password_elsewhere(provider: &Value, endpoints: &[String]) -> bool {
+    let known: Vec<&str> = view::sources(provider).iter().filter_map(|source| source["endpoint"].as_str()).collect();
+    provider["has_password"] == true && endpoints.iter().any(|endpoint| !known.contains(&endpoint.as_str()))
 }
 
 /// Trusts the certificate of a provider.
 pub(super) async fn trust(args: TrustArgs, session: &mut Session) -> Result<(), Failure> {
     let provider = names::provider(&session.client, &args.provider.provider).await?;
     let thumbprint = match &args.thumbprint {
-        Some(thumbprint) => fingerprint(thumbprint)?,
+        Some(thumbprint) => {
+            let thumbprint = fingerprint(thumbprint)?;
+            if let Some(other) = contradicts(&provider, &thumbprint) {
+                let question = format!(
+                    "{} presents the certificate {}, not {thumbprint}.\nIf only the latter is trusted, it cannot be \
+                     reached until it presents that one. Trust it all the same?",
+                    name(&provider),
+                    harmless(&other)
+                );
+                confirm(&mut session.terminal, args.yes, &question).await?;
+            }
+            thumbprint
+        }
         None => {
             let presented = presented(&provider)?;
             let question = format!(
@@ -293,9 +321,29 @@ pub(super) async fn trust(args: TrustArgs, session: &mut Session) -> Result<(), 
         }
     };
     let body = json!({"thumbprint_sha256": thumbprint});
-    session.client.call(Method::POST, &format!("{}/trust", path(&provider)), &[], Some(&body), None).await?;
+    let path = format!("{}/trust", path(&provider));
+    let trusted = session.client.call(Method::POST, &path, &[], Some(&body), None).await?.body;
     session.terminal.note(&format!("{} is trusted by that fingerprint.", name(&provider)));
-    wait::if_asked(args.wait, &provider, Some(&provider), session).await
+    // What could not be reached is tried again, also when it was trusted so already.
+    let unreachable = Some(&provider).filter(|provider| view::overall(provider) == "unreachable");
+    let before = wait::edited(&provider, &trusted).or(unreachable);
+    wait::if_asked(args.wait, &provider, before, session).await
+}
+
+/// Another fingerprint than this that a provider is known to present, when none of its sources presents this one: what is not
+/// trusted yet, or what it is live with.
+fn contradicts(provider: &Value, thumbprint: &str) -> Option<String> {
+    let trusted = provider["trust"]["thumbprint_sha256"].as_str();
+    let known: Vec<&str> = view::sources(provider)
+        .iter()
+        .map(|source| &source["sync"])
+        .filter_map(|sync| match sync["state"].as_str() {
+            Some("live" | "lagging" | "loading") => trusted,
+            _ => sync["presented_thumbprint"].as_str(),
+        })
+        .collect();
+    let same = known.iter().any(|other| other.eq_ignore_ascii_case(thumbprint));
+    known.first().filter(|_| !same).map(|other| (*other).to_owned())
 }
 
 /// The fingerprint that the sources of a provider present.
@@ -356,6 +404,34 @@ mod tests {
         for text in ["", "AB:CD", &"zz".repeat(32), &"ab".repeat(20), &"é".repeat(32)] {
             assert!(fingerprint(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn another_certificate_than_the_one_that_is_presented_is_noticed() {
+        let provider = |state: &str, presented: Value, trusted: Value| {
+            json!({"trust": {"thumbprint_sha256": trusted},
+                   "sources": [{"sync": {"state": state, "presented_thumbprint": presented}}]})
+        };
+        let check = |provider: &Value, expected: Option<&str>| {
+            assert_eq!(contradicts(provider, "AB:CD").as_deref(), expected, "{provider}");
+        };
+        check(&provider("live", Value::Null, json!("12:34")), Some("12:34"));
+        check(&provider("live", Value::Null, json!("ab:cd")), None);
+        check(&provider("live", Value::Null, Value::Null), None);
+        check(&provider("unreachable", json!("12:34"), Value::Null), Some("12:34"));
+        check(&provider("unreachable", json!("AB:CD"), json!("12:34")), None);
+        // It was trusted once, and does not answer now: what it presents is not known.
+        check(&provider("unreachable", Value::Null, json!("12:34")), None);
+    }
+
+    #[test]
+    fn a_kept_password_is_asked_for_again_where_the_address_changes() {
+        let provider = |kept: bool| json!({"has_password": kept, "sources": [{"endpoint": "a"}, {"endpoint": "b"}]});
+        let asks = |kept, given: &[&str]| {
+            let given: Vec<String> = given.iter().map(|text| (*text).to_owned()).collect();
+            sends_password_elsewhere(&provider(kept), &given)
+        };
+        assert!(asks(true, &["a", "c"]) && !asks(true, &["b"]) && !asks(true, &[]) && !asks(false, &["c"]));
     }
 
     #[test]

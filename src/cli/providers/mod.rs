@@ -1,6 +1,7 @@
 //! `provider …`: join platforms, see how they do, part from them.
 
 mod edit;
+mod history;
 mod view;
 mod wait;
 
@@ -17,8 +18,10 @@ use super::session::Session;
 use super::table::{Cell, print};
 use super::terminal::{Tone, harmless};
 pub use edit::{AddCommand, EditArgs, TrustArgs};
+pub use history::HistoryArgs;
 pub(crate) use view::{overall, source_line};
 pub use wait::WaitArgs;
+pub(super) use wait::until_live;
 
 /// What can be done with providers.
 #[derive(Clone, Debug, Subcommand)]
@@ -67,6 +70,9 @@ pub enum ProviderCommand {
     /// List objects that were left out, and why.
     #[command(after_help = "Examples:\n  spandrel provider quarantine lab")]
     Quarantine(OneArgs),
+    /// List what the sync states were, the newest first.
+    #[command(after_help = history::HELP)]
+    History(HistoryArgs),
     /// List what the platform can do.
     #[command(after_help = "Examples:\n  spandrel provider capabilities lab")]
     Capabilities(OneArgs),
@@ -142,6 +148,7 @@ pub(crate) async fn run(command: ProviderCommand, session: &mut Session) -> Resu
         ProviderCommand::Remove(args) => remove(args, session).await,
         ProviderCommand::Resync(args) => resync(args, session).await,
         ProviderCommand::Quarantine(args) => quarantine(args, session).await,
+        ProviderCommand::History(args) => history::run(args, session).await,
         ProviderCommand::Capabilities(args) => capabilities(args, session).await,
     }
 }
@@ -176,6 +183,7 @@ async fn list(output: ListOutput, session: &mut Session) -> Result<(), Failure> 
                 [] => view::columns(wide),
                 asked => asked.to_vec(),
             };
+            view::check_columns(&columns, &providers)?;
             let now = now();
             let rows = providers
                 .iter()
@@ -253,10 +261,10 @@ fn tell_report(report: &Value, format: Format, trust: &str, session: &mut Sessio
 async fn switch(text: &str, enabled: bool, wait: Option<WaitArgs>, session: &mut Session) -> Result<(), Failure> {
     let provider = names::provider(&session.client, text).await?;
     let body = json!({"enabled": enabled});
-    session.client.call(Method::PATCH, &path(&provider), &[], Some(&body), None).await?;
+    let edited = session.client.call(Method::PATCH, &path(&provider), &[], Some(&body), None).await?.body;
     session.terminal.note(&format!("{} is {}.", name(&provider), if enabled { "enabled" } else { "disabled" }));
     match wait {
-        Some(wait) => wait::if_asked(wait, &provider, Some(&provider), session).await,
+        Some(wait) => wait::if_asked(wait, &provider, wait::edited(&provider, &edited), session).await,
         None => Ok(()),
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::cli::columns::member;
+use crate::cli::columns::{Column, Source, check_columns as check, member};
+use crate::cli::failure::Failure;
 use crate::cli::human;
 use crate::cli::table::Cell;
 use crate::cli::terminal::{Palette, Tone, harmless};
@@ -82,6 +83,20 @@ pub(super) fn columns(wide: bool) -> Vec<String> {
     let short = ["name", "kind", "state", "since", "endpoints", "product", "message"];
     let more: &[&str] = if wide { &["quarantined", "username", "id"] } else { &[] };
     short.iter().chain(more).map(|column| (*column).to_owned()).collect()
+}
+
+/// Refuses a column that providers do not have.
+pub(super) fn check_columns(asked: &[String], providers: &[Value]) -> Result<(), Failure> {
+    let own = columns(true);
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let asked: Vec<Column> = asked
+        .iter()
+        .map(|word| Column {
+            header: word.clone(),
+            source: Source::Member(word.split('.').map(str::to_owned).collect()),
+        })
+        .collect();
+    check(&own, &asked, providers)
 }
 
 /// A cell of the table of providers.
@@ -167,7 +182,8 @@ pub(super) fn describe(provider: &Value, palette: Palette, now: DateTime<Utc>) -
         match source["quarantined_count"].as_u64() {
             Some(count) if count > 0 => {
                 let command = format!("spandrel provider quarantine {}", quoted(&field("name")));
-                line("  left out", &format!("{count} objects; `{command}` tells why"));
+                let objects = if count == 1 { "object" } else { "objects" };
+                line("  left out", &format!("{count} {objects}; `{command}` tells why"));
             }
             _ => {}
         }

@@ -18,7 +18,7 @@ use crate::cli::terminal::{Palette, harmless};
 const POLL: Duration = Duration::from_millis(400);
 
 /// How long the gateway may take to act on what it was told: until then, what is shown may be from before.
-const ACT: Duration = Duration::from_secs(5);
+const ACT: Duration = Duration::from_secs(30);
 
 /// How long `add` without `--wait` looks for a first sign.
 const FIRST_SIGN: Duration = Duration::from_secs(3);
@@ -28,10 +28,17 @@ const FIRST_SIGN: Duration = Duration::from_secs(3);
 pub struct WaitArgs {
     /// Wait until the outcome is known, and show the progress. Fails when the outcome is bad.
     #[arg(long)]
-    pub(super) wait: bool,
+    pub(in crate::cli) wait: bool,
     /// Give up waiting after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 900, requires = "wait")]
     pub(super) wait_timeout: u64,
+}
+
+impl WaitArgs {
+    /// What is left of it after some time.
+    pub(in crate::cli) fn less(self, spent: Duration) -> Self {
+        Self { wait_timeout: self.wait_timeout.saturating_sub(spent.as_secs()), ..self }
+    }
 }
 
 /// What is known of how a provider ends up.
@@ -98,7 +105,12 @@ fn advice(provider: &Value) -> Vec<String> {
             lines.push(format!("If that is right, trust it: {}", trust_command(provider, thumbprint)));
         } else if sync["reason"] == "credentials_refused" {
             let shown = super::view::quoted(&name(provider));
-            lines.push(format!("Give the right ones: spandrel provider edit {shown} --username NAME"));
+            if provider["username"].is_string() {
+                lines.push(format!("Give the right password: spandrel provider edit {shown} --new-password"));
+                lines.push(format!("Or another user: spandrel provider edit {shown} --username NAME"));
+            } else {
+                lines.push(format!("Give user and password: spandrel provider edit {shown} --username NAME"));
+            }
         }
     }
     lines.dedup();
@@ -113,6 +125,12 @@ async fn look(provider: &Value, session: &Session) -> Result<Value, Failure> {
     Ok(session.client.get(&path(provider), &[]).await?.body)
 }
 
+/// The provider before an edit, to wait for what becomes of it. An edit that changed nothing has no outcome of its own: then
+/// what is shown holds already.
+pub(super) fn edited<'a>(before: &'a Value, after: &Value) -> Option<&'a Value> {
+    Some(before).filter(|before| before["generation"] != after["generation"])
+}
+
 /// Waits if it was asked for.
 pub(super) async fn if_asked(
     args: WaitArgs,
@@ -124,7 +142,7 @@ pub(super) async fn if_asked(
 }
 
 /// Waits until a provider is live, or until it is known that it will not be.
-pub(super) async fn until_live(
+pub(in crate::cli) async fn until_live(
     args: WaitArgs,
     provider: &Value,
     before: Option<&Value>,
@@ -239,6 +257,8 @@ impl Line {
         let state = overall(provider);
         match &self.bar {
             Some(bar) => {
+                // Before anything is drawn in the new form.
+                bar.set_message(format!("{} is {state}{}", name(provider), several(provider)));
                 match progress(provider) {
                     Some((loaded, Some(expected))) => {
                         bar.set_style(style("{spinner} {msg} [{bar:30}] {pos} of {len}"));
@@ -251,7 +271,6 @@ impl Line {
                     }
                     None => bar.set_style(style("{spinner} {msg}")),
                 }
-                bar.set_message(format!("{} is {state}{}", name(provider), several(provider)));
                 None
             }
             None => {
@@ -345,6 +364,15 @@ mod tests {
         let mut after = before.clone();
         after["sources"][0]["sync"]["since"] = json!("2026-11-26T10:00:09Z");
         assert!(matches!(outcome(&after, Some(&before)), Outcome::Bad(_)));
+    }
+
+    #[test]
+    fn a_refused_password_comes_with_the_command_that_gives_another() {
+        let mut provider = provider(&["unreachable"]);
+        provider["sources"][0]["sync"]["reason"] = json!("credentials_refused");
+        assert_eq!(advice(&provider), ["Give user and password: spandrel provider edit lab --username NAME"]);
+        provider["username"] = json!("reader");
+        assert_eq!(advice(&provider)[0], "Give the right password: spandrel provider edit lab --new-password");
     }
 
     #[test]

@@ -73,14 +73,7 @@ impl Change {
     /// Ids in the change that people want to read as names.
     pub(super) fn references(&self) -> Vec<(Target, Vec<String>)> {
         let Some(kind) = self.kind else { return Vec::new() };
-        self.differences
-            .iter()
-            .filter_map(|difference| {
-                let (_, target) = id_field(kind, &difference.field).filter(|(field, _)| *field == difference.field)?;
-                let ids = [&difference.from, &difference.to].into_iter().flat_map(texts).collect();
-                Some((target, ids))
-            })
-            .collect()
+        references(kind, &self.differences)
     }
 
     /// The change as a JSON document.
@@ -139,67 +132,83 @@ impl Change {
             Act::Put if self.differences.is_empty() => "changed, not in what is shown".to_owned(),
             Act::Put => {
                 let arrow = if unicode { "→" } else { "->" };
-                let mut parts: Vec<String> = self
-                    .differences
-                    .iter()
-                    .take(DIFFERENCES_TOLD)
-                    .map(|difference| self.difference(difference, directory, palette, arrow))
-                    .collect();
-                if self.differences.len() > DIFFERENCES_TOLD {
-                    parts.push(format!("and {} more", self.differences.len() - DIFFERENCES_TOLD));
-                }
-                parts.join(", ")
+                tell(self.kind, &self.differences, Some(DIFFERENCES_TOLD), directory, palette, arrow)
             }
         }
     }
+}
 
-    /// Of a list what came and what went: `volume +disk-2 -disk-1`.
-    fn list_difference(
-        &self,
-        field: &str,
-        reference: bool,
-        from: &[Value],
-        to: &[Value],
-        directory: &Directory,
-    ) -> String {
-        let shown = |value: &Value| match value {
-            Value::String(id) if reference => harmless(directory.name(id).unwrap_or(id)),
+/// Ids in differences that people want to read as names.
+pub(crate) fn references(kind: Kind, differences: &[Difference]) -> Vec<(Target, Vec<String>)> {
+    let of = |difference: &Difference| {
+        let (_, target) = id_field(kind, &difference.field).filter(|(field, _)| *field == difference.field)?;
+        Some((target, [&difference.from, &difference.to].into_iter().flat_map(texts).collect()))
+    };
+    differences.iter().filter_map(of).collect()
+}
+
+/// Differences in one line; more than `most` are counted.
+pub(crate) fn tell(
+    kind: Option<Kind>,
+    differences: &[Difference],
+    most: Option<usize>,
+    directory: &Directory,
+    palette: Palette,
+    arrow: &str,
+) -> String {
+    let most = most.unwrap_or(differences.len());
+    let told = differences.iter().take(most);
+    let mut parts: Vec<String> = told.map(|difference| tell_one(kind, difference, directory, palette, arrow)).collect();
+    if differences.len() > most {
+        parts.push(format!("and {} more", differences.len() - most));
+    }
+    parts.join(", ")
+}
+
+/// Of a list what came and what went: `volume +disk-2 -disk-1`.
+fn list_difference(field: &str, reference: bool, from: &[Value], to: &[Value], directory: &Directory) -> String {
+    let shown = |value: &Value| match value {
+        Value::String(id) if reference => harmless(directory.name(id).unwrap_or(id)),
+        other => harmless(&cut(&plain(other))),
+    };
+    let came = to.iter().filter(|value| !from.contains(value)).map(|value| format!("+{}", shown(value)));
+    let went = from.iter().filter(|value| !to.contains(value)).map(|value| format!("-{}", shown(value)));
+    let parts: Vec<String> = came.chain(went).collect();
+    let told = if parts.is_empty() { "in another order".to_owned() } else { parts.join(" ") };
+    format!("{} {told}", harmless(label(field, reference)))
+}
+
+fn tell_one(
+    kind: Option<Kind>,
+    difference: &Difference,
+    directory: &Directory,
+    palette: Palette,
+    arrow: &str,
+) -> String {
+    let field = difference.field.as_str();
+    if let ("why", Value::String(message)) = (field, &difference.to) {
+        return harmless(message);
+    }
+    let reference = kind.and_then(|kind| id_field(kind, field)).filter(|(name, _)| name == field).is_some();
+    if let (Value::Array(from), Value::Array(to)) = (&difference.from, &difference.to) {
+        return list_difference(field, reference, from, to, directory);
+    }
+    let is_state = Some(field) == state_field(kind) || matches!(field, "state" | "condition");
+    let shown = |value: &Value| {
+        if reference {
+            let names: Vec<String> = texts(value).iter().map(|id| harmless(directory.name(id).unwrap_or(id))).collect();
+            return if names.is_empty() { "-".to_owned() } else { names.join(" ") };
+        }
+        let text = match value {
+            Value::Number(_) => member(field, value, now()).text,
+            Value::String(text) if field.ends_with("_at") => moment(text),
             other => harmless(&cut(&plain(other))),
         };
-        let came = to.iter().filter(|value| !from.contains(value)).map(|value| format!("+{}", shown(value)));
-        let went = from.iter().filter(|value| !to.contains(value)).map(|value| format!("-{}", shown(value)));
-        let parts: Vec<String> = came.chain(went).collect();
-        let told = if parts.is_empty() { "in another order".to_owned() } else { parts.join(" ") };
-        format!("{} {told}", harmless(label(field, reference)))
-    }
-
-    fn difference(&self, difference: &Difference, directory: &Directory, palette: Palette, arrow: &str) -> String {
-        let field = difference.field.as_str();
-        if let ("why", Value::String(message)) = (field, &difference.to) {
-            return harmless(message);
-        }
-        let reference = self.kind.and_then(|kind| id_field(kind, field)).filter(|(name, _)| name == field).is_some();
-        if let (Value::Array(from), Value::Array(to)) = (&difference.from, &difference.to) {
-            return self.list_difference(field, reference, from, to, directory);
-        }
-        let is_state = Some(field) == state_field(self.kind) || matches!(field, "state" | "condition");
-        let shown = |value: &Value| {
-            if reference {
-                let names: Vec<String> =
-                    texts(value).iter().map(|id| harmless(directory.name(id).unwrap_or(id))).collect();
-                return if names.is_empty() { "-".to_owned() } else { names.join(" ") };
-            }
-            let text = match value {
-                Value::Number(_) => member(field, value, now()).text,
-                Value::String(text) if field.ends_with("_at") => moment(text),
-                other => harmless(&cut(&plain(other))),
-            };
-            let text = if text.is_empty() { "-".to_owned() } else { text };
-            if is_state { palette.paint(Tone::of_state(&text), &text) } else { text }
-        };
-        let label = label(field, reference);
-        format!("{} {} {arrow} {}", harmless(label), shown(&difference.from), shown(&difference.to))
-    }
+        let text = if text.is_empty() { "-".to_owned() } else { text };
+        if is_state { palette.paint(Tone::of_state(&text), &text) } else { text }
+    };
+    let label = label(field, reference);
+    format!("{} {} {arrow} {}", harmless(label), shown(&difference.from), shown(&difference.to))
 }
 
 /// A field's name in a line: where names stand for ids, it is no id.

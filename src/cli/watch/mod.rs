@@ -9,6 +9,7 @@ mod known;
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ValueEnum};
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use super::sse::{Decoder, Event};
 use super::terminal::harmless;
 use crate::model::{Kind, Object};
 use change::Change;
+pub(crate) use change::{references, tell};
 use known::Known;
 
 /// The server sends a bookmark at least every 15 s. Silence for longer than this is a dead connection.
@@ -36,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 #[derive(Args, Clone, Debug)]
 pub struct WatchArgs {
     /// Only these kinds: `vm,host,provider`. Default: all.
-    #[arg(long, short, value_delimiter = ',', value_name = "TYPES", value_parser = watched)]
+    #[arg(long, short, value_delimiter = ',', value_name = "TYPES", value_parser = WatchedText, hide_possible_values = true)]
     types: Vec<Watched>,
     /// Only what belongs to this provider, by name or id.
     #[arg(long, value_name = "NAME")]
@@ -71,6 +73,28 @@ fn watched(text: &str) -> Result<Watched, String> {
         return Ok(Watched::Provider);
     }
     names::kind(text).map(Watched::Kind).map_err(|there_are| format!("{there_are}, provider"))
+}
+
+/// Takes what can be watched; completion scripts offer the words.
+#[derive(Clone, Copy, Debug)]
+struct WatchedText;
+
+impl TypedValueParser for WatchedText {
+    type Value = Watched;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Watched, clap::Error> {
+        (watched as fn(&str) -> Result<Watched, String>).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let kinds = Kind::ALL.iter().map(|kind| word(*kind));
+        Some(Box::new(kinds.chain(["provider"]).map(PossibleValue::new)))
+    }
 }
 
 /// Watches until it is interrupted, or the server refuses.

@@ -77,9 +77,11 @@ pub enum QueryError {
         parameter: &'static str,
     },
     /// The query is larger than allowed.
-    #[error("{what} may be at most {max}")]
+    #[error("{field} may have at most {max} {what}")]
     TooMany {
-        /// What there are too many of.
+        /// The parameter or field.
+        field: &'static str,
+        /// What it has too many of.
         what: &'static str,
         /// How many are allowed.
         max: usize,

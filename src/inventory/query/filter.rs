@@ -75,8 +75,10 @@ impl Filter {
         operator: Option<&str>,
         text: &str,
     ) -> Result<Self, QueryError> {
+        // `name.=x` is a slip of the pen and not `name=x`.
+        let slipped = operator == Some("");
         let operator = operator.unwrap_or("");
-        if !operator.is_empty() && !operators(spec.field_type).contains(&operator) {
+        if slipped || !operator.is_empty() && !operators(spec.field_type).contains(&operator) {
             return Err(QueryError::UnknownOperator {
                 field: spec.name,
                 operator: shorten(operator),
@@ -84,7 +86,7 @@ impl Filter {
             });
         }
         if text.len() > VALUE_LEN_MAX && !matches!(operator, "" | "ne") {
-            return Err(QueryError::TooMany { what: "bytes of a value", max: VALUE_LEN_MAX });
+            return Err(QueryError::TooMany { field: spec.name, what: "bytes in a value", max: VALUE_LEN_MAX });
         }
         let compare = |relation| Ok(Test::Compare(relation, value(spec, text)?));
         let test = match operator {
@@ -215,14 +217,14 @@ fn values(spec: &FieldSpec, text: &str) -> Result<Vec<Value>, QueryError> {
         }
     }
     if parts.len() > VALUES_MAX {
-        return Err(QueryError::TooMany { what: "values of a filter", max: VALUES_MAX });
+        return Err(QueryError::TooMany { field: spec.name, what: "values", max: VALUES_MAX });
     }
     parts.iter().map(|part| value(spec, part)).collect()
 }
 
 fn value(spec: &FieldSpec, text: &str) -> Result<Value, QueryError> {
     if text.len() > VALUE_LEN_MAX {
-        return Err(QueryError::TooMany { what: "bytes of a value", max: VALUE_LEN_MAX });
+        return Err(QueryError::TooMany { field: spec.name, what: "bytes in a value", max: VALUE_LEN_MAX });
     }
     let invalid = |expected: &'static str, allowed: &[&'static str]| QueryError::InvalidValue {
         field: spec.name,

@@ -167,7 +167,7 @@ impl Query {
                 return Err(QueryError::UnknownField { field: shorten(field), allowed: schema.names(|_| true) });
             };
             if filters.len() == FILTERS_MAX {
-                return Err(QueryError::TooMany { what: "filters", max: FILTERS_MAX });
+                return Err(QueryError::TooMany { field: spec.name, what: "filters", max: FILTERS_MAX });
             }
             filters.push(Filter::parse(field, &spec, operator, value)?);
         }
@@ -179,12 +179,20 @@ impl Query {
                 Some(sort) => Sort::parse(schema, sort)?,
                 None => Sort::by_name(schema),
             },
-            limit: parameters.limit.map_or(Ok(LIMIT_DEFAULT), parse_limit)?,
+            limit: read_limit(parameters.limit)?,
             page_token: parameters.page_token.map(str::to_owned),
             min_revision: parameters.min_revision.map(parse_revision).transpose()?,
         };
         Ok((query, parameters))
     }
+}
+
+/// Reads `limit`; the usual one when it is absent.
+///
+/// # Errors
+/// [`QueryError::InvalidLimit`].
+pub fn read_limit(text: Option<&str>) -> Result<usize, QueryError> {
+    text.map_or(Ok(LIMIT_DEFAULT), parse_limit)
 }
 
 fn parse_limit(text: &str) -> Result<usize, QueryError> {
@@ -264,7 +272,7 @@ fn fields(
             continue;
         }
         if fields.len() == max {
-            return Err(QueryError::TooMany { what: parameter, max });
+            return Err(QueryError::TooMany { field: parameter, what: "fields", max });
         }
         fields.push((field, spec.name));
     }
@@ -310,7 +318,7 @@ impl SearchQuery {
         Ok(Self {
             words,
             kinds,
-            limit: limit.map_or(Ok(LIMIT_DEFAULT), parse_limit)?,
+            limit: read_limit(limit)?,
             min_revision: min_revision.map(parse_revision).transpose()?,
         })
     }

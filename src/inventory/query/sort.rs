@@ -65,7 +65,7 @@ impl Sort {
                 continue;
             }
             if keys.len() == SORT_MAX {
-                return Err(QueryError::TooMany { what: "fields of sort", max: SORT_MAX });
+                return Err(QueryError::TooMany { field: "sort", what: "fields", max: SORT_MAX });
             }
             keys.push(SortKey { field, name: spec.name, field_type: spec.field_type, descending });
         }

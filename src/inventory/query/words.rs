@@ -31,12 +31,12 @@ impl Words {
     /// Reads the parameter `q`. `None` when it holds no word.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, QueryError> {
         if text.len() > TEXT_MAX {
-            return Err(QueryError::TooMany { what: "bytes of q", max: TEXT_MAX });
+            return Err(QueryError::TooMany { field: "q", what: "bytes", max: TEXT_MAX });
         }
         let folded = fold(text.trim());
         let words: Vec<Word> = folded.split_whitespace().map(Word::new).collect();
         if words.len() > WORDS_MAX {
-            return Err(QueryError::TooMany { what: "words of q", max: WORDS_MAX });
+            return Err(QueryError::TooMany { field: "q", what: "words", max: WORDS_MAX });
         }
         Ok((!words.is_empty()).then_some(Self { folded, words }))
     }

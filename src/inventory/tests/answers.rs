@@ -10,6 +10,7 @@ use super::world::{
     Whose, at, everything, id, inventory, json, names, pairs, provider, provider_of, put, query, source, tenant, vm,
 };
 use crate::authz::TenantScope;
+use crate::inventory::search::search_sorting;
 use crate::inventory::{Inventory, InventoryConfig, OutOfOrder, Query, SearchQuery, SummaryQuery, TooLate};
 use crate::model::datastore::{Datastore, DatastoreState};
 use crate::model::host::{Host, HostState};
@@ -28,11 +29,11 @@ fn host(name: &str, cores: u32, also_known_as: &[u128]) -> Host {
         hardware_uuid: None,
         also_known_as: also_known_as.iter().map(|number| HostId(id(*number))).collect(),
         cpu_model: None,
-        cpu_socket_count: 1,
-        cpu_core_count: cores,
-        cpu_thread_count: cores,
+        cpu_socket_count: Some(1),
+        cpu_core_count: Some(cores),
+        cpu_thread_count: Some(cores),
         cpu_mhz: None,
-        memory_mib: u64::MAX,
+        memory_mib: Some(u64::MAX),
         hypervisor: None,
         addresses: vec!["192.0.2.7".to_owned()],
         booted_at: None,
@@ -148,7 +149,7 @@ fn an_answer_has_the_common_fields_and_all_of_the_noun_and_no_member_twice() {
 #[test]
 fn a_kind_without_state_and_one_with_nothing_but_a_name() {
     let inventory = inventory(InventoryConfig::default());
-    let zone = Zone { name: "z".to_owned(), native: serde_json::Map::new() };
+    let zone = Zone { name: "z".to_owned(), ..Zone::default() };
     inventory.apply(&[put(1, ObjectId(id(1)), Whose::default(), zone)]).unwrap();
     let answer = json(&inventory.get(&everything(), Kind::Zone, ObjectId(id(1))).unwrap().json());
     // Nobody has told of the source yet.
@@ -320,6 +321,26 @@ fn a_search_finds_every_kind_by_name_address_and_id() {
         "kind": "vm", "id": id(2), "name": "shop-2", "provider_id": provider_of(source(1)), "source_id": source(1),
     });
     assert_eq!(json(&page.json()), json!({"items": [short], "truncated": true, "revision": "3"}));
+}
+
+#[test]
+fn a_search_with_many_hits_of_others_still_finds_ones_own() {
+    let inventory = inventory(InventoryConfig::default());
+    let theirs = Whose { tenant: tenant(2), source: source(2) };
+    for number in 1..=6 {
+        inventory.apply(&[put(number, ObjectId(id(number.into())), theirs, vm(&format!("a shop {number}")))]).unwrap();
+    }
+    inventory.apply(&[put(7, ObjectId(id(7)), Whose::default(), vm("my shop"))]).unwrap();
+    let scope = TenantScope::of_tenant(tenant(1));
+    let query = SearchQuery::parse(&pairs(&[("q", "shop"), ("limit", "2")])).unwrap();
+    for sorted_max in [2, 100] {
+        let page = search_sorting(&inventory.snapshot(), &scope, &query, sorted_max);
+        let found: Vec<&str> = page.items.iter().map(|hit| hit.entry.name()).collect();
+        assert_eq!((found, page.truncated), (vec!["my shop"], false), "{sorted_max}");
+        let page = search_sorting(&inventory.snapshot(), &everything(), &query, sorted_max);
+        let found: Vec<&str> = page.items.iter().map(|hit| hit.entry.name()).collect();
+        assert_eq!((found, page.truncated), (vec!["a shop 1", "a shop 2"], true), "{sorted_max}");
+    }
 }
 
 #[test]

@@ -34,11 +34,6 @@ fn an_operator_that_the_type_does_not_have_is_told_with_those_it_has() {
         ("name.ne.ne", &["ne", "contains", "prefix", "exists"]),
     ];
     for (name, operators) in cases {
-        if *name == "name." {
-            // An operator of no letters is none: equality.
-            assert!(Query::parse(Kind::Vm, &pairs(&[(name, "x")])).is_ok());
-            continue;
-        }
         check(
             &[(name, "1")],
             |error| matches!(error, QueryError::UnknownOperator { allowed, .. } if allowed == operators),
@@ -80,11 +75,13 @@ fn absurd_sizes_are_refused() {
         check(&[("limit", limit)], |error| matches!(error, QueryError::InvalidLimit { min: 1, max: 1000, .. }));
     }
     let many = vec![("name", "x"); 33];
-    check(&many, |error| matches!(error, QueryError::TooMany { what: "filters", max: 32 }));
+    check(&many, |error| matches!(error, QueryError::TooMany { max: 32, .. }));
     check(&[("name", &vec!["x"; 257].join(","))], |error| matches!(error, QueryError::TooMany { max: 256, .. }));
     check(&[("name", &"x".repeat(1025))], |error| matches!(error, QueryError::TooMany { max: 1024, .. }));
     check(&[("name.contains", &"x".repeat(1025))], |error| matches!(error, QueryError::TooMany { max: 1024, .. }));
-    check(&[("q", &"x".repeat(257))], |error| matches!(error, QueryError::TooMany { max: 256, .. }));
+    check(&[("q", &"x".repeat(257))], |error| {
+        matches!(error, QueryError::TooMany { field: "q", what: "bytes", max: 256 })
+    });
     check(&[("q", &["x"; 9].join(" "))], |error| matches!(error, QueryError::TooMany { max: 8, .. }));
     check(&[("sort", "name,memory_mib,guest_os,uuid,firmware")], |error| {
         matches!(error, QueryError::TooMany { max: 4, .. })

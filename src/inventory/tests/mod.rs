@@ -2,7 +2,6 @@
 
 mod answers;
 mod errors;
-mod figures;
 mod paging;
 mod plain;
 mod restart;

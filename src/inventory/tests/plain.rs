@@ -104,8 +104,8 @@ impl Asked {
             Asked::Os(text) => os == Some(lower(text)),
             Asked::OsNot(text) => os != Some(lower(text)),
             Asked::OsThere(there) => os.is_some() == *there,
-            Asked::MemoryFrom(mib) => row.vm.memory_mib >= *mib,
-            Asked::MemoryBelow(mib) => row.vm.memory_mib < *mib,
+            Asked::MemoryFrom(mib) => row.vm.memory_mib.is_some_and(|have| have >= *mib),
+            Asked::MemoryBelow(mib) => row.vm.memory_mib.is_some_and(|have| have < *mib),
             Asked::Tag(tag) => has_tag(tag),
             Asked::TagEither(a, b) => has_tag(a) || has_tag(b),
             Asked::Source(number) => row.whose.source == source(*number),
@@ -183,7 +183,7 @@ pub fn rows() -> impl Strategy<Value = Row> {
         .prop_map(|(number, (owner, from), (name, power_state, memory), (os, booted), tags)| {
             let mut vm = vm(name);
             vm.power_state = power_state;
-            vm.memory_mib = memory * 1024;
+            vm.memory_mib = (memory > 0).then_some(memory * 1024);
             vm.guest_os = os.map(str::to_owned);
             vm.booted_at = booted.map(at);
             vm.tag_ids = tags.into_iter().map(|tag| TagId(id(tag))).collect();
@@ -398,7 +398,7 @@ proptest! {
             };
             let group = expected.entry(group_by.iter().map(value).collect()).or_default();
             group.0 += 1;
-            group.1 += i128::from(row.vm.memory_mib);
+            group.1 += i128::from(row.vm.memory_mib.unwrap_or(0));
         }
         let mut parameters: Vec<_> = asked.iter().map(Asked::pair).collect();
         parameters.extend(pairs(&[("sum", "memory_mib")]));

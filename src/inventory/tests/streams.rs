@@ -230,6 +230,21 @@ fn providers_come_first_and_then_whenever_they_change() {
     assert_eq!(json(changed[0].data())["sources"][0]["sync"]["state"], json!("live"));
     assert_eq!(names(&ready(&mut all)), ["provider"]);
 
+    // What ages is read at once, and told with the next change.
+    let mut older = provider(source(1), tenant(1), SourceState::Live);
+    older.sources[0].sync.loaded = Some(7);
+    inventory.providers_refreshed([older.clone()]);
+    let read = || json(&inventory.provider(&everything(), provider_of(source(1))).unwrap().json());
+    assert_eq!(read()["sources"][0]["sync"]["loaded"], json!(7));
+    assert!(ready(&mut mine).is_empty() && ready(&mut all).is_empty());
+    inventory.provider_put(older.clone());
+    assert_eq!(names(&ready(&mut mine)), ["provider"]);
+    assert_eq!(json(ready(&mut all)[0].data())["sources"][0]["sync"]["loaded"], json!(7));
+    inventory.provider_put(older.clone());
+    inventory.providers_refreshed([older, provider(source(9), tenant(1), SourceState::Live)]);
+    assert!(ready(&mut all).is_empty(), "no news, and nobody unknown");
+    assert!(inventory.provider(&everything(), provider_of(source(9))).is_none());
+
     inventory.provider_removed(provider_of(source(1)));
     inventory.provider_removed(provider_of(source(1)));
     let removed = ready(&mut mine);
@@ -286,7 +301,7 @@ fn watchers_share_the_bytes_of_an_event_until_its_source_changes() {
 fn a_watch_hears_only_what_it_asked_for() {
     let inventory = inventory(InventoryConfig::default());
     let other = Whose { source: source(2), ..Whose::default() };
-    let zone = crate::model::Zone { name: "z".to_owned(), native: serde_json::Map::new() };
+    let zone = crate::model::Zone { name: "z".to_owned(), ..Default::default() };
     inventory
         .apply(&[
             put(1, ObjectId(id(1)), Whose::default(), vm("a")),

@@ -2,82 +2,64 @@
 
 use std::time::Duration;
 
-use kvm::{ConnectUri, LaneKind, Version};
+use kvm::{LaneKind, Version};
 
-use super::super::SourceSpec;
+use super::super::examination::{Examination, within};
+use super::super::{SourceSpec, counted};
 use super::facts::HostFacts;
 use super::fault::{self, Phase};
 use super::watch::identity;
-use crate::model::provider::{Check, SyncReason, TestReport};
+use crate::model::provider::{SyncReason, TestReport};
 
+/// One call ends after this.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The oldest libvirt whose calls are all used.
 const OLDEST: Version = Version { major: 6, minor: 0, micro: 0 };
 
-const NAMES: [&str; 5] = ["address", "reach", "credentials", "version", "permission"];
+const CHECKS: [&str; 5] = ["address", "reach", "credentials", "version", "permission"];
 
-pub(super) async fn test(spec: &SourceSpec) -> TestReport {
-    let mut report = TestReport::default();
-    let passed = |report: &mut TestReport, message: String| {
-        let name = NAMES[report.checks.len()].to_owned();
-        report.checks.push(Check { name, passed: Some(true), message });
-    };
-    let uri = match ConnectUri::parse(&spec.endpoint) {
-        Ok(uri) => uri,
-        Err(error) => return failed(report, 0, fault::address(&error)),
-    };
-    passed(&mut report, format!("{uri} is an address that can be used"));
+pub(super) async fn test(spec: &SourceSpec, limit: Duration) -> TestReport {
+    let mut found = Examination::new(&CHECKS);
+    let outcome = within(limit, examine(spec, &mut found)).await;
+    found.done(outcome)
+}
+
+/// One check after the other. The error is why the next one failed.
+async fn examine(spec: &SourceSpec, found: &mut Examination) -> Result<(), String> {
+    let uri = super::address(&spec.endpoint).map_err(|error| format!("the address {error}"))?;
+    found.passed(format!("{} is an address that can be used", fault::shown(&uri)));
     let host = super::open(spec, &uri);
     let record = match host.describe(LIMIT).await {
         Ok(record) => record,
         Err(error) => {
             let fault = fault::source_error(&uri, Phase::Connecting, error);
-            let refused = matches!(fault.reason, SyncReason::CredentialsRefused | SyncReason::PermissionDenied);
-            if refused {
-                passed(&mut report, format!("{} answers", uri.host().unwrap_or("this machine")));
+            if matches!(fault.reason, SyncReason::CredentialsRefused | SyncReason::PermissionDenied) {
+                found.passed(format!("{} answers", uri.host().unwrap_or("this machine")));
             }
-            return failed(report, usize::from(refused) + 1, fault.message);
+            return Err(fault.message);
         }
     };
     let facts = HostFacts::new(&record, uri.host());
-    let found = identity(&facts);
-    passed(&mut report, format!("{} answers", facts.hostname));
-    passed(&mut report, "libvirt lets us in".to_owned());
-    let version = format!("libvirt {}, {} {}", facts.libvirt_version, found.product, found.version);
+    let identity = identity(&facts);
+    found.passed(format!("{} answers", facts.hostname));
+    found.passed("libvirt lets us in");
+    let version = format!("libvirt {}, {} {}", facts.libvirt_version, identity.product, identity.version);
     if record.libvirt_version < OLDEST {
-        let message = format!("{version} is too old: at least libvirt {OLDEST} is needed. Update the host");
-        return failed(report, 3, message);
+        return Err(format!("{version} is too old: at least libvirt {OLDEST} is needed. Update the host"));
     }
-    passed(&mut report, version);
-    let listed = host
-        .run(LaneKind::Inventory, "list the domains", LIMIT, |connection| {
-            Ok((connection.domains()?.len(), connection.networks()?.len(), connection.pools()?.len()))
-        })
-        .await;
-    match listed {
-        Ok((domains, networks, pools)) => {
-            passed(
-                &mut report,
-                format!("{domains} machines, {networks} networks and {pools} storage pools can be read"),
-            );
-        }
-        Err(error) => {
-            let message = fault::source_error(&uri, Phase::Connected, error).message;
-            return failed(report, 4, message);
-        }
-    }
-    report.identity = Some(found);
-    report
-}
-
-/// The check at `index` failed, and those after it are not tried.
-fn failed(mut report: TestReport, index: usize, message: String) -> TestReport {
-    report.checks.push(Check { name: NAMES[index].to_owned(), passed: Some(false), message });
-    report.checks.extend(NAMES[index + 1..].iter().map(|name| Check {
-        name: (*name).to_owned(),
-        passed: None,
-        message: format!("not tried, since {} failed", NAMES[index]),
-    }));
-    report
+    found.passed(version);
+    let listed = host.run(LaneKind::Inventory, "list the domains", LIMIT, |connection| {
+        Ok((connection.domains()?.len(), connection.networks()?.len(), connection.pools()?.len()))
+    });
+    let (domains, networks, pools) =
+        listed.await.map_err(|error| fault::source_error(&uri, Phase::Connected, error).message)?;
+    found.passed(format!(
+        "{}, {} and {} can be read",
+        counted(domains, "machine"),
+        counted(networks, "network"),
+        counted(pools, "storage pool")
+    ));
+    found.is(identity);
+    Ok(())
 }

@@ -29,17 +29,23 @@ pub(super) fn words(error: &Error) -> String {
     text
 }
 
+/// A URI for people: without what is always added for ssh.
+pub(super) fn shown(uri: &ConnectUri) -> String {
+    let text = uri.to_string();
+    let Some((address, parameters)) = text.split_once('?') else { return text };
+    let given: Vec<&str> = parameters.split('&').filter(|parameter| *parameter != "no_tty=1").collect();
+    if given.is_empty() { address.to_owned() } else { format!("{address}?{}", given.join("&")) }
+}
+
 /// Why an endpoint is not usable.
 pub(super) fn address(error: &UriError) -> String {
-    format!(
-        "this is not a libvirt address that can be used: {error}. Examples: qemu:///system, qemu+ssh://root@host/system"
-    )
+    format!("is not a libvirt address that can be used: {error}. Examples: qemu:///system, qemu+ssh://root@host/system")
 }
 
 /// The error that ends a source.
 pub(super) fn source_error(uri: &ConnectUri, phase: Phase, error: Error) -> SourceError {
     let reason = reason(phase, &error);
-    let mut message = format!("{uri}: {}", words(&error));
+    let mut message = format!("{}: {}", shown(uri), words(&error));
     if let Some(hint) = hint(uri, reason, &message) {
         message.push_str(". ");
         message.push_str(hint);
@@ -64,6 +70,21 @@ pub(super) fn reason(phase: Phase, error: &Error) -> SyncReason {
 fn libvirt_reason(phase: Phase, error: &kvm::LibvirtError) -> SyncReason {
     let text = error.message.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    // A call that was under way when the keep-alive gave up.
+    if says(&["keepalive timeout"]) {
+        return SyncReason::TimedOut;
+    }
+    // What libvirt calls a failed authentication is, of TLS, its certificate, or that TLS is not what the other side speaks.
+    if says(&["verify peer's certificate"]) {
+        return SyncReason::CertificateUntrusted;
+    }
+    if says(&["tls handshake failed"]) {
+        return SyncReason::ConnectFailed;
+    }
+    // The host closes the connection when it does not take the certificate that we showed.
+    if says(&["tls confirmation"]) {
+        return SyncReason::CredentialsRefused;
+    }
     // ssh's own refusals come as a connection that ended, with ssh's message.
     if says(&["permission denied (", "too many authentication failures", "authentication failed"]) {
         return SyncReason::CredentialsRefused;
@@ -101,6 +122,9 @@ fn hint(uri: &ConnectUri, reason: SyncReason, message: &str) -> Option<&'static 
         (SyncReason::CredentialsRefused, Transport::Ssh) => {
             "Put the public key of the gateway's user into authorized_keys of the user in the address; no password is asked for"
         }
+        (SyncReason::CredentialsRefused, Transport::Tls) => {
+            "Check the certificate that the gateway shows (clientcert.pem and clientkey.pem in pkipath), and user and password (SASL)"
+        }
         (SyncReason::CredentialsRefused, _) => "Check user and password (SASL) of the provider",
         (SyncReason::CertificateUntrusted, Transport::Ssh) => {
             "Add the host's key to known_hosts of the gateway's user: ssh-keyscan HOST >> ~/.ssh/known_hosts, after checking it"
@@ -128,6 +152,16 @@ mod tests {
     fn libvirt(code: u32, domain: u32, message: &str) -> Error {
         let source = LibvirtError { code, domain, level: ErrorLevel::Error, message: message.to_owned() };
         Error::Libvirt { act: "describe the host".into(), source }
+    }
+
+    #[test]
+    fn what_is_always_added_to_an_address_is_not_shown() {
+        let check = |given: &str, expected: &str| {
+            assert_eq!(shown(&ConnectUri::parse(given).expect("a URI that is allowed")), expected);
+        };
+        check("qemu+ssh://root@kvm1/system", "qemu+ssh://root@kvm1/system");
+        check("qemu+ssh://kvm1/system?keyfile=/a/b", "qemu+ssh://kvm1/system?keyfile=/a/b");
+        check("qemu:///system", "qemu:///system");
     }
 
     #[test]
@@ -187,8 +221,22 @@ mod tests {
             SyncReason::ConnectFailed,
             "libvirtd-tcp.socket",
         );
+        let foreign = libvirt(45, rpc, "authentication failed: Failed to verify peer's certificate");
+        check("qemu+tls://kvm1/system", connect, foreign, SyncReason::CertificateUntrusted, "/etc/pki/CA");
+        let no_tls = "authentication failed: TLS handshake failed The TLS connection was non-properly terminated.";
+        check(
+            "qemu+tls://kvm1/system",
+            connect,
+            libvirt(45, rpc, no_tls),
+            SyncReason::ConnectFailed,
+            "libvirtd-tls.socket",
+        );
+        let refused = libvirt(system, rpc, "Unable to read TLS confirmation: Input/output error");
+        check("qemu+tls://kvm1/system", connect, refused, SyncReason::CredentialsRefused, "clientcert.pem");
         let lost = libvirt(1, rpc, "internal error: client socket is closed");
         check("qemu+tcp://kvm1/system", Phase::Connected, lost, SyncReason::ConnectionLost, "client socket");
+        let silent = libvirt(1, rpc, "internal error: connection closed due to keepalive timeout");
+        check("qemu+tcp://kvm1/system", Phase::Connected, silent, SyncReason::TimedOut, "virsh -c");
         let denied = libvirt(88, 46, "access denied: 'QEMU' denied access");
         check("qemu+tcp://kvm1/system", Phase::Connected, denied, SyncReason::PermissionDenied, "polkit");
         let other = libvirt(1, qemu, "internal error: something broke");

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use kvm::xml::{Disk, DiskSource, NetworkProtocol};
+use kvm::xml::{Disk, DiskSource, NetworkProtocol, PoolXml};
 use uuid::Uuid;
 
 use super::facts::{DomainFacts, NetworkFacts, PoolFacts};
@@ -29,6 +29,9 @@ pub(super) struct Link {
 pub(super) enum Home {
     /// In a pool: its UUID, the key of the datastore, the place among the pool's volumes.
     Pool(Uuid, String, usize),
+    /// By its path in a pool that does not list it, since it is stopped or has not been refreshed yet: the key of the
+    /// datastore, and whether hosts share that. Its id is the one that it has once it is listed.
+    Unlisted(String, bool),
     /// In no pool, on this host alone: with the domains that use it.
     Host,
     /// In no pool, on the network: by itself.
@@ -49,7 +52,7 @@ pub(super) struct Links {
     pub(super) disks: BTreeMap<Uuid, Vec<Link>>,
     /// Who uses a volume, by its key.
     pub(super) uses: BTreeMap<String, Vec<Use>>,
-    /// Volumes on the network outside any pool: a domain and the place of a disk that describe it.
+    /// Volumes that no pool lists and other hosts can have too: a domain and the place of a disk that describe it.
     pub(super) loose: BTreeMap<String, (Uuid, usize)>,
     /// Paths that other images are backed by.
     pub(super) backing: BTreeSet<String>,
@@ -112,13 +115,13 @@ impl Links {
                 .extend(disk.backing.iter().filter_map(|image| path(image.source.as_ref()?)).map(str::to_owned));
             let Some(source) = disk.source.as_ref().filter(|_| is_volume(disk)) else { continue };
             let (key, home) = match shelves.find(source) {
-                Some((key, home)) => (key.clone(), home.clone()),
+                Some(found) => found,
                 None => match loose_key(host_key, source) {
                     (key, true) => (key, Home::Network),
                     (key, false) => (key, Home::Host),
                 },
             };
-            if home == Home::Network {
+            if matches!(home, Home::Network | Home::Unlisted(_, true)) {
                 self.loose.entry(key.clone()).or_insert((uuid, index));
             }
             self.uses.entry(key.clone()).or_default().push(use_of(uuid, disk));
@@ -174,13 +177,42 @@ struct Shelves {
     by_name: HashMap<(String, String), (String, Home)>,
     /// `rbd:pool/image`, `gluster:volume/file`.
     by_network: HashMap<String, (String, Home)>,
+    /// Pools by the folder that their volumes are files of; of several the first.
+    by_folder: HashMap<String, Shelf>,
+    /// Pools by their names.
+    pools: HashMap<String, Shelf>,
+    /// Pools by what they are on the network: `rbd:pool`.
+    networks: HashMap<String, Shelf>,
+}
+
+/// A pool, for the volumes that it does not list.
+#[derive(Clone)]
+struct Shelf {
+    pool: Uuid,
+    datastore_key: String,
+    shared: bool,
+}
+
+impl Shelf {
+    fn unlisted(&self, name: &str) -> (String, Home) {
+        (volume_key(&self.datastore_key, name), Home::Unlisted(self.datastore_key.clone(), self.shared))
+    }
 }
 
 impl Shelves {
     fn new(host_key: &str, pools: &BTreeMap<Uuid, PoolFacts>) -> Self {
         let mut shelves = Self::default();
         for (uuid, pool) in pools {
-            let (datastore_key, _) = datastore::key(host_key, &pool.definition);
+            let definition = &pool.definition;
+            let (datastore_key, shared) = datastore::key(host_key, definition);
+            let shelf = Shelf { pool: *uuid, datastore_key: datastore_key.clone(), shared };
+            if let Some(folder) = folder(definition) {
+                shelves.by_folder.entry(folder.to_owned()).or_insert_with(|| shelf.clone());
+            }
+            if let Some(network) = on_network(definition) {
+                shelves.networks.entry(network).or_insert_with(|| shelf.clone());
+            }
+            shelves.pools.insert(definition.name.clone(), shelf);
             for (index, volume) in pool.volumes.iter().flatten().enumerate() {
                 let definition = &volume.definition;
                 let entry =
@@ -189,10 +221,8 @@ impl Shelves {
                     // A file that two pools show is the first one's.
                     shelves.by_path.entry(path.clone()).or_insert_with(|| entry.clone());
                 }
-                if let (kind @ ("rbd" | "gluster"), Some(source)) =
-                    (pool.definition.kind.as_str(), &pool.definition.source.name)
-                {
-                    let name = format!("{kind}:{source}/{}", definition.name);
+                if let Some(network) = on_network(&pool.definition) {
+                    let name = format!("{network}/{}", definition.name);
                     shelves.by_network.entry(name).or_insert_with(|| entry.clone());
                 }
                 shelves.by_name.insert((pool.definition.name.clone(), definition.name.clone()), entry);
@@ -201,20 +231,53 @@ impl Shelves {
         shelves
     }
 
-    fn find(&self, source: &DiskSource) -> Option<&(String, Home)> {
+    fn find(&self, source: &DiskSource) -> Option<(String, Home)> {
         match source {
-            DiskSource::Volume { pool, volume, .. } => self.by_name.get(&(pool.clone(), volume.clone())),
+            DiskSource::Volume { pool, volume, .. } => {
+                let listed = self.by_name.get(&(pool.clone(), volume.clone())).cloned();
+                listed.or_else(|| Some(self.pools.get(pool)?.unlisted(volume)))
+            }
             DiskSource::Network { protocol, name: Some(name), snapshot: None, .. } => {
                 let kind = match protocol {
                     NetworkProtocol::Rbd => "rbd",
                     NetworkProtocol::Gluster => "gluster",
                     _ => return None,
                 };
-                self.by_network.get(&format!("{kind}:{}", name.trim_start_matches('/')))
+                let name = format!("{kind}:{}", name.trim_start_matches('/'));
+                self.by_network.get(&name).cloned().or_else(|| {
+                    let (network, volume) = name.rsplit_once('/')?;
+                    Some(self.networks.get(network)?.unlisted(volume))
+                })
             }
-            other => self.by_path.get(path(other)?),
+            DiskSource::File { path } | DiskSource::Block { path } => {
+                let listed = self.by_path.get(path);
+                let (folder, name) = path.rsplit_once('/')?;
+                // Whether the pool that comes first runs or not must make no difference.
+                let before = |shelf: &&Shelf| match listed {
+                    Some((_, Home::Pool(pool, ..))) => shelf.pool < *pool,
+                    _ => true,
+                };
+                let shelf = self.by_folder.get(folder).filter(before);
+                shelf.map(|shelf| shelf.unlisted(name)).or_else(|| listed.cloned())
+            }
+            other => self.by_path.get(path(other)?).cloned(),
         }
     }
+}
+
+/// The folder that a pool's volumes are in by their names. Stopped pools have it, too. Not those of which the folder is one
+/// for all devices of the host.
+fn folder(definition: &PoolXml) -> Option<&str> {
+    let by_name = matches!(definition.kind.as_str(), "dir" | "fs" | "netfs" | "logical");
+    let folder = definition.target_path.as_deref().filter(|_| by_name)?.trim_end_matches('/');
+    (!folder.is_empty()).then_some(folder)
+}
+
+/// What disks call a pool whose volumes they name over the network: `rbd:pool`.
+fn on_network(definition: &PoolXml) -> Option<String> {
+    let source = definition.source.name.as_ref()?;
+    let kind = definition.kind.as_str();
+    matches!(kind, "rbd" | "gluster").then(|| format!("{kind}:{source}"))
 }
 
 /// The key of a pool's volume. By its name, since a shared pool is mounted elsewhere on every host.

@@ -7,6 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | `watch.rs` | connects, reads all, follows |
+//! | `pools.rs` | reads storage pools, which can hang |
 //! | `poll.rs` | what libvirt has no events for |
 //! | `state.rs` | what is held of the host; groups and what changed in them |
 //! | `links.rs` | which volume a disk is, who uses it, which network a bridge is |
@@ -21,7 +22,7 @@
 //!   it), `host`, `zone`, `cluster`.
 //! - CD-ROM and floppy drives are no volumes; they are under the VM's `native.drives`. What is an image: see `normalize/image.rs`.
 //! - Addresses are those of libvirt's own DHCP servers. The guest agent is not asked: it hangs with its guest.
-//! - A stopped pool keeps the volumes that were last seen in it.
+//! - A stopped pool keeps the volumes that were last seen in it, and so does one that hangs.
 
 mod check;
 mod facts;
@@ -29,24 +30,43 @@ mod fault;
 mod links;
 mod normalize;
 mod poll;
+mod pools;
 mod state;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
-use kvm::{ConnectUri, Credentials, Host, HostOptions};
+use std::time::Duration;
+
+use kvm::{ConnectUri, Credentials, Driver, Host, HostOptions};
 
 use super::{SourceContext, SourceError, SourceSpec};
 use crate::model::provider::{Capability, TestReport};
 
+/// Threads of one connection that may hang: storage pools hang one by one, and the others are still read.
+const HANGING_MAX: usize = 6;
+
 /// The form by which duplicates are found: without user, transport and default port.
 pub(super) fn normalize_endpoint(endpoint: &str) -> Result<String, String> {
-    ConnectUri::parse(endpoint).map(|uri| uri.identity()).map_err(|error| fault::address(&error))
+    address(endpoint).map(|uri| uri.identity())
 }
 
-pub(super) async fn test(spec: &SourceSpec) -> TestReport {
-    check::test(spec).await
+/// Reads an address; an error goes on from "the address".
+fn address(endpoint: &str) -> Result<ConnectUri, String> {
+    let uri = ConnectUri::parse(endpoint).map_err(|error| fault::address(&error))?;
+    // libvirt's test driver reads the file that its path names, and tells of it what it does not understand.
+    if uri.driver() == Driver::Test && uri.path() != "/default" {
+        return Err(
+            "names a file for libvirt's test driver, which the gateway does not read. There is test:///default"
+                .to_owned(),
+        );
+    }
+    Ok(uri)
+}
+
+pub(super) async fn test(spec: &SourceSpec, limit: Duration) -> TestReport {
+    check::test(spec, limit).await
 }
 
 pub(super) async fn run(spec: SourceSpec, context: SourceContext) -> SourceError {
@@ -84,5 +104,7 @@ pub(super) fn capabilities() -> Vec<Capability> {
 /// A handle on a source's libvirt. Nothing is connected yet.
 fn open(spec: &SourceSpec, uri: &ConnectUri) -> Host {
     let credentials = spec.password.clone().map(|password| Credentials { user: spec.username.clone(), password });
-    Host::with_options(uri.clone(), credentials, HostOptions::default())
+    let mut options = HostOptions::default();
+    options.hanging_max = HANGING_MAX;
+    Host::with_options(uri.clone(), credentials, options)
 }

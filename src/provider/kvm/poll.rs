@@ -27,8 +27,8 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(30);
 pub(super) enum Polled {
     /// What the domains say of themselves, where they could be asked, and sizes of disks, where those were wanted.
     Silent(Option<BTreeMap<Uuid, Brief>>, Vec<DomainStats>),
-    /// Pools that libvirt looked at again.
-    Refreshed(Vec<Uuid>),
+    /// Pools that libvirt looked at again, and those whose storage did not answer, with the reason.
+    Refreshed(Vec<Uuid>, Vec<(Uuid, String)>),
 }
 
 /// What changes in a domain without an event; and its state, should an event be missed.
@@ -97,16 +97,17 @@ pub(super) async fn silent(host: Host, sizes: bool) -> Polled {
 
 /// Makes libvirt look at these pools again, one after the other.
 pub(super) async fn refresh(host: Host, pools: Vec<Uuid>) -> Polled {
-    let mut refreshed = Vec::with_capacity(pools.len());
+    let (mut refreshed, mut hanging) = (Vec::with_capacity(pools.len()), Vec::new());
     for uuid in pools {
         match host.refresh_pool(uuid, REFRESH_LIMIT).await {
             Ok(_) => refreshed.push(uuid),
             // That its storage does not answer is seen when the pool is read.
             Err(error) if error.libvirt().is_some() => refreshed.push(uuid),
+            Err(error @ kvm::Error::Deadline { .. }) => hanging.push((uuid, super::fault::words(&error))),
             Err(error) => tracing::debug!(%error, pool = %uuid, "could not refresh a storage pool"),
         }
     }
-    Polled::Refreshed(refreshed)
+    Polled::Refreshed(refreshed, hanging)
 }
 
 /// When which pool was last refreshed.
@@ -118,8 +119,13 @@ pub(super) struct Refreshes {
 }
 
 impl Refreshes {
-    /// The pools whose turn it is; they count as being refreshed.
-    pub(super) fn due(&mut self, pools: &BTreeMap<Uuid, PoolFacts>, now: Instant) -> Vec<Uuid> {
+    /// The pools whose turn it is, without those that are to be left alone; they count as being refreshed.
+    pub(super) fn due(
+        &mut self,
+        pools: &BTreeMap<Uuid, PoolFacts>,
+        left_alone: impl Fn(Uuid) -> bool,
+        now: Instant,
+    ) -> Vec<Uuid> {
         self.at.retain(|uuid, _| pools.contains_key(uuid));
         let due: Vec<Uuid> = pools
             .iter()
@@ -131,6 +137,7 @@ impl Refreshes {
                 last.is_none_or(|last| !is_slow(facts) || now.duration_since(*last) >= SLOW_REFRESH_EVERY)
             })
             .map(|(uuid, _)| *uuid)
+            .filter(|uuid| !left_alone(*uuid))
             .collect();
         self.running = due.iter().copied().collect();
         due

@@ -12,12 +12,15 @@ use uuid::Uuid;
 
 use super::super::{Family, Group, Observed};
 use super::facts::{DomainFacts, HostFacts, NetworkFacts, PoolFacts};
-use super::links::{Home, Links, volume_key};
+use super::links::{Home, Link, Links, volume_key};
 use super::normalize::nic::{Plug, plug};
 use super::normalize::vm::VmDisk;
 use super::normalize::volume::DiskSize;
 use super::normalize::{CLUSTER_KEY, Place, ZONE_KEY, datastore, host, image, network, nic, snapshot, vm, volume};
-use crate::model::{Kind, NetworkId, Nic};
+use crate::model::{Kind, NetworkId, Nic, ObjectId};
+
+/// What a domain's key begins with.
+const DOMAIN: &str = "domain/";
 
 /// The platform's key of a group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +39,18 @@ pub(super) enum GroupKey {
     Unread(String),
 }
 
+impl GroupKey {
+    /// The key of a thing that could not be read: its own, where libvirt could at least tell the UUID.
+    pub(super) fn of_unread(word: &str, failed: &kvm::FailedObject, own: impl Fn(Uuid) -> Self) -> Self {
+        failed.uuid.map_or_else(|| Self::Unread(format!("{word}/{}", failed.name)), own)
+    }
+
+    /// The domain that a key names, if it is a domain's.
+    pub(super) fn domain(key: &str) -> Option<Uuid> {
+        key.strip_prefix(DOMAIN)?.parse().ok()
+    }
+}
+
 impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -46,7 +61,7 @@ impl fmt::Display for GroupKey {
             GroupKey::Bridge(name) => write!(f, "bridge/{name}"),
             GroupKey::Pool(uuid) => write!(f, "pool/{uuid}"),
             GroupKey::Volume(key) => write!(f, "volume/{key}"),
-            GroupKey::Domain(uuid) => write!(f, "domain/{uuid}"),
+            GroupKey::Domain(uuid) => write!(f, "{DOMAIN}{uuid}"),
             GroupKey::Unread(key) => f.write_str(key),
         }
     }
@@ -206,7 +221,7 @@ impl Held {
 
     /// Whether sizes of disks outside any pool are wanted.
     pub(super) fn has_loose_disks(&self) -> bool {
-        let loose = |link: &super::links::Link| !matches!(link.home, Home::Pool(..));
+        let loose = |link: &Link| !matches!(link.home, Home::Pool(..));
         self.links.disks.values().flatten().any(loose)
     }
 
@@ -225,6 +240,10 @@ impl Held {
                 }
             }
         }
+        // What a pool lists now is no longer by itself, and the other way round, though it is used as before.
+        let loose = old.loose.keys().chain(new.loose.keys());
+        let moved = loose.filter(|key| old.loose.contains_key(*key) != new.loose.contains_key(*key));
+        touched.extend(moved.cloned().map(GroupKey::Volume));
         touched.extend(old.bridges.symmetric_difference(&new.bridges).cloned().map(GroupKey::Bridge));
         let same_nets = old.networks == new.networks && old.network_bridges == new.network_bridges;
         if !same_nets
@@ -333,12 +352,31 @@ impl Held {
             GroupKey::Pool(uuid) => self.pool_members(self.pools.get(uuid)?),
             GroupKey::Volume(key) => {
                 let (domain, disk) = self.links.loose.get(key)?;
-                vec![self.loose_volume(key, *domain, *disk, true)?]
+                vec![self.loose_volume(self.link(*domain, *disk)?, *domain)?]
             }
             GroupKey::Domain(uuid) => self.domain_members(*uuid, self.domains.get(uuid)?),
             GroupKey::Unread(_) => return None,
         };
-        Some(Group { unread: self.unread(key), ..Group::new(key.to_string(), Family::Core, members) })
+        let (unread, outlines) = (self.unread(key), self.outlines(key));
+        Some(Group { unread, outlines, ..Group::new(key.to_string(), Family::Core, members) })
+    }
+
+    /// The volumes that their pool does not list: it knows more of them than the domains do.
+    fn outlines(&self, key: &GroupKey) -> Vec<ObjectId> {
+        let links: Vec<&Link> = match key {
+            GroupKey::Domain(uuid) => self.links.disks.get(uuid).into_iter().flatten().collect(),
+            GroupKey::Volume(key) => {
+                self.links.loose.get(key).and_then(|(domain, disk)| self.link(*domain, *disk)).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        let unlisted = links.into_iter().filter(|link| matches!(link.home, Home::Unlisted(..)));
+        unlisted.map(|link| self.place.ids.id(Kind::Volume, &link.key)).collect()
+    }
+
+    /// A domain's disk by its place among all of them.
+    fn link(&self, domain: Uuid, disk: usize) -> Option<&Link> {
+        self.links.disks.get(&domain)?.iter().find(|link| link.disk == disk)
     }
 
     /// What could not be read of a thing since the connection stands: it is not told, and yet not gone.
@@ -374,12 +412,17 @@ impl Held {
         members
     }
 
-    fn loose_volume(&self, key: &str, domain: Uuid, disk: usize, shared: bool) -> Option<Observed> {
+    fn loose_volume(&self, link: &Link, domain: Uuid) -> Option<Observed> {
         let definition = &self.domains.get(&domain)?.definition;
-        let disk = definition.disks.get(disk)?;
+        let disk = definition.disks.get(link.disk)?;
         let size = self.size_of(domain, disk.target_dev.as_deref());
-        let volume = volume::loose(&self.place, disk, self.links.uses_of(key), size)?;
-        Some(self.place.observed(key.to_owned(), volume, shared))
+        let place = &self.place;
+        let (datastore_id, shared) = match &link.home {
+            Home::Unlisted(datastore, shared) => (Some(place.ids.id(Kind::Datastore, datastore).into()), *shared),
+            home => (None, *home == Home::Network),
+        };
+        let volume = volume::loose(place, disk, self.links.uses_of(&link.key), size, (datastore_id, shared))?;
+        Some(place.observed(link.key.clone(), volume, shared))
     }
 
     fn size_of(&self, domain: Uuid, target: Option<&str>) -> DiskSize {
@@ -399,18 +442,17 @@ impl Held {
             let key = snapshot::key(uuid, &facts.definition.name);
             members.push(place.observed(key, snapshot::snapshot(place, uuid, facts), false));
         }
-        for link in links.iter().filter(|link| link.home == Home::Host) {
+        for link in links.iter().filter(|link| matches!(link.home, Home::Host | Home::Unlisted(_, false))) {
             // Of a file that two domains use both tell the same, or each would contradict the other.
             let first = self.links.uses_of(&link.key).first().map_or(uuid, |one| one.vm);
             let of_first = self.links.disks.get(&first).and_then(|links| links.iter().find(|l| l.key == link.key));
-            let disk = of_first.map_or(link.disk, |link| link.disk);
-            members.extend(self.loose_volume(&link.key, first, disk, false));
+            members.extend(self.loose_volume(of_first.unwrap_or(link), first));
         }
         members.dedup_by(|a, b| a.id == b.id);
         members
     }
 
-    fn vm_disk(&self, uuid: Uuid, facts: &DomainFacts, link: &super::links::Link) -> VmDisk {
+    fn vm_disk(&self, uuid: Uuid, facts: &DomainFacts, link: &Link) -> VmDisk {
         let volume_id = self.place.ids.id(Kind::Volume, &link.key).into();
         match &link.home {
             Home::Pool(pool, datastore_key, index) => {
@@ -422,9 +464,13 @@ impl Held {
                 let datastore_id = Some(self.place.ids.id(Kind::Datastore, datastore_key).into());
                 VmDisk { volume_id, datastore_id, size }
             }
-            Home::Host | Home::Network => {
+            home => {
                 let size = self.size_of(uuid, facts.definition.disks[link.disk].target_dev.as_deref());
-                VmDisk { volume_id, datastore_id: None, size }
+                let datastore_id = match home {
+                    Home::Unlisted(datastore, _) => Some(self.place.ids.id(Kind::Datastore, datastore).into()),
+                    _ => None,
+                };
+                VmDisk { volume_id, datastore_id, size }
             }
         }
     }
@@ -465,8 +511,17 @@ fn hash(group: &Group) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
     for member in &group.members {
         hasher.update(member.id.0.as_bytes());
-        // The nouns always can be written as JSON; `sync` would leave out one that cannot.
-        hasher.update(&member.object.to_json().unwrap_or_default());
+        // The nouns always can be written as JSON; one that cannot is put aside by `sync`, with this reason.
+        match member.object.to_json() {
+            Ok(json) => hasher.update(&json),
+            Err(error) => hasher.update(error.to_string().as_bytes()),
+        };
+    }
+    for kind in &group.unread {
+        hasher.update(kind.as_str().as_bytes());
+    }
+    for id in &group.outlines {
+        hasher.update(id.0.as_bytes());
     }
     hasher.finalize()
 }

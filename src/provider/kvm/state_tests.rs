@@ -167,7 +167,7 @@ fn the_share_of_a_host_in_its_cluster() {
     let host = held.place.host_id().to_string();
     let changes = held.page(&[GroupKey::Cluster]);
     let Object::Cluster(cluster) = &changes.observed[0].members[0].object else { panic!("a cluster") };
-    assert_eq!((cluster.name.as_str(), cluster.host_count, cluster.cpu_core_count), ("lab", 1, 16));
+    assert_eq!((cluster.name.as_str(), cluster.host_count, cluster.cpu_core_count), ("lab", 1, Some(16)));
     assert_eq!(cluster.native["hosts"][&host]["memory_mib"], 65536);
 }
 
@@ -190,7 +190,10 @@ fn a_disk_in_a_pool_is_one_volume_with_its_machines() {
     assert_eq!(attached, [("a.qcow2", "vda"), ("b.qcow2", "vdb")]);
     assert!(volumes(&changes).iter().all(|volume| volume.attachments[0].vm_id == vm_id));
     let vm = vms(&changes)[0];
-    assert_eq!((vm.volume_count, vm.storage_provisioned_bytes, vm.storage_used_bytes), (2, 1400, Some(600)));
+    assert_eq!(
+        (vm.volume_count, vm.storage_provisioned_bytes, vm.storage_used_bytes),
+        (Some(2), Some(1400), Some(600))
+    );
     assert_eq!(vm.datastore_ids.len(), 1);
     let ids: Vec<_> = changes.observed[0].members[1..].iter().map(|member| member.id.into()).collect();
     assert_eq!(vm.volume_ids, ids);
@@ -222,7 +225,7 @@ fn what_others_are_backed_by_is_an_image_unless_it_is_a_machines_own_past() {
     let changes = held.changes(domain_key(A));
     assert!(images(&changes).is_empty());
     assert_eq!(volumes(&changes).len(), 2);
-    assert_eq!(vms(&changes)[0].snapshot_count, 1);
+    assert_eq!(vms(&changes)[0].snapshot_count, Some(1));
 
     // That snapshots cannot be listed now does not make them gone.
     let mut unlisted = domain(A, "a", &file("/p/a.qcow2", "vda"));
@@ -275,6 +278,79 @@ fn a_pool_takes_a_disk_in_and_gives_it_back() {
     let changes = held.changes(BTreeSet::from([GroupKey::Pool(POOL)]));
     assert_eq!(changes.gone, [format!("pool/{POOL}")]);
     assert_eq!((vms(&changes)[0].datastore_ids.len(), volumes(&changes)[0].datastore_id), (0, None));
+}
+
+/// The volumes that a change tells, with their ids and whether only their outline is told.
+fn told_volumes(changes: &Changes) -> Vec<(ObjectId, bool, Option<crate::model::DatastoreId>)> {
+    let groups = changes.observed.iter();
+    let told =
+        groups.flat_map(|group| group.members.iter().map(|member| (group.outlines.contains(&member.id), member)));
+    told.filter_map(|(outline, member)| match &member.object {
+        Object::Volume(volume) => Some((member.id, outline, volume.datastore_id)),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_disk_of_a_pool_has_one_id_whether_the_pool_runs_or_not() {
+    let check = |pool_xml: &str, disk: &str, path: &str| {
+        let xml = format!("<pool {pool_xml}</pool>").replace("UUID", &POOL.to_string());
+        let facts = |volumes| shaped(xml.clone(), volumes);
+        // Stopped since before the connection.
+        let mut held = held();
+        held.put_pool(POOL, facts(None));
+        held.put_domain(A, domain(A, "a", disk));
+        let keys = held.every_key();
+        let first = held.changes(keys);
+        let [(id, true, Some(datastore))] = told_volumes(&first)[..] else { panic!("{pool_xml}: {first:?}") };
+        assert_eq!(vms(&first)[0].datastore_ids, [datastore], "{pool_xml}");
+        assert_eq!(vms(&first)[0].volume_ids[0], id.into(), "{pool_xml}");
+        // It starts, and lists the disk.
+        held.put_pool(POOL, facts(Some(vec![volume(path, None)])));
+        let started = held.changes(BTreeSet::from([GroupKey::Pool(POOL)]));
+        assert_eq!(told_volumes(&started), [(id, false, Some(datastore))], "{pool_xml}");
+        assert_eq!(volumes(&started)[0].attachments.len(), 1);
+        let by_itself = |changes: &Changes| keys_of(changes).into_iter().filter(|key| key.starts_with("volume/"));
+        assert_eq!(started.gone, by_itself(&first).collect::<Vec<_>>(), "{pool_xml}");
+        assert!(held.outlines(&GroupKey::Domain(A)).is_empty());
+        // A file that the pool has not been refreshed for.
+        held.put_pool(POOL, facts(Some(vec![volume("/elsewhere/other.qcow2", None)])));
+        let unseen = held.changes(BTreeSet::from([GroupKey::Pool(POOL)]));
+        assert!(told_volumes(&unseen).contains(&(id, true, Some(datastore))), "{pool_xml}: {unseen:?}");
+    };
+    let dir = "type='dir'><name>p</name><uuid>UUID</uuid><target><path>/p</path></target>";
+    check(dir, &file("/p/a.qcow2", "vda"), "/p/a.qcow2");
+    check(&dir.replace("/p<", "/p/<"), &file("/p/a.qcow2", "vda"), "/p/a.qcow2");
+    let volume_of = "<disk type='volume'><source pool='p' volume='a.qcow2'/><target dev='vda'/></disk>";
+    check(dir, volume_of, "/p/a.qcow2");
+    let nas = "type='netfs'><name>nas</name><uuid>UUID</uuid><source><host name='nas'/><dir path='/export'/></source>\
+               <target><path>/mnt/nas</path></target>";
+    check(nas, &file("/mnt/nas/a.qcow2", "vda"), "/mnt/nas/a.qcow2");
+    let lvm = "type='logical'><name>vg</name><uuid>UUID</uuid><target><path>/dev/vg</path></target>";
+    let block = "<disk type='block'><source dev='/dev/vg/root'/><target dev='vda'/></disk>";
+    check(lvm, block, "/dev/vg/root");
+    let ceph = "type='rbd'><name>ceph</name><uuid>UUID</uuid><source><host name='mon1'/><name>vms</name></source>";
+    let rbd = "<disk type='network'><source protocol='rbd' name='vms/x'><host name='mon1'/></source><target dev='vdb'/></disk>";
+    check(ceph, rbd, "vms/x");
+}
+
+#[test]
+fn a_folder_below_a_pool_or_of_all_devices_is_no_pool() {
+    let check = |pool_xml: &str, disk: &str| {
+        let mut held = held();
+        held.put_pool(POOL, shaped(format!("<pool {pool_xml}</pool>").replace("UUID", &POOL.to_string()), None));
+        held.put_domain(A, domain(A, "a", disk));
+        let keys = held.every_key();
+        let changes = held.changes(keys);
+        assert!(matches!(told_volumes(&changes)[..], [(_, false, None)]), "{pool_xml}: {changes:?}");
+    };
+    let dir = "type='dir'><name>p</name><uuid>UUID</uuid><target><path>/p</path></target>";
+    check(dir, &file("/p/below/a.qcow2", "vda"));
+    check(dir, &file("/pa.qcow2", "vda"));
+    let disk = "type='disk'><name>d</name><uuid>UUID</uuid><source><device path='/dev/sdb'/></source>\
+                <target><path>/dev</path></target>";
+    check(disk, "<disk type='block'><source dev='/dev/sdc'/><target dev='vda'/></disk>");
 }
 
 #[test]

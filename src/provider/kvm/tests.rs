@@ -63,9 +63,11 @@ impl Followed {
             identify: Arc::new(Names),
             events: sender,
             commands: receiver,
+            questions: Arc::default(),
             clock: Clock::system(),
             compare_every,
             poll_every: Duration::from_secs(1),
+            first_load: tracing::Span::none(),
         };
         Self {
             run: tokio::spawn(super::run(spec, context)),
@@ -87,7 +89,7 @@ impl Followed {
                 self.loads.push(reason);
                 self.seen = Some(BTreeSet::new());
             }
-            Event::Observed(groups) => {
+            Event::Observed(groups) | Event::Compared(groups) => {
                 assert!(groups.len() <= 200);
                 for group in groups {
                     let shared: BTreeSet<_> = group.members.iter().map(|member| member.shared_by).collect();
@@ -107,6 +109,7 @@ impl Followed {
                 self.groups.retain(|key, _| seen.contains(key));
             }
             Event::CaughtUp { .. } => self.caught_up += 1,
+            Event::Answered { .. } => {}
         }
     }
 
@@ -210,12 +213,12 @@ async fn the_test_finds_what_is_wrong() {
             .zip(words)
             .collect::<Vec<_>>()
     };
-    let good = super::test(&spec("test:///default")).await;
+    let good = super::test(&spec("test:///default"), LIMIT).await;
     assert_eq!(outcome(&good), named([Some(true); 5]), "{good:?}");
     assert_eq!(good.identity.map(|identity| identity.product).as_deref(), Some("Test"));
-    let bad = super::test(&spec("qemu+ext://x/system")).await;
+    let bad = super::test(&spec("qemu+ext://x/system"), LIMIT).await;
     assert_eq!(outcome(&bad), named([Some(false), None, None, None, None]));
-    let away = super::test(&spec("qemu+tcp://127.0.0.1:1/system")).await;
+    let away = super::test(&spec("qemu+tcp://127.0.0.1:1/system"), LIMIT).await;
     assert_eq!(outcome(&away), named([Some(true), Some(false), None, None, None]), "{away:?}");
     assert!(away.identity.is_none());
     let words: BTreeSet<String> = super::capabilities().into_iter().map(|capability| capability.name).collect();
@@ -240,7 +243,7 @@ async fn the_test_driver_is_read_and_followed() {
     assert_eq!(followed.loads, [LoadReason::Fresh]);
     assert_eq!(followed.power("test"), Some(PowerState::Running));
     let vm = followed.vm("test").expect("the driver's own domain");
-    assert_eq!((vm.memory_mib, vm.memory_max_mib), (2048, Some(8192)));
+    assert_eq!((vm.memory_mib, vm.memory_max_mib), (Some(2048), Some(8192)));
     assert!(followed.networks().any(|network| network.name == "default" && network.cidrs == ["192.168.122.0/24"]));
     let pool = followed.datastores().find(|store| store.name == "default-pool").expect("the driver's own pool");
     assert_eq!((pool.state, pool.technology.as_str()), (DatastoreState::Accessible, "dir"));
@@ -321,8 +324,8 @@ fn equals_virsh(followed: &Followed, lab: &Lab) {
                 about.lines().find(|line| line.starts_with(field)).unwrap_or_else(|| panic!("{field} in {about}"));
             line.split_once(':').unwrap().1.trim().to_owned()
         };
-        assert_eq!(word("CPU(s)"), vm.vcpu_count.to_string());
-        assert_eq!(word("Used memory"), format!("{} KiB", vm.memory_mib * 1024));
+        assert_eq!(word("CPU(s)"), vm.vcpu_count.unwrap().to_string());
+        assert_eq!(word("Used memory"), format!("{} KiB", vm.memory_mib.unwrap() * 1024));
         assert_eq!(word("Persistent") == "yes", vm.persistent);
         assert_eq!(Some(word("Autostart") == "enable"), vm.autostart);
         let macs: BTreeSet<String> = lab
@@ -343,8 +346,8 @@ fn equals_virsh(followed: &Followed, lab: &Lab) {
             .filter_map(|volume| volume.location.clone())
             .collect();
         assert_eq!(shown, disks, "{name}");
-        assert_eq!(vm.volume_count as usize, disks.len());
-        assert!(vm.storage_provisioned_bytes >= 1 << 30 && vm.datastore_ids.len() == 1, "{vm:?}");
+        assert_eq!(vm.volume_count.unwrap() as usize, disks.len());
+        assert!(vm.storage_provisioned_bytes >= Some(1 << 30) && vm.datastore_ids.len() == 1, "{vm:?}");
     }
     let networks: BTreeSet<String> = lab.virsh_lines(&["net-list", "--all", "--name"]).into_iter().collect();
     assert_eq!(followed.networks().map(|network| network.name.clone()).collect::<BTreeSet<_>>(), networks);
@@ -381,7 +384,7 @@ async fn a_real_host_equals_virsh_and_is_followed() {
 
     // A daemon that stands still is unreachable, and nothing is said to be gone.
     let known = followed.groups.len();
-    let (caught_up, start) = (followed.caught_up, Instant::now());
+    let caught_up = followed.caught_up;
     let frozen = Frozen::new(lab.libvirtd());
     while let Ok(Some(event)) = tokio::time::timeout(LIMIT, followed.events.recv()).await {
         followed.apply(event);
@@ -391,7 +394,6 @@ async fn a_real_host_equals_virsh_and_is_followed() {
     assert!(error.message.contains("unreachable") && error.message.contains("virsh"), "{error}");
     assert_eq!((followed.groups.len(), followed.seen.is_some()), (known, false));
     assert!(followed.caught_up <= caught_up + 1, "nothing is true of a host that does not answer");
-    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
     drop(frozen);
 }
 
@@ -450,10 +452,10 @@ async fn changes_without_events(followed: &mut Followed, lab: &Lab) {
     lab.virsh(&["destroy", name]);
     followed.until("a stop", |f| f.power(name) == Some(PowerState::Stopped)).await;
     lab.virsh(&["snapshot-create-as", name, "vorher", "mit ü"]);
-    followed.until("a snapshot", |f| f.vm(name).is_some_and(|vm| vm.snapshot_count == 1)).await;
+    followed.until("a snapshot", |f| f.vm(name).is_some_and(|vm| vm.snapshot_count == Some(1))).await;
     lab.virsh(&["snapshot-delete", name, "vorher"]);
     followed
-        .until("its end", |f| f.vm(name).is_some_and(|vm| vm.snapshot_count == 0) && f.count(Kind::Snapshot) == 0)
+        .until("its end", |f| f.vm(name).is_some_and(|vm| vm.snapshot_count == Some(0)) && f.count(Kind::Snapshot) == 0)
         .await;
 
     let first = lab.guests[0].0.as_str();

@@ -4,9 +4,11 @@
 //! - subscribe first, read then: what changes while everything is read comes as an event and is read again;
 //! - an event is a hint: what is told is what was read after it;
 //! - [`Event::CaughtUp`] is only sent when the host answered on the connection that the inventory is read over, so that a
-//!   hung host does not look alive.
+//!   hung host does not look alive;
+//! - nothing is gone because a list lacks it: it is asked for by its UUID first ([`Watch::confirm`]).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -15,13 +17,15 @@ use futures::{FutureExt as _, StreamExt as _};
 use kvm::{CloseReason, ConnectUri, EventStream, Host, LaneKind, PoolChange};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::super::{Command, Event, Family, LoadReason, SourceContext, SourceError, SourceSpec};
+use super::super::{Command, Event, Family, Group, LoadReason, Questions, SourceContext, SourceError, SourceSpec};
 use super::facts::{DomainFacts, HostFacts, NetworkFacts, PoolFacts};
 use super::fault::{self, Phase};
 use super::normalize::{self, Place};
 use super::poll::{self, Polled, Refreshes};
+use super::pools::Hanging;
 use super::state::{Changes, GroupKey, Held};
 use crate::clock::{Clock, Time};
 use crate::model::Kind;
@@ -56,10 +60,10 @@ pub(super) fn identity(facts: &HostFacts) -> SourceIdentity {
 
 /// Things that are to be read.
 #[derive(Default)]
-struct Hints {
+pub(super) struct Hints {
     domains: BTreeSet<Uuid>,
     networks: BTreeSet<Uuid>,
-    pools: BTreeSet<Uuid>,
+    pub(super) pools: BTreeSet<Uuid>,
     everything: bool,
 }
 
@@ -76,7 +80,8 @@ impl Hints {
 }
 
 pub(super) async fn run(spec: SourceSpec, context: SourceContext) -> SourceError {
-    let followed = match Watch::connect(&spec, context).await {
+    let span = tracing::info_span!(parent: &context.first_load, "connect", endpoint = spec.endpoint);
+    let followed = match Watch::connect(&spec, context).instrument(span).await {
         Ok(watch) => watch.follow().await,
         Err(error) => Err(error),
     };
@@ -86,20 +91,26 @@ pub(super) async fn run(spec: SourceSpec, context: SourceContext) -> SourceError
     }
 }
 
-struct Watch {
-    uri: ConnectUri,
-    host: Host,
-    held: Held,
+pub(super) struct Watch {
+    pub(super) uri: ConnectUri,
+    pub(super) host: Host,
+    pub(super) held: Held,
     stream: EventStream,
-    hints: Hints,
+    pub(super) hints: Hints,
     /// When the gathered hints are followed.
     hints_due: Option<Instant>,
     refreshes: Refreshes,
+    pub(super) hanging: Hanging,
+    /// Everything was read once.
+    pub(super) is_loaded: bool,
     events: mpsc::Sender<Event>,
     commands: mpsc::Receiver<Command>,
+    questions: Arc<Questions>,
     clock: Clock,
     compare_every: Duration,
     poll_every: Duration,
+    /// The span of the first load, until it is told.
+    first_load: tracing::Span,
 }
 
 /// What the loop woke up for.
@@ -110,13 +121,16 @@ enum Woken {
     Poll,
     Polled(Polled),
     Command(Option<Command>),
+    Asked(BTreeSet<String>),
     Event(Option<kvm::Event>),
 }
 
 impl Watch {
     async fn connect(spec: &SourceSpec, context: SourceContext) -> Result<Self, SourceError> {
-        let uri = ConnectUri::parse(&spec.endpoint)
-            .map_err(|error| SourceError::new(SyncReason::ConnectFailed, fault::address(&error)))?;
+        let uri = ConnectUri::parse(&spec.endpoint).map_err(|error| {
+            let message = format!("the address {:?} {}", spec.endpoint, fault::address(&error));
+            SourceError::new(SyncReason::ConnectFailed, message)
+        })?;
         let host = super::open(spec, &uri);
         let failed = |error| fault::source_error(&uri, Phase::Connecting, error);
         let record = host.describe(CONNECT_LIMIT).await.map_err(failed)?;
@@ -126,8 +140,9 @@ impl Watch {
             && !expected.eq_ignore_ascii_case(is)
         {
             let message = format!(
-                "{uri}: another host answers than before: its UUID is {is}, expected was {expected}. If the host was \
-                 replaced, remove this source and add it again"
+                "{}: another host answers than before: its UUID is {is}, expected was {expected}. If the host was \
+                 replaced, remove this source and add it again",
+                fault::shown(&uri)
             );
             return Err(SourceError::new(SyncReason::NotThePlatform, message));
         }
@@ -141,11 +156,15 @@ impl Watch {
             hints: Hints::default(),
             hints_due: None,
             refreshes: Refreshes::default(),
+            hanging: Hanging::default(),
+            is_loaded: false,
             events: context.events,
             commands: context.commands,
+            questions: context.questions,
             clock: context.clock,
             compare_every: context.compare_every.max(Duration::from_secs(1)),
             poll_every: context.poll_every.max(Duration::from_millis(100)),
+            first_load: context.first_load,
         };
         watch.send(Event::Connected(found)).await?;
         Ok(watch)
@@ -173,6 +192,7 @@ impl Watch {
                 Some(polled) = polling.next(), if !polling.is_empty() => Woken::Polled(polled),
                 _ = polls.tick() => Woken::Poll,
                 command = self.commands.recv(), if commanded => Woken::Command(command),
+                asked = self.questions.next() => Woken::Asked(asked),
                 event = self.stream.next() => Woken::Event(event),
             };
             match woken {
@@ -185,23 +205,29 @@ impl Watch {
                 }
                 Woken::Command(Some(Command::Resync)) => self.load(LoadReason::Fresh).await?,
                 Woken::Command(None) => commanded = false,
+                Woken::Asked(group_keys) => self.answer(group_keys).await?,
                 Woken::Poll => {
                     if !looking {
                         looking = true;
-                        polling.push(poll::silent(self.host.clone(), self.held.has_loose_disks()).boxed());
+                        let looked = poll::silent(self.host.clone(), self.held.has_loose_disks());
+                        polling.push(looked.instrument(self.poll_span("silent changes")).boxed());
                     }
                     if self.refreshes.running.is_empty() {
-                        let pools = self.refreshes.due(&self.held.pools, Instant::now());
+                        let left_alone = |uuid: Uuid| self.hanging.holds(uuid);
+                        let pools = self.refreshes.due(&self.held.pools, left_alone, Instant::now());
                         if !pools.is_empty() {
-                            polling.push(poll::refresh(self.host.clone(), pools).boxed());
+                            let refreshed = poll::refresh(self.host.clone(), pools);
+                            polling.push(refreshed.instrument(self.poll_span("storage pools")).boxed());
                         }
                     }
                     self.hints.networks.extend(self.held.networks.keys());
+                    self.retry_hanging();
                     self.follow_hints().await?;
                 }
-                Woken::Polled(Polled::Refreshed(pools)) => {
+                Woken::Polled(Polled::Refreshed(pools, hanging)) => {
                     self.refreshes.done(Instant::now());
                     self.hints.pools.extend(pools);
+                    self.note_hanging(hanging);
                     self.follow_hints().await?;
                 }
                 Woken::Polled(Polled::Silent(briefs, sizes)) => {
@@ -217,6 +243,10 @@ impl Watch {
         }
     }
 
+    fn poll_span(&self, what: &'static str) -> tracing::Span {
+        tracing::info_span!(parent: None, "poll", host = %self.uri, what)
+    }
+
     async fn send(&self, event: Event) -> Result<(), SourceError> {
         let gone = |_| SourceError::new(SyncReason::Internal, "nobody listens to this source any more");
         self.events.send(event).await.map_err(gone)
@@ -230,7 +260,10 @@ impl Watch {
             // Our own doing: the pool is read when the round of refreshes is over.
             Some(kvm::Event::Pool { uuid, change: PoolChange::Refreshed, .. })
                 if self.refreshes.running.contains(&uuid) => {}
-            Some(kvm::Event::Pool { uuid, .. }) => drop(self.hints.pools.insert(uuid)),
+            Some(kvm::Event::Pool { uuid, .. }) => {
+                self.hanging.release(uuid);
+                self.hints.pools.insert(uuid);
+            }
             Some(kvm::Event::Overflow) => self.hints.everything = true,
             Some(kvm::Event::Disconnected { reason: CloseReason::KeepAlive }) => {
                 let message = format!("{}: unreachable: it no longer answers the keep-alive", self.uri);
@@ -273,6 +306,14 @@ impl Watch {
         self.caught_up(at).await
     }
 
+    /// Another host of the provider no longer has these: tells what this one has of them.
+    async fn answer(&mut self, group_keys: BTreeSet<String>) -> Result<(), SourceError> {
+        let since = Instant::now();
+        self.hints.domains.extend(group_keys.iter().filter_map(|key| GroupKey::domain(key)));
+        self.follow_hints().await?;
+        self.send(Event::Answered { since, group_keys: Some(group_keys.into_iter().collect()) }).await
+    }
+
     async fn caught_up(&self, at: Time) -> Result<(), SourceError> {
         self.send(Event::CaughtUp { at, cursor: None }).await
     }
@@ -291,10 +332,10 @@ impl Watch {
     }
 
     /// Whether the source can go on after an error about one thing; then why the thing could not be read.
-    async fn survive(&self, error: kvm::Error) -> Result<String, SourceError> {
+    pub(super) async fn survive(&self, error: kvm::Error) -> Result<String, SourceError> {
         match &error {
             // One thing that hangs (a pool whose server is gone) is not the host.
-            kvm::Error::Deadline { .. } => self.ping().await.map(|()| fault::words(&error)),
+            kvm::Error::Deadline { .. } | kvm::Error::Stuck { .. } => self.ping().await.map(|()| fault::words(&error)),
             kvm::Error::Libvirt { .. } | kvm::Error::Xml { .. } | kvm::Error::Text { .. }
                 if !error.is_disconnected() =>
             {
@@ -352,29 +393,16 @@ impl Watch {
         Ok(())
     }
 
-    async fn read_pool(&mut self, uuid: Uuid) -> Result<(), SourceError> {
-        let read = self.host.pool(uuid, ITEM_LIMIT).await;
-        match read.and_then(|record| record.as_ref().map(PoolFacts::new).transpose()) {
-            Ok(Some(facts)) => self.held.put_pool(uuid, facts),
-            Ok(None) => self.held.remove_pool(uuid),
-            Err(error) => {
-                let reason = self.survive(error).await?;
-                self.held.set_quarantine(GroupKey::Pool(uuid), Kind::Datastore, reason);
-            }
-        }
-        Ok(())
-    }
-
     async fn tell(&mut self, touched: BTreeSet<GroupKey>) -> Result<(), SourceError> {
         let changes = self.held.changes(touched);
-        self.send_changes(changes).await
+        self.send_changes(Event::Observed, changes).await
     }
 
-    async fn send_changes(&self, changes: Changes) -> Result<(), SourceError> {
+    async fn send_changes(&self, event: fn(Vec<Group>) -> Event, changes: Changes) -> Result<(), SourceError> {
         let family = Family::Core;
         let mut groups = changes.observed.into_iter().peekable();
         while groups.peek().is_some() {
-            self.send(Event::Observed(groups.by_ref().take(PAGE).collect())).await?;
+            self.send(event(groups.by_ref().take(PAGE).collect())).await?;
         }
         for (key, quarantine) in changes.quarantined {
             let (kind, reason) = (quarantine.kind, quarantine.reason);
@@ -388,8 +416,13 @@ impl Watch {
 
     /// Reads everything and tells all of it.
     async fn load(&mut self, reason: LoadReason) -> Result<(), SourceError> {
-        let at = self.clock.now();
-        let missed = self.read_everything().await?;
+        let (at, since) = (self.clock.now(), Instant::now());
+        let parent = std::mem::replace(&mut self.first_load, tracing::Span::none());
+        let span = match reason {
+            LoadReason::Comparison => tracing::info_span!(parent: None, "read for comparison", host = %self.uri),
+            _ => tracing::info_span!(parent: &parent, "read inventory", host = %self.uri),
+        };
+        let missed = self.read_everything().instrument(span).await?;
         if reason == LoadReason::Comparison {
             // What has no notices, or whose notice is on its way, was not missed: it is told before the comparison begins.
             self.drain()?;
@@ -406,11 +439,13 @@ impl Watch {
         let keys: Vec<GroupKey> = self.held.keys().into_iter().collect();
         let expected = Some(keys.len() as u64);
         self.send(Event::LoadBegan { family: Family::Core, reason, expected }).await?;
+        let event = if reason == LoadReason::Comparison { Event::Compared } else { Event::Observed };
         for page in keys.chunks(PAGE) {
             let changes = self.held.page(page);
-            self.send_changes(changes).await?;
+            self.send_changes(event, changes).await?;
         }
         self.send(Event::LoadEnded { family: Family::Core }).await?;
+        self.send(Event::Answered { since, group_keys: None }).await?;
         self.caught_up(at).await
     }
 
@@ -418,26 +453,18 @@ impl Watch {
     async fn read_everything(&mut self) -> Result<BTreeSet<GroupKey>, SourceError> {
         let failed = |error| fault::source_error(&self.uri, Phase::Connected, error);
         let record = self.host.describe(ITEM_LIMIT).await.map_err(failed)?;
-        let domains = self.host.domains(LIST_LIMIT).await.map_err(failed)?;
+        let domains = self.list_domains().await?;
         let networks = self.host.networks(LIST_LIMIT).await.map_err(failed)?;
         // Pools one by one, each with its own deadline: one whose server is gone hangs for itself.
-        let list = |connection: &kvm::Connection| match connection.pools() {
-            Ok(pools) => pools.iter().map(kvm::Pool::uuid).collect(),
-            Err(error) if error.is_unsupported() => Ok(BTreeSet::new()),
-            Err(error) => Err(error),
-        };
-        let pools: BTreeSet<Uuid> =
-            self.host.run(LaneKind::Inventory, "list the storage pools", ITEM_LIMIT, list).await.map_err(failed)?;
+        let pools = self.list_pools().await?;
 
         let mut missed = BTreeSet::new();
         self.held.clear_quarantine();
         self.held.put_host(HostFacts::new(&record, self.uri.host()));
-        self.take_domains(domains, &mut missed);
-        self.take_networks(networks, &mut missed);
-        for gone in self.held.pools.keys().copied().filter(|uuid| !pools.contains(uuid)).collect::<Vec<_>>() {
-            missed.insert(GroupKey::Pool(gone));
-            self.held.remove_pool(gone);
-        }
+        let mut absent = self.take_domains(domains, &mut missed);
+        absent.extend(self.take_networks(networks, &mut missed));
+        absent.extend(self.held.pools.keys().filter(|uuid| !pools.contains(uuid)).map(|uuid| GroupKey::Pool(*uuid)));
+        missed.extend(self.confirm(absent).await?);
         for uuid in pools {
             let core = |facts: &PoolFacts| (facts.state, facts.persistent, facts.definition.source.clone());
             let before = self.held.pools.get(&uuid).map(core);
@@ -446,12 +473,66 @@ impl Watch {
                 missed.insert(GroupKey::Pool(uuid));
             }
         }
+        self.is_loaded = true;
         // So that sizes find their disks.
         self.held.every_key();
         Ok(missed)
     }
 
-    fn take_domains(&mut self, listing: kvm::Listing<kvm::DomainRecord>, missed: &mut BTreeSet<GroupKey>) {
+    /// The domains. That there are none at all is only believed when a second connection says so, too: whoever asks a host
+    /// for the first time does not know what the store has of it.
+    async fn list_domains(&self) -> Result<kvm::Listing<kvm::DomainRecord>, SourceError> {
+        let failed = |error| fault::source_error(&self.uri, Phase::Connected, error);
+        let listing = self.host.domains(LIST_LIMIT).await.map_err(failed)?;
+        if !listing.items.is_empty() || !listing.failed.is_empty() {
+            return Ok(listing);
+        }
+        let count = |connection: &kvm::Connection| connection.domains().map(|domains| domains.len());
+        let again = self.host.run(LaneKind::Statistics, "ask again whether there are domains", ITEM_LIMIT, count);
+        let count = again.await.map_err(failed)?;
+        let listing = if count == 0 { listing } else { self.host.domains(LIST_LIMIT).await.map_err(failed)? };
+        if count > 0 && listing.items.is_empty() && listing.failed.is_empty() {
+            let message =
+                format!("{}: libvirt lists no domains and says there are {count}; nothing was removed", self.uri);
+            return Err(SourceError::new(SyncReason::EmptyAnswer, message));
+        }
+        Ok(listing)
+    }
+
+    /// Asks for each thing that a complete list lacked by its UUID: what is really gone is let go of, and returned.
+    async fn confirm(&mut self, absent: Vec<GroupKey>) -> Result<BTreeSet<GroupKey>, SourceError> {
+        let mut gone = BTreeSet::new();
+        for key in absent {
+            let held = match &key {
+                GroupKey::Domain(uuid) => {
+                    self.read_domain(*uuid).await?;
+                    self.held.domains.contains_key(uuid)
+                }
+                GroupKey::Network(uuid) => {
+                    self.read_network(*uuid).await?;
+                    self.held.networks.contains_key(uuid)
+                }
+                GroupKey::Pool(uuid) => {
+                    self.read_pool(*uuid).await?;
+                    self.held.pools.contains_key(uuid)
+                }
+                _ => continue,
+            };
+            if held {
+                tracing::warn!(uri = %self.uri, %key, "libvirt left it out of a complete list; it is there all the same");
+            } else {
+                gone.insert(key);
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Takes over what was listed; returns what is held and was not in the list.
+    fn take_domains(
+        &mut self,
+        listing: kvm::Listing<kvm::DomainRecord>,
+        missed: &mut BTreeSet<GroupKey>,
+    ) -> Vec<GroupKey> {
         let mut present = BTreeSet::new();
         for record in &listing.items {
             present.insert(record.uuid);
@@ -469,18 +550,20 @@ impl Watch {
             }
         }
         for failed in &listing.failed {
-            let key = unread("domain", failed, GroupKey::Domain);
+            let key = GroupKey::of_unread("domain", failed, GroupKey::Domain);
             present.extend(failed.uuid);
             let reason = format!("the domain {}: {}", failed.name, fault::words(&failed.error));
             self.held.set_quarantine(key, Kind::Vm, reason);
         }
-        for gone in self.held.domains.keys().copied().filter(|uuid| !present.contains(uuid)).collect::<Vec<_>>() {
-            missed.insert(GroupKey::Domain(gone));
-            self.held.remove_domain(gone);
-        }
+        self.held.domains.keys().filter(|uuid| !present.contains(uuid)).map(|uuid| GroupKey::Domain(*uuid)).collect()
     }
 
-    fn take_networks(&mut self, listing: kvm::Listing<kvm::NetworkRecord>, missed: &mut BTreeSet<GroupKey>) {
+    /// The same for networks.
+    fn take_networks(
+        &mut self,
+        listing: kvm::Listing<kvm::NetworkRecord>,
+        missed: &mut BTreeSet<GroupKey>,
+    ) -> Vec<GroupKey> {
         let mut present = BTreeSet::new();
         for record in &listing.items {
             present.insert(record.uuid);
@@ -499,19 +582,15 @@ impl Watch {
             }
         }
         for failed in &listing.failed {
-            let key = unread("network", failed, GroupKey::Network);
+            let key = GroupKey::of_unread("network", failed, GroupKey::Network);
             present.extend(failed.uuid);
             let reason = format!("the network {}: {}", failed.name, fault::words(&failed.error));
             self.held.set_quarantine(key, Kind::Network, reason);
         }
-        for gone in self.held.networks.keys().copied().filter(|uuid| !present.contains(uuid)).collect::<Vec<_>>() {
-            missed.insert(GroupKey::Network(gone));
-            self.held.remove_network(gone);
-        }
+        self.held.networks.keys().filter(|uuid| !present.contains(uuid)).map(|uuid| GroupKey::Network(*uuid)).collect()
     }
 }
 
-/// The key of a thing that could not be read: its own, where libvirt could at least tell the UUID.
-fn unread(word: &str, failed: &kvm::FailedObject, own: impl Fn(Uuid) -> GroupKey) -> GroupKey {
-    failed.uuid.map_or_else(|| GroupKey::Unread(format!("{word}/{}", failed.name)), own)
-}
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

@@ -28,6 +28,8 @@ pub(super) struct Comparison {
     /// The state's clock when it began.
     since: u64,
     stage: Stage,
+    /// From the first reading to the last.
+    span: tracing::Span,
 }
 
 enum Stage {
@@ -72,7 +74,14 @@ impl Comparison {
     pub(super) fn begin(client: &Client, dialect: Dialect, state: &State) -> Self {
         let reading = Reading::begin(client.clone(), dialect.inventory(&client.content().root_folder));
         let stage = Stage::Reading { reading, seen: HashSet::new(), differing: Vec::new() };
-        Self { since: state.clock(), stage }
+        let span = tracing::info_span!(
+            parent: None,
+            "read for comparison",
+            host = client.config().host(),
+            objects = tracing::field::Empty,
+            suspects = tracing::field::Empty,
+        );
+        Self { since: state.clock(), stage, span }
     }
 
     /// The next page of whatever is being read; waits for ever when nothing is. Cancel safe.
@@ -102,6 +111,7 @@ impl Comparison {
                 let mut suspects = std::mem::take(differing);
                 suspects.extend(state.objects().filter(|object| !seen.contains(&object.value)).cloned());
                 suspects.retain(|object| !state.touched_since(object.id(), self.since));
+                self.span.record("objects", seen.len()).record("suspects", suspects.len());
                 self.stage = match suspects.is_empty() {
                     true => Stage::Done,
                     false => Stage::Resting { suspects, rests: 0 },

@@ -4,6 +4,7 @@ use secrecy::ExposeSecret as _;
 use vsphere::{ApiType, Client, Config, Credentials, Error, FilterSpec};
 
 use super::super::{SourceError, SourceSpec};
+use super::properties;
 use crate::model::provider::{SourceIdentity, SyncReason};
 
 /// A source that was reached: two sessions, so that reading much never holds up what changes.
@@ -18,29 +19,29 @@ pub(super) struct Connected {
 /// Brings an address to one form: `https://host[:port]/sdk`, lower case, without the default port.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with it, as the rest of a sentence that begins with the address.
 pub(in crate::provider) fn normalize_endpoint(endpoint: &str) -> Result<String, String> {
     let endpoint = endpoint.trim();
     if endpoint.is_empty() {
-        return Err("an address is needed: the name of a vCenter or ESXi host, such as vc.example.org".to_owned());
+        return Err("is needed: the name of a vCenter or ESXi host, such as vc.example.org".to_owned());
     }
     if endpoint.chars().any(char::is_whitespace) {
-        return Err("an address has no spaces in it".to_owned());
+        return Err("must have no spaces in it".to_owned());
     }
     let full = match endpoint.split_once("://") {
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => endpoint.to_owned(),
-        Some((scheme, _)) => return Err(format!("{scheme}:// cannot be used: vSphere is reached by https:// only")),
+        Some((scheme, _)) => return Err(format!("cannot begin with {scheme}://: vSphere is reached by https:// only")),
         None => format!("https://{endpoint}"),
     };
-    let mut url = url::Url::parse(&full).map_err(|error| format!("this is not an address: {error}"))?;
+    let mut url = url::Url::parse(&full).map_err(|error| format!("is not an address: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("the address must not hold a user name or password; they have fields of their own".to_owned());
+        return Err("must not hold a user name or password; they have fields of their own".to_owned());
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err("the address names no host".to_owned());
+        return Err("is not an address: it names no host".to_owned());
     }
     if url.port() == Some(0) {
-        return Err("0 is no port".to_owned());
+        return Err("has the port 0, which is none".to_owned());
     }
     // Whatever page of a vCenter somebody copied the address of, the interface is there.
     url.set_path("/sdk");
@@ -51,10 +52,12 @@ pub(in crate::provider) fn normalize_endpoint(endpoint: &str) -> Result<String, 
 
 /// How the endpoint of a source is reached.
 pub(super) fn config(spec: &SourceSpec) -> Result<Config, SourceError> {
-    let address = normalize_endpoint(&spec.endpoint)
-        .map_err(|reason| SourceError::new(SyncReason::ConnectFailed, format!("{}: {reason}", spec.endpoint)))?;
+    let address = normalize_endpoint(&spec.endpoint).map_err(|reason| {
+        SourceError::new(SyncReason::ConnectFailed, format!("the address {:?} {reason}", spec.endpoint))
+    })?;
     let unusable = |error: Error| failure(&spec.endpoint, error, false);
-    let config = Config::new(&address).map_err(unusable)?.user_agent(concat!("spandrel/", env!("CARGO_PKG_VERSION")));
+    let config = Config::new(&address).map_err(unusable)?;
+    let config = config.user_agent(concat!("spandrel/", env!("CARGO_PKG_VERSION"))).keep(properties::keep());
     let trust = match (&spec.trust.thumbprint_sha256, &spec.trust.ca_pem) {
         (Some(thumbprint), _) => vsphere::Trust::Thumbprint(thumbprint.parse().map_err(|error| {
             SourceError::new(
@@ -83,22 +86,34 @@ pub(super) fn credentials(spec: &SourceSpec) -> Result<Credentials, SourceError>
 pub(super) async fn connect(spec: &SourceSpec) -> Result<Connected, SourceError> {
     let fail = |error: Error| failure(&spec.endpoint, error, false);
     let config = config(spec)?;
+    if let Some(expected) = &spec.expected_instance_uuid {
+        // Nothing of the account is told to another than the one that was met here before.
+        let about = Client::probe(&config).await.map_err(fail)?.about;
+        if about.api_type != ApiType::HostAgent
+            && let Some(found) = about.instance_uuid.filter(|found| !expected.eq_ignore_ascii_case(found))
+        {
+            return Err(another_installation(&spec.endpoint, expected, &found, &about.name));
+        }
+    }
     let watch = Client::connect(&config, credentials(spec)?).await.map_err(fail)?;
     let identity = identity(&watch).await.map_err(fail)?;
     if let (Some(expected), Some(found)) = (&spec.expected_instance_uuid, &identity.instance_uuid)
         && !expected.eq_ignore_ascii_case(found)
     {
-        return Err(SourceError::new(
-            SyncReason::NotThePlatform,
-            format!(
-                "{} is another installation than before: {found} ({}) answers where {expected} was; if that is intended, \
-                 remove this provider and add it again",
-                spec.endpoint, identity.product
-            ),
-        ));
+        return Err(another_installation(&spec.endpoint, expected, found, &identity.product));
     }
     let bulk = watch.sibling().await.map_err(fail)?;
     Ok(Connected { watch, bulk, identity })
+}
+
+fn another_installation(endpoint: &str, expected: &str, found: &str, product: &str) -> SourceError {
+    SourceError::new(
+        SyncReason::NotThePlatform,
+        format!(
+            "{endpoint} is another installation than before: {found} ({product}) answers where {expected} was; if that is \
+             intended, remove this provider and add it again"
+        ),
+    )
 }
 
 /// What the server is. An ESXi has no id of its own installation: its hardware's is used.
@@ -135,19 +150,17 @@ pub(super) fn failure(endpoint: &str, error: Error, established: bool) -> Source
             SyncReason::ConnectionLost,
             format!("the connection to {endpoint} was lost: {}", innermost(source.as_ref())),
         ),
-        Error::Connection { source, .. } => (
-            SyncReason::ConnectFailed,
+        Error::Connection { source, .. } => unreached(endpoint, source.as_ref()),
+        Error::Deadline { limit, .. } => (
+            SyncReason::TimedOut,
             format!(
-                "{endpoint} cannot be reached: {}; check the address, name resolution and firewalls",
-                innermost(source.as_ref())
+                "{endpoint} did not answer within {} s; is it on, and does a firewall let this machine through?",
+                limit.as_secs()
             ),
         ),
-        Error::Deadline { limit, .. } => {
-            (SyncReason::TimedOut, format!("{endpoint} did not answer within {} s", limit.as_secs()))
-        }
         Error::NotVsphere { reason, .. } => (
             SyncReason::NotThePlatform,
-            format!("what answers at {endpoint} is neither a vCenter nor an ESXi: {reason}"),
+            format!("{endpoint} answers, with TLS, but is neither a vCenter nor an ESXi: {reason}"),
         ),
         Error::InvalidLogin => (
             SyncReason::CredentialsRefused,
@@ -170,6 +183,56 @@ pub(super) fn failure(endpoint: &str, error: Error, established: bool) -> Source
     SourceError { reason, message, presented_thumbprint, source: Some(Box::new(error)) }
 }
 
+/// Why a server could not be reached: name resolution, nobody there, no way, or something else than TLS.
+fn unreached(endpoint: &str, error: &(dyn std::error::Error + 'static)) -> (SyncReason, String) {
+    use std::io::ErrorKind;
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        let tls = unwrapped(error).downcast_ref::<rustls::Error>();
+        if let Some(rustls::Error::InvalidMessage(_)) = tls {
+            let message = format!("{endpoint} answers, but not with TLS; is it plain HTTP that listens on this port?");
+            return (SyncReason::NotThePlatform, message);
+        }
+        if let Some(tls) = tls {
+            let message = format!("{endpoint} answers, but no TLS connection comes about: {tls}");
+            return (SyncReason::ConnectFailed, message);
+        }
+        // What the resolver says is an I/O error without a kind of its own; the connector names the step.
+        if error.to_string() == "dns error" {
+            let message = format!(
+                "the name in {endpoint} cannot be resolved ({}); check its spelling and this machine's DNS",
+                innermost(error)
+            );
+            return (SyncReason::ConnectFailed, message);
+        }
+        let advice = match io.map(std::io::Error::kind) {
+            Some(ErrorKind::ConnectionRefused) => "nothing listens there: check the port, and whether the server is up",
+            Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
+                "there is no way to it: check the address and this machine's routes"
+            }
+            Some(ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe) => {
+                "it ended the connection: something in between, or another service than vSphere"
+            }
+            _ => {
+                cause = error.source();
+                continue;
+            }
+        };
+        return (SyncReason::ConnectFailed, format!("{endpoint} cannot be reached: {advice} ({error})"));
+    }
+    let message = format!("{endpoint} cannot be reached: {}; check the address and firewalls", innermost(error));
+    (SyncReason::ConnectFailed, message)
+}
+
+/// What I/O errors are wrapped around, in however many layers: their `source` passes over it.
+fn unwrapped<'a>(mut error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    while let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        error = inner;
+    }
+    error
+}
+
 /// The cause behind the causes: `Connection refused (os error 111)`.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
@@ -182,6 +245,25 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_answers_without_tls_is_told_from_what_does_not_answer() {
+        use std::io;
+        let check = |error: io::Error, reason: SyncReason, words: &str| {
+            let (is, message) = unreached("vc.example", &error);
+            assert!(is == reason && message.contains(words), "{error:?}: {message}");
+        };
+        let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        // As it comes: wrapped twice.
+        let plain = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, plain));
+        check(plain, SyncReason::NotThePlatform, "not with TLS");
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::ProtocolVersion);
+        check(io::Error::other(alert), SyncReason::ConnectFailed, "no TLS connection comes about");
+        check(io::ErrorKind::ConnectionRefused.into(), SyncReason::ConnectFailed, "nothing listens");
+        check(io::ErrorKind::HostUnreachable.into(), SyncReason::ConnectFailed, "no way to it");
+        check(io::ErrorKind::ConnectionReset.into(), SyncReason::ConnectFailed, "ended the connection");
+        check(io::Error::other("strange"), SyncReason::ConnectFailed, "strange");
+    }
 
     #[test]
     fn addresses_are_brought_to_one_form() {

@@ -22,12 +22,18 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
+use tracing::Instrument as _;
 use vsphere::{Client, Error, FilterSpec};
 
-use super::{SourceContext, SourceError, SourceSpec};
-use crate::model::provider::{Capability, Check, TestReport};
+use super::examination::{Examination, within};
+use super::{SourceContext, SourceError, SourceSpec, counted};
+use crate::model::provider::{Capability, TestReport};
 
 pub(super) use connect::normalize_endpoint;
+pub(super) use properties::asked_of_vcenter;
+pub(super) use watch::PAGE_OBJECTS;
 
 /// The oldest and newest versions that this was made for.
 const OLDEST_VERSION: (u32, u32) = (6, 5);
@@ -36,53 +42,30 @@ const NEWEST_MAJOR: u32 = 9;
 /// The checks of a connection test in their order.
 const CHECKS: [&str; 6] = ["address", "reach", "certificate", "credentials", "version", "permission"];
 
-pub(super) async fn test(spec: &SourceSpec) -> TestReport {
-    let mut report = TestReport::default();
-    if let Err(reason) = examine(spec, &mut report).await {
-        report.failed(reason);
-    }
-    for name in CHECKS.iter().skip(report.checks.len()) {
-        let message = "not tried, since an earlier check failed".to_owned();
-        report.checks.push(Check { name: (*name).to_owned(), passed: None, message });
-    }
-    report
-}
-
-impl TestReport {
-    fn passed(&mut self, message: impl Into<String>) {
-        self.push(true, message.into());
-    }
-
-    fn failed(&mut self, message: impl Into<String>) {
-        self.push(false, message.into());
-    }
-
-    /// The next check in the order.
-    fn push(&mut self, passed: bool, message: String) {
-        if let Some(name) = CHECKS.get(self.checks.len()) {
-            self.checks.push(Check { name: (*name).to_owned(), passed: Some(passed), message });
-        }
-    }
+pub(super) async fn test(spec: &SourceSpec, limit: Duration) -> TestReport {
+    let mut found = Examination::new(&CHECKS);
+    let outcome = within(limit, examine(spec, &mut found)).await;
+    found.done(outcome)
 }
 
 /// One check after the other. The error is why the next one failed.
-async fn examine(spec: &SourceSpec, report: &mut TestReport) -> Result<(), String> {
-    let address = normalize_endpoint(&spec.endpoint)?;
-    report.passed(address);
+async fn examine(spec: &SourceSpec, found: &mut Examination) -> Result<(), String> {
+    let address = normalize_endpoint(&spec.endpoint).map_err(|why| format!("the address {why}"))?;
+    found.passed(address);
     let config = connect::config(spec).map_err(|error| error.message)?;
     let content = match Client::probe(&config).await {
         Ok(content) => content,
         Err(error) => {
             if matches!(error, Error::Untrusted { .. }) {
-                report.passed(format!("{} answers", config.host()));
+                found.passed(format!("{} answers", config.host()));
             }
             let error = connect::failure(&spec.endpoint, error, false);
-            report.presented_thumbprint = error.presented_thumbprint;
+            found.presented(error.presented_thumbprint);
             return Err(error.message);
         }
     };
-    report.passed(format!("{} answers at {}", content.about.full_name, config.host()));
-    report.passed(match (&spec.trust.thumbprint_sha256, &spec.trust.ca_pem) {
+    found.passed(format!("{} answers at {}", content.about.full_name, config.host()));
+    found.passed(match (&spec.trust.thumbprint_sha256, &spec.trust.ca_pem) {
         (Some(_), _) => "it has the fingerprint that is trusted",
         (None, Some(_)) => "it was issued by an authority that this provider trusts",
         (None, None) => "it was issued by an authority that this machine trusts",
@@ -93,17 +76,17 @@ async fn examine(spec: &SourceSpec, report: &mut TestReport) -> Result<(), Strin
             .map_err(|error| connect::failure(&spec.endpoint, error, false).message)?,
         Err(error) => return Err(error.message),
     };
-    report.passed(format!("signed in as {}", spec.username.as_deref().unwrap_or_default()));
+    found.passed(format!("signed in as {}", spec.username.as_deref().unwrap_or_default()));
     let identity =
         connect::identity(&client).await.map_err(|error| connect::failure(&spec.endpoint, error, false).message)?;
     let supported = version(&client.about().api_version)?;
-    report.passed(supported);
+    found.passed(supported);
     let permitted = permission(&client).await;
     if let Err(error) = client.logout().await {
         tracing::debug!(error = &error as &dyn std::error::Error, "a test's session was not logged out");
     }
-    report.passed(permitted?);
-    report.identity = Some(identity);
+    found.passed(permitted?);
+    found.is(identity);
     Ok(())
 }
 
@@ -137,11 +120,13 @@ async fn permission(client: &Client) -> Result<String, String> {
     if hosts == 0 {
         return Ok(format!("the account sees no host; if there are any, {advice}"));
     }
-    Ok(format!("the account sees {hosts} hosts in {} datacenters", seen.len() - hosts))
+    let datacenters = counted(seen.len() - hosts, "datacenter");
+    Ok(format!("the account sees {} in {datacenters}", counted(hosts, "host")))
 }
 
 pub(super) async fn run(spec: SourceSpec, context: SourceContext) -> SourceError {
-    match connect::connect(&spec).await {
+    let span = tracing::info_span!(parent: &context.first_load, "connect", endpoint = spec.endpoint);
+    match connect::connect(&spec).instrument(span).await {
         Ok(connected) => watch::follow(&spec.endpoint, connected, context).await,
         Err(error) => error,
     }
@@ -168,7 +153,7 @@ pub(super) fn capabilities() -> Vec<Capability> {
         can("folders", None),
         can("resource_pools", None),
         can("tags", vcenter),
-        can("storage_policies", Some("of a vCenter; which machine or disk has which is not read yet")),
+        can("storage_policies", Some("of a vCenter, and which machine and disk has which; polled")),
         can("content_libraries", vcenter),
         can("maintenance_mode", None),
         can("high_availability", vcenter),

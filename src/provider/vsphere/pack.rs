@@ -9,11 +9,15 @@ use std::collections::HashMap;
 
 use vsphere::{Array, MoRef, Name, Object, Value};
 
+use super::properties::{Kept, Part};
+
 /// Packs and unpacks; holds the names that the packed texts refer to.
 #[derive(Debug, Default)]
 pub(super) struct Packer {
     names: Vec<Name>,
     numbers: HashMap<Name, u32>,
+    /// Where an object is put together: what is handed out has no room to spare.
+    scratch: Vec<u8>,
 }
 
 mod tag {
@@ -28,17 +32,31 @@ mod tag {
     pub(super) const ARRAY: u8 = 8;
     pub(super) const OBJECT: u8 = 9;
     pub(super) const STRING: u8 = 10;
+    /// Of an array.
+    pub(super) const END: u8 = 11;
 }
 
+/// Stands in the place of a field's name behind the last field.
+const NO_NAME: u64 = 0;
+
 impl Packer {
-    /// Packs properties.
-    pub(super) fn pack(&mut self, properties: &[(Name, Value)]) -> Box<[u8]> {
-        let mut out = Vec::with_capacity(1024);
-        for (name, value) in properties {
+    /// Packs what is kept of properties.
+    pub(super) fn pack<'a>(&mut self, parts: impl IntoIterator<Item = Part<'a>>) -> Box<[u8]> {
+        let mut out = std::mem::take(&mut self.scratch);
+        out.clear();
+        for Part { name, value, kept } in parts {
             self.name(&mut out, Some(name));
-            self.value(&mut out, value);
+            match kept {
+                // What is no list is kept as it is: it says nothing of the devices.
+                Kept::Devices(_) if value.as_array().is_some() => {
+                    self.items(&mut out, None, value.items().filter(|device| kept.has_device(device)), kept)
+                }
+                _ => self.value(&mut out, value, kept),
+            }
         }
-        out.into_boxed_slice()
+        let packed = out.as_slice().into();
+        self.scratch = out;
+        packed
     }
 
     /// Unpacks what [`Packer::pack`] made.
@@ -46,8 +64,13 @@ impl Packer {
         let mut reader = Reader { packer: self, rest: packed };
         let mut properties = Vec::with_capacity(48);
         while !reader.rest.is_empty() {
-            // Whatever was packed can be unpacked; the loop ends where it can not.
-            let (Some(Some(name)), Some(value)) = (reader.name(), reader.value()) else { break };
+            let (Some(Some(name)), Some(value)) = (reader.name(), reader.value()) else {
+                // Whatever was packed can be unpacked.
+                tracing::error!(
+                    "the kept properties of an object are damaged: it is shown without some until it is read again"
+                );
+                break;
+            };
             properties.push((name, value));
         }
         properties
@@ -55,19 +78,34 @@ impl Packer {
 
     /// The number of a name, one higher so that 0 can say "none".
     fn name(&mut self, out: &mut Vec<u8>, name: Option<&Name>) {
-        let number = name.map_or(0, |name| match self.numbers.get(name) {
-            Some(number) => *number,
+        let number = name.map_or(NO_NAME, |name| match self.numbers.get(name) {
+            Some(number) => (*number).into(),
             None => {
                 self.names.push(name.clone());
                 let number = u32::try_from(self.names.len()).unwrap_or(0);
                 self.numbers.insert(name.clone(), number);
-                number
+                number.into()
             }
         });
-        varint(out, number.into());
+        varint(out, number);
     }
 
-    fn value(&mut self, out: &mut Vec<u8>, value: &Value) {
+    fn items<'a>(
+        &mut self,
+        out: &mut Vec<u8>,
+        item_type: Option<&Name>,
+        items: impl Iterator<Item = &'a Value>,
+        kept: Kept,
+    ) {
+        out.push(tag::ARRAY);
+        self.name(out, item_type);
+        for item in items {
+            self.value(out, item, kept);
+        }
+        out.push(tag::END);
+    }
+
+    fn value(&mut self, out: &mut Vec<u8>, value: &Value, kept: Kept) {
         match value {
             Value::Bool(value) => out.push(if *value { tag::TRUE } else { tag::FALSE }),
             Value::Byte(_) | Value::Short(_) | Value::Int(_) | Value::Long(_) => {
@@ -87,22 +125,15 @@ impl Packer {
                 text(out, tag::REFERENCE, &reference.value);
                 self.name(out, Some(&reference.kind));
             }
-            Value::Array(array) => {
-                out.push(tag::ARRAY);
-                self.name(out, array.item_type.as_ref());
-                varint(out, array.items.len() as u64);
-                for item in &array.items {
-                    self.value(out, item);
-                }
-            }
+            Value::Array(array) => self.items(out, array.item_type.as_ref(), array.items.iter(), kept),
             Value::Object(object) => {
                 out.push(tag::OBJECT);
                 self.name(out, object.type_name.as_ref());
-                varint(out, object.fields.len() as u64);
-                for (name, field) in &object.fields {
+                for (name, field) in object.fields.iter().filter(|(name, _)| kept.has_field(name)) {
                     self.name(out, Some(name));
-                    self.value(out, field);
+                    self.value(out, field, kept);
                 }
+                varint(out, NO_NAME);
             }
             _ => out.push(tag::UNSET),
         }
@@ -185,13 +216,19 @@ impl<'a> Reader<'a> {
             }
             tag::ARRAY => {
                 let item_type = self.name()?;
-                let count = self.length()?;
-                Array { item_type, items: (0..count).map(|_| self.value()).collect::<Option<_>>()? }.into()
+                let mut items = Vec::new();
+                while *self.rest.first()? != tag::END {
+                    items.push(self.value()?);
+                }
+                self.byte()?;
+                Array { item_type, items }.into()
             }
             tag::OBJECT => {
                 let type_name = self.name()?;
-                let count = self.length()?;
-                let fields = (0..count).map(|_| Some((self.name()??, self.value()?))).collect::<Option<_>>()?;
+                let mut fields = Vec::with_capacity(8);
+                while let Some(name) = self.name()? {
+                    fields.push((name, self.value()?));
+                }
                 Object { type_name, fields }.into()
             }
             _ => Value::Unset,
@@ -223,9 +260,10 @@ mod tests {
             ),
         ];
         let mut packer = Packer::default();
-        let packed = packer.pack(&properties);
+        let parts = || properties.iter().map(|(name, value)| Part { name, value, kept: Kept::All });
+        let packed = packer.pack(parts());
         assert_eq!(packer.unpack(&packed), properties);
-        assert_eq!(packer.pack(&properties), packed);
+        assert_eq!(packer.pack(parts()), packed);
         assert!(packer.unpack(&packed[..packed.len() - 3]).len() < properties.len());
     }
 
@@ -234,7 +272,8 @@ mod tests {
         let state =
             vsphere::value::EnumValue { type_name: Name::new("VirtualMachinePowerState"), value: "poweredOn".into() };
         let mut packer = Packer::default();
-        let packed = packer.pack(&[(Name::new("runtime.powerState"), Value::Enum(state.into()))]);
+        let (name, value) = (Name::new("runtime.powerState"), Value::Enum(state.into()));
+        let packed = packer.pack([Part { name: &name, value: &value, kept: Kept::All }]);
         assert_eq!(packer.unpack(&packed)[0].1.as_str(), Some("poweredOn"));
     }
 }

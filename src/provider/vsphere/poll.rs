@@ -1,4 +1,4 @@
-//! What has no notices and is therefore read every few seconds: tags, storage policies, content libraries.
+//! What has no notices and is therefore read every few seconds: tags, storage policies with what has them, content libraries.
 //!
 //! Runs in a task of its own, so that a slow service never holds up the watch.
 
@@ -7,21 +7,28 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use vsphere::rest::{Library, LibraryItem, Tag, TagCategory};
-use vsphere::{ApiType, Client, Error, Rest, StoragePolicy};
+use vsphere::{ApiType, Client, Error, PolicyObject, Rest, StoragePolicy};
 
 use super::state::Key;
 
 /// Tags whose names are read again in one round: each costs a call. With more of them a renamed tag is seen some rounds
 /// later; a new tag, and what tags are attached to, is seen in every round.
 const RENAMES_A_ROUND: usize = 100;
-/// Libraries are read at most this much of the time: an item costs a call.
-const LIBRARY_SHARE: u32 = 4;
+/// After libraries were read, they rest this many times as long as that took: an item costs a call.
+const LIBRARIES_REST: u32 = 4;
+/// The same of what policies are applied to: the answers grow with the machines.
+const APPLIED_REST: u32 = 1;
+
+/// How logs call it.
+const APPLIED: &str = "what has which storage policy";
 
 /// What one round found.
 pub(super) enum Polled {
     Tags(Tags),
     Policies(Vec<StoragePolicy>),
+    Applied(HashMap<Key, Applied>),
     Libraries(Vec<(Library, Vec<LibraryItem>)>),
 }
 
@@ -34,6 +41,15 @@ pub(super) struct Tags {
     pub(super) of_objects: HashMap<Key, Vec<String>>,
 }
 
+/// The storage policies of one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Applied {
+    /// That of its own files.
+    pub(super) home: Option<Key>,
+    /// Those of its disks by their device keys, sorted.
+    pub(super) disks: Vec<(i32, Key)>,
+}
+
 /// Reads round after round.
 pub(super) struct Poller {
     client: Client,
@@ -42,6 +58,9 @@ pub(super) struct Poller {
     /// Where the next renaming round begins.
     turn: usize,
     policies_offered: bool,
+    /// The ids of the policies that machines can have, as last read.
+    policies: Vec<Key>,
+    applied_not_before: Option<Instant>,
     libraries_not_before: Option<Instant>,
     failing: HashSet<&'static str>,
 }
@@ -54,6 +73,8 @@ impl Poller {
             known: HashMap::new(),
             turn: 0,
             policies_offered: true,
+            policies: Vec::new(),
+            applied_not_before: None,
             libraries_not_before: None,
             failing: HashSet::new(),
         }
@@ -70,10 +91,18 @@ impl Poller {
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
-            let tags = self.tags().await.map(|tags| Some(Polled::Tags(tags)));
-            let policies = self.policies().await.map(|policies| policies.map(Polled::Policies));
-            let libraries = self.libraries().await.map(|libraries| libraries.map(Polled::Libraries));
-            for (what, result) in [("tags", tags), ("storage policies", policies), ("content libraries", libraries)] {
+            let span = tracing::info_span!(parent: None, "poll", host = self.client.config().host());
+            let part = |what: &'static str| tracing::info_span!(parent: &span, "poll part", what);
+            let tags = self.tags().instrument(part("tags")).await.map(|tags| Some(Polled::Tags(tags)));
+            let policies = self.policies().instrument(part("storage policies")).await;
+            let policies = policies.map(|policies| policies.map(Polled::Policies));
+            let applied = self.applied().instrument(part(APPLIED)).await.map(|applied| applied.map(Polled::Applied));
+            let libraries = self.libraries().instrument(part("content libraries")).await;
+            let libraries = libraries.map(|libraries| libraries.map(Polled::Libraries));
+            drop(span);
+            for (what, result) in
+                [("tags", tags), ("storage policies", policies), (APPLIED, applied), ("content libraries", libraries)]
+            {
                 if let Some(polled) = self.noted(what, result)
                     && found.send(polled).await.is_err()
                 {
@@ -81,6 +110,15 @@ impl Poller {
                 }
             }
         }
+    }
+
+    /// What machines are shown with: read once before they are. What fails is logged and comes with a later round.
+    pub(super) async fn first(&mut self) -> Vec<Polled> {
+        let tags = self.tags().await.map(|tags| Some(Polled::Tags(tags)));
+        let policies = self.policies().await.map(|policies| policies.map(Polled::Policies));
+        let applied = self.applied().await.map(|applied| applied.map(Polled::Applied));
+        let results = [("tags", tags), ("storage policies", policies), (APPLIED, applied)];
+        results.into_iter().filter_map(|(what, result)| self.noted(what, result)).collect()
     }
 
     /// Logs the first of several failures in a row.
@@ -148,13 +186,16 @@ impl Poller {
     }
 
     /// Every storage policy; `None` when the server has no such service.
-    async fn policies(&mut self) -> Result<Option<Vec<StoragePolicy>>, Error> {
+    pub(super) async fn policies(&mut self) -> Result<Option<Vec<StoragePolicy>>, Error> {
         if !self.policies_offered {
             return Ok(None);
         }
         match self.client.storage_policies().await {
             Ok(mut policies) => {
                 policies.sort_by(|a, b| a.id.cmp(&b.id));
+                // The platform's own ones are not for machines.
+                let of_machines = policies.iter().filter(|policy| policy.category == "REQUIREMENT");
+                self.policies = of_machines.map(|policy| Key::from(policy.id.as_str())).collect();
                 Ok(Some(policies))
             }
             Err(Error::Unsupported(_) | Error::Status { status: 404, .. }) => {
@@ -163,6 +204,30 @@ impl Poller {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The policies of every machine that has some; `None` when the server has no such service or it is not their turn yet.
+    /// After the policies themselves were read.
+    pub(super) async fn applied(&mut self) -> Result<Option<HashMap<Key, Applied>>, Error> {
+        let begin = Instant::now();
+        if !self.policies_offered || self.applied_not_before.is_some_and(|until| begin < until) {
+            return Ok(None);
+        }
+        let mut of_machines: HashMap<Key, Applied> = HashMap::new();
+        // Sorted, so that of several policies of one object it is the same in every round.
+        let mut all = self.client.storage_policies_applied(&self.policies).await?;
+        all.sort_unstable();
+        for (object, policy) in all {
+            match object {
+                PolicyObject::Vm(vm) => of_machines.entry(vm.value).or_default().home = Some(policy),
+                PolicyObject::Disk(vm, disk) => of_machines.entry(vm.value).or_default().disks.push((disk, policy)),
+            }
+        }
+        for applied in of_machines.values_mut() {
+            applied.disks.dedup_by_key(|(disk, _)| *disk);
+        }
+        self.applied_not_before = Some(Instant::now() + begin.elapsed() * APPLIED_REST);
+        Ok(Some(of_machines))
     }
 
     /// Every content library with its items; `None` when it is not their turn yet.
@@ -179,7 +244,7 @@ impl Poller {
             all.push((library, items));
         }
         all.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-        self.libraries_not_before = Some(Instant::now() + begin.elapsed() * LIBRARY_SHARE);
+        self.libraries_not_before = Some(Instant::now() + begin.elapsed() * LIBRARIES_REST);
         Ok(Some(all))
     }
 }

@@ -4,7 +4,9 @@
 //! is an update that the whole chain up to the clients follows. A path that a version does not know makes the server refuse
 //! the whole filter, so a path is only in these lists if 6.5 has it, or guarded by the version.
 
-use vsphere::{Array, FilterSpec, MoRef, Name, Object, ObjectState, Value};
+use vsphere::{FilterSpec, MoRef, Name, ObjectState, Value};
+
+use super::normalize::is_card;
 
 const VM: &[&str] = &[
     "name",
@@ -47,6 +49,13 @@ const VM: &[&str] = &[
     "guest.toolsRunningStatus",
     "guest.toolsVersionStatus2",
     "guest.toolsVersion",
+    // What vCenter still knows of a machine whose configuration cannot be read.
+    "summary.config.numCpu",
+    "summary.config.memorySizeMB",
+    "summary.config.numEthernetCards",
+    "summary.config.numVirtualDisks",
+    "summary.config.uuid",
+    "summary.config.instanceUuid",
     "summary.storage.committed",
     "summary.storage.uncommitted",
 ];
@@ -194,6 +203,11 @@ impl Dialect {
     }
 }
 
+/// What a current vCenter is asked for.
+pub(in crate::provider) fn asked_of_vcenter() -> Vec<(&'static str, Vec<&'static str>)> {
+    Dialect { vcenter: true, create_date: true }.types().collect()
+}
+
 /// The root folder, which no view of it has, and all below it.
 fn everything(root: &MoRef) -> FilterSpec {
     FilterSpec::objects([root.clone()]).container(root, true)
@@ -204,10 +218,66 @@ pub(super) fn custom_fields(manager: &MoRef) -> FilterSpec {
     FilterSpec::objects([manager.clone()]).properties("CustomFieldsManager", ["field"])
 }
 
-/// The fields that are kept below a property; everything else in it is let go. `None`: the property is kept as it is.
-fn kept(path: &str) -> Option<&'static [&'static str]> {
-    Some(match path {
-        "config.hardware.device" => &[
+const DEVICES: &str = "config.hardware.device";
+
+/// What is kept below a property; everything else in it is let go.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept {
+    /// Everything.
+    All,
+    /// Fields of these names, at whatever depth.
+    Fields(&'static [&'static str]),
+    /// The same, of those devices that are looked at.
+    Devices(&'static [&'static str]),
+}
+
+impl Kept {
+    /// Whether a field is kept.
+    pub(super) fn has_field(self, name: &str) -> bool {
+        match self {
+            Kept::All => true,
+            Kept::Fields(fields) | Kept::Devices(fields) => fields.contains(&name),
+        }
+    }
+
+    /// Whether a device is kept: disks, network cards and the controllers that disks hang on.
+    pub(super) fn has_device(self, device: &Value) -> bool {
+        device.is("VirtualDisk") || is_card(device) || device.get("busNumber").is_some()
+    }
+
+    /// What is kept of a property.
+    pub(super) fn of(path: &str) -> Self {
+        match KEPT_BELOW.iter().find(|(known, _)| *known == path) {
+            Some((DEVICES, fields)) => Kept::Devices(fields),
+            Some((_, fields)) => Kept::Fields(fields),
+            None => Kept::All,
+        }
+    }
+}
+
+/// A property, and what is kept of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part<'a> {
+    pub(super) name: &'a Name,
+    pub(super) value: &'a Value,
+    pub(super) kept: Kept,
+}
+
+impl<'a> Part<'a> {
+    /// What is kept of an object, in the order of the names.
+    pub(super) fn all_of(state: &'a ObjectState) -> Vec<Self> {
+        let mut parts: Vec<_> =
+            state.properties().map(|(name, value)| Part { name, value, kept: Kept::of(name) }).collect();
+        parts.sort_unstable_by(|a, b| a.name.cmp(b.name));
+        parts
+    }
+}
+
+/// The fields that are kept below a property, at whatever depth. Other properties are kept as they are.
+const KEPT_BELOW: &[(&str, &[&str])] = &[
+    (
+        "config.hardware.device",
+        &[
             "key",
             "controllerKey",
             "unitNumber",
@@ -244,8 +314,11 @@ fn kept(path: &str) -> Option<&'static [&'static str]> {
             "vDiskId",
             "id",
         ],
-        "guest.net" => &["network", "ipAddress", "macAddress", "deviceConfigId"],
-        "snapshot" => &[
+    ),
+    ("guest.net", &["network", "ipAddress", "macAddress", "deviceConfigId"]),
+    (
+        "snapshot",
+        &[
             "currentSnapshot",
             "rootSnapshotList",
             "childSnapshotList",
@@ -257,8 +330,11 @@ fn kept(path: &str) -> Option<&'static [&'static str]> {
             "state",
             "quiesced",
         ],
-        "runtime.question" => &["id", "text"],
-        "summary.hardware" => &[
+    ),
+    ("runtime.question", &["id", "text"]),
+    (
+        "summary.hardware",
+        &[
             "vendor",
             "model",
             "uuid",
@@ -271,68 +347,31 @@ fn kept(path: &str) -> Option<&'static [&'static str]> {
             "numNics",
             "numHBAs",
         ],
-        "summary.config.product" => &["name", "fullName", "version", "build"],
-        "config.network.portgroup" => &["key", "spec", "name", "vlanId", "vswitchName"],
-        "config.virtualNicManagerInfo.netConfig" => {
-            &["nicType", "selectedVnic", "candidateVnic", "key", "device", "spec", "ip", "ipAddress"]
-        }
-        "config.cpuAllocation" | "config.memoryAllocation" => {
-            &["reservation", "expandableReservation", "limit", "shares", "level"]
-        }
-        "config.defaultPortConfig" => &["vlan", "vlanId", "pvlanId", "start", "end"],
-        "host" => &["key", "mountInfo", "path", "accessMode", "accessible", "mounted"],
-        "summary" => &["accessible", "opaqueNetworkId", "opaqueNetworkType"],
-        "field" => &["key", "name", "managedObjectType"],
-        _ => return None,
-    })
-}
+    ),
+    ("summary.config.product", &["name", "fullName", "version", "build"]),
+    ("config.network.portgroup", &["key", "spec", "name", "vlanId", "vswitchName"]),
+    (
+        "config.virtualNicManagerInfo.netConfig",
+        &["nicType", "selectedVnic", "candidateVnic", "key", "device", "spec", "ip", "ipAddress"],
+    ),
+    ("config.cpuAllocation", &["reservation", "expandableReservation", "limit", "shares", "level"]),
+    ("config.memoryAllocation", &["reservation", "expandableReservation", "limit", "shares", "level"]),
+    ("config.defaultPortConfig", &["vlan", "vlanId", "pvlanId", "start", "end"]),
+    ("host", &["key", "mountInfo", "path", "accessMode", "accessible", "mounted"]),
+    ("summary", &["accessible", "opaqueNetworkId", "opaqueNetworkType"]),
+    ("field", &["key", "name", "managedObjectType"]),
+];
 
-/// Whether a device is kept: disks, network cards and the controllers that disks hang on.
-fn is_kept_device(device: &Value) -> bool {
-    device.is("VirtualDisk") || device.get("macAddress").is_some() || device.get("busNumber").is_some()
-}
-
-/// An object with only those parts of its properties that are kept.
-pub(super) fn slim(state: &ObjectState) -> Vec<(Name, Value)> {
-    let mut properties: Vec<_> = state
-        .properties()
-        .map(|(path, value)| {
-            let value = match (path, kept(path)) {
-                ("config.hardware.device", Some(fields)) => {
-                    let devices = value.items().filter(|device| is_kept_device(device));
-                    Array { item_type: None, items: devices.map(|device| slim_value(device, fields)).collect() }.into()
-                }
-                (_, Some(fields)) => slim_value(value, fields),
-                (_, None) => value.clone(),
-            };
-            (Name::new(path), value)
-        })
-        .collect();
-    properties.sort_by(|(a, _), (b, _)| a.cmp(b));
-    properties
-}
-
-fn slim_value(value: &Value, fields: &[&str]) -> Value {
-    match value {
-        Value::Object(object) => {
-            let kept = object.fields.iter().filter(|(name, _)| fields.contains(&name.as_str()));
-            Object {
-                type_name: object.type_name.clone(),
-                fields: kept.map(|(name, value)| (name.clone(), slim_value(value, fields))).collect(),
-            }
-            .into()
-        }
-        Value::Array(array) => Array {
-            item_type: array.item_type.clone(),
-            items: array.items.iter().map(|item| slim_value(item, fields)).collect(),
-        }
-        .into(),
-        other => other.clone(),
-    }
+/// The same for the client, which does not even make values of the rest.
+pub(super) fn keep() -> vsphere::Keep {
+    KEPT_BELOW.iter().fold(vsphere::Keep::default(), |keep, (path, fields)| keep.fields(path, fields))
 }
 
 #[cfg(test)]
 mod tests {
+    use vsphere::{Array, Object};
+
+    use super::super::pack::Packer;
     use super::*;
 
     fn dialect(api_type: vsphere::ApiType, api_version: &str) -> Dialect {
@@ -369,7 +408,9 @@ mod tests {
         let value = Array { item_type: None, items: devices }.into();
         let vm = MoRef::new("VirtualMachine", "vm-1");
         let state = ObjectState::from_parts(vm.clone(), vec![(Name::new("config.hardware.device"), value)], Vec::new());
-        let slim = ObjectState::from_parts(vm, slim(&state), Vec::new());
+        let mut packer = Packer::default();
+        let packed = packer.pack(Part::all_of(&state));
+        let slim = ObjectState::from_parts(vm, packer.unpack(&packed), Vec::new());
         assert_eq!(slim.all("config.hardware.device").count(), 1);
         assert!(slim.get("config.hardware.device[2000].capacityInBytes").is_some());
         assert!(slim.get("config.hardware.device[2000].shares").is_none());

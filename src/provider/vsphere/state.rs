@@ -9,10 +9,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use vsphere::{DeltaError, MissingProperty, MoRef, ObjectState, ObjectUpdate, Value};
+use vsphere::{DeltaError, MissingProperty, MoRef, ObjectState, ObjectUpdate, UpdateKind, Value};
 
 use super::pack::Packer;
-use super::properties;
+use super::poll::Applied;
+use super::properties::{Kept, Part};
 
 /// The value of a managed object reference: `vm-42`.
 pub(super) type Key = Arc<str>;
@@ -50,6 +51,8 @@ pub(super) struct State {
     fields: HashMap<i32, String>,
     /// The tags of objects.
     tags: HashMap<Key, Vec<String>>,
+    /// The storage policies of machines.
+    policies: HashMap<Key, Applied>,
     load: u32,
     clock: u64,
 }
@@ -114,21 +117,23 @@ impl State {
         self.entries.get(key).is_some_and(|entry| entry.touched > clock)
     }
 
-    /// Applies an update of the watch.
+    /// Applies an update of the watch. Answers also with the object as it is now.
     ///
     /// # Errors
     /// When it cannot be applied: the object must be read again.
-    pub(super) fn apply(&mut self, update: &ObjectUpdate) -> Result<Impact, DeltaError> {
-        let mut state = self.get(&update.object.value).unwrap_or_else(|| ObjectState::new(update.object.clone()));
+    pub(super) fn apply(&mut self, update: &ObjectUpdate) -> Result<(Impact, ObjectState), DeltaError> {
+        // One that enters begins anew.
+        let held = if update.kind == UpdateKind::Modify { self.get(&update.object.value) } else { None };
+        let mut state = held.unwrap_or_else(|| ObjectState::new(update.object.clone()));
         state.apply(update)?;
-        Ok(self.put(&state))
+        Ok((self.put(&state), state))
     }
 
     /// Holds an object as it was read.
     pub(super) fn put(&mut self, state: &ObjectState) -> Impact {
         let object = state.object();
         let reference = |path: &str| state.moref(path).map(|reference| Arc::clone(&reference.value));
-        let packed = self.packer.pack(&properties::slim(state));
+        let packed = self.packer.pack(Part::all_of(state));
         let name = state.str("name").unwrap_or_default();
         let parent = reference("parent").or_else(|| reference("parentVApp"));
         let networking = self.networking(state, &packed);
@@ -159,12 +164,9 @@ impl State {
         let mut hasher = std::hash::DefaultHasher::new();
         if state.object().is("HostSystem") {
             let Some(groups) = state.get(PORT_GROUPS) else { return 0 };
-            let of_networks = ObjectState::from_parts(
-                state.object().clone(),
-                vec![(vsphere::Name::new(PORT_GROUPS), groups.clone())],
-                Vec::new(),
-            );
-            self.packer.pack(&properties::slim(&of_networks)).hash(&mut hasher);
+            let name = vsphere::Name::new(PORT_GROUPS);
+            let part = Part { name: &name, value: groups, kept: Kept::of(PORT_GROUPS) };
+            self.packer.pack([part]).hash(&mut hasher);
         } else if state.object().kind.ends_with("DistributedVirtualSwitch") {
             packed.hash(&mut hasher);
         } else {
@@ -175,7 +177,7 @@ impl State {
 
     /// Whether an object that was read equals the held one.
     pub(super) fn equals(&mut self, state: &ObjectState) -> bool {
-        let packed = self.packer.pack(&properties::slim(state));
+        let packed = self.packer.pack(Part::all_of(state));
         self.entries.get(&state.object().value).is_some_and(|entry| entry.packed == packed)
     }
 
@@ -246,8 +248,24 @@ impl State {
     /// The tags of all objects as they are now; answers the held objects for which that is news.
     pub(super) fn set_tags(&mut self, tags: HashMap<Key, Vec<String>>) -> Vec<Key> {
         let before = std::mem::replace(&mut self.tags, tags);
-        let keys: BTreeSet<&Key> = before.keys().chain(self.tags.keys()).collect();
-        let differ = keys.into_iter().filter(|key| before.get(*key) != self.tags.get(*key));
+        self.held_that_differ(&before, &self.tags)
+    }
+
+    /// The storage policies of a machine.
+    pub(super) fn policies(&self, key: &str) -> Option<&Applied> {
+        self.policies.get(key)
+    }
+
+    /// The storage policies of all machines as they are now; answers the held ones for which that is news.
+    pub(super) fn set_policies(&mut self, policies: HashMap<Key, Applied>) -> Vec<Key> {
+        let before = std::mem::replace(&mut self.policies, policies);
+        self.held_that_differ(&before, &self.policies)
+    }
+
+    /// The held objects of which two maps say something different.
+    fn held_that_differ<T: PartialEq>(&self, before: &HashMap<Key, T>, now: &HashMap<Key, T>) -> Vec<Key> {
+        let keys: BTreeSet<&Key> = before.keys().chain(now.keys()).collect();
+        let differ = keys.into_iter().filter(|key| before.get(*key) != now.get(*key));
         differ.filter(|key| self.entries.contains_key(*key)).cloned().collect()
     }
 
@@ -369,3 +387,7 @@ mod tests {
         assert_eq!(state.set_tags(tags(&[])), [Key::from("vm-1")]);
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod model;

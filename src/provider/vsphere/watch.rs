@@ -11,7 +11,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-use vsphere::{Client, MoRef, ObjectUpdate, UpdateKind, UpdateSet, Value, Watch, WatchEvent, WatchSpec};
+use tracing::Instrument as _;
+use vsphere::{Client, MoRef, ObjectState, ObjectUpdate, UpdateKind, UpdateSet, Value, Watch, WatchEvent, WatchSpec};
 
 use super::compare::Comparison;
 use super::connect::{Connected, failure};
@@ -25,12 +26,12 @@ use crate::provider::{Command, Event, Family, Group, Identify, LoadReason, Sourc
 
 /// How long the server may wait for something to happen: well below the ten seconds in which `CaughtUp` is due.
 const MAX_WAIT: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 8 });
-/// Objects in one answer of the watch.
-const PAGE_OBJECTS: u32 = 500;
-/// Groups in one event.
-const GROUPS_AT_ONCE: usize = 200;
-/// How long the first reading of tags may hold up the first load.
-const FIRST_TAGS_DEADLINE: Duration = Duration::from_secs(30);
+/// Objects in one answer of the watch. Several answers are under way at once, with all that was decoded of them.
+pub(in crate::provider) const PAGE_OBJECTS: u32 = 250;
+/// Groups in one event: an answer gives one.
+const GROUPS_AT_ONCE: usize = PAGE_OBJECTS as usize;
+/// How long the first reading of tags and storage policies may hold up the first load.
+const FIRST_POLL_DEADLINE: Duration = Duration::from_secs(30);
 /// After more changes than this during a load that others depend on, simply everything is told again.
 const IMPACTS_ONE_BY_ONE: usize = 64;
 
@@ -48,6 +49,8 @@ pub(super) async fn follow(endpoint: &str, connected: Connected, context: Source
         events: context.events,
         clock: context.clock,
         loading: false,
+        load: context.first_load,
+        reading: tracing::Span::none(),
         impacts: Vec::new(),
         told: HashMap::new(),
         comparison: None,
@@ -79,6 +82,10 @@ struct Follower {
     events: mpsc::Sender<Event>,
     clock: Clock,
     loading: bool,
+    /// The span of the first load, until it is told.
+    load: tracing::Span,
+    /// The span of the read that is under way.
+    reading: tracing::Span,
     /// Changes during a load that others depend on.
     impacts: Vec<(MoRef, Impact)>,
     /// What was last told of the families that are polled.
@@ -96,18 +103,25 @@ impl Follower {
         let (found, mut polled) = mpsc::channel(4);
         let mut poll = None;
         if poller.is_offered() {
-            // Before the first load, or every tagged object would be told twice.
-            match tokio::time::timeout(FIRST_TAGS_DEADLINE, poller.tags()).await {
-                Ok(Ok(tags)) => self.take_tags(tags).await?,
-                Ok(Err(error)) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(endpoint = self.endpoint, error, "tags cannot be read; it is tried again and again");
+            // Before the first load, or every object with a tag or policy would be told twice.
+            let span = tracing::info_span!(parent: &self.load, "read tags and policies");
+            match tokio::time::timeout(FIRST_POLL_DEADLINE, poller.first().instrument(span)).await {
+                Ok(polled) => {
+                    for polled in polled {
+                        self.take_polled(polled).await?;
+                    }
                 }
-                Err(_) => tracing::warn!(endpoint = self.endpoint, "tags are read too slowly; machines come first"),
+                Err(_) => {
+                    tracing::warn!(
+                        endpoint = self.endpoint,
+                        "tags and policies are read too slowly; machines come first"
+                    );
+                }
             }
             poll = Some(AbortOnDropHandle::new(tokio::spawn(poller.run(poll_every, found))));
         }
-        let expected = self.read_surroundings().await?;
+        let span = tracing::info_span!(parent: &self.load, "read surroundings");
+        let expected = self.read_surroundings().instrument(span).await?;
         let mut watch = self.watch();
         let mut expected = Some(expected);
         loop {
@@ -118,7 +132,7 @@ impl Follower {
                     match event {
                         Some(Ok(WatchEvent::Restarted(reason))) => {
                             tracing::debug!(endpoint = self.endpoint, ?reason, "everything is read");
-                            let expected = expected.take().unwrap_or_else(|| self.state.len() as u64);
+                            let expected = expected.take().unwrap_or_else(|| self.keys().len() as u64);
                             self.load_begin(expected).await?;
                         }
                         Some(Ok(WatchEvent::Updates(set))) => self.take_updates(set, at).await?,
@@ -179,6 +193,13 @@ impl Follower {
         self.telling = None;
         self.impacts.clear();
         self.loading = true;
+        self.reading = tracing::info_span!(
+            parent: &self.load,
+            "read inventory",
+            endpoint = self.endpoint,
+            expected,
+            objects = tracing::field::Empty,
+        );
         self.state.load_begin();
         let expected = Some(expected);
         self.send(Event::LoadBegan { family: Family::Core, reason: LoadReason::Fresh, expected }).await
@@ -206,6 +227,9 @@ impl Follower {
             self.tell(dependants).await?;
         }
         self.loading = false;
+        self.reading.record("objects", self.state.len());
+        self.reading = tracing::Span::none();
+        self.load = tracing::Span::none();
         self.compare_at = Instant::now() + self.compare_every;
         self.send(Event::LoadEnded { family: Family::Core }).await
     }
@@ -239,10 +263,10 @@ impl Follower {
             let again = self.bulk.retrieve_all(self.dialect.objects(std::mem::take(&mut changes.unclear))).await;
             for object in again.map_err(|error| failure(&self.endpoint, error, true))? {
                 let impact = self.state.put(&object);
-                changes.note(object.object(), impact);
+                changes.note(object, impact);
             }
         }
-        let Changes { mut told, gone, impacts, .. } = changes;
+        let Changes { mut told, fresh, gone, impacts, .. } = changes;
         if self.loading {
             // The root alone is no inventory: it is told at the end, when there is more, so that an account that lost its
             // permissions is not taken for an inventory that was emptied.
@@ -258,7 +282,7 @@ impl Follower {
         if !gone.is_empty() {
             self.send(Event::Gone { family: Family::Core, keys: gone }).await?;
         }
-        self.tell(told).await?;
+        self.tell_as(Event::Observed, told, fresh).await?;
         if set.truncated {
             return Ok(());
         }
@@ -279,13 +303,14 @@ impl Follower {
         }
         if update.kind == UpdateKind::Leave {
             self.state.remove(object.id());
+            changes.fresh.remove(object.id());
             if kind_of(object).is_some() {
                 changes.gone.push(object.id().to_owned());
             }
             return;
         }
         match self.state.apply(update) {
-            Ok(impact) => changes.note(object, impact),
+            Ok((impact, object)) => changes.note(object, impact),
             Err(error) => {
                 tracing::debug!(endpoint = self.endpoint, %error, "the object is read again");
                 changes.unclear.push(object.clone());
@@ -303,11 +328,27 @@ impl Follower {
 
     /// Tells objects as they are held now. Those that are not held any more are passed over.
     async fn tell(&mut self, keys: impl IntoIterator<Item = Key>) -> Result<(), SourceError> {
+        self.tell_as(Event::Observed, keys, HashMap::new()).await
+    }
+
+    /// The same; `fresh` are objects as they are held, so that they need not be unpacked.
+    async fn tell_as(
+        &mut self,
+        event: fn(Vec<Group>) -> Event,
+        keys: impl IntoIterator<Item = Key>,
+        mut fresh: HashMap<Key, ObjectState>,
+    ) -> Result<(), SourceError> {
         let mut groups = Vec::new();
         for key in keys {
-            let Some(object) = self.state.get(&key) else { continue };
+            let Some(object) = fresh.remove(&key).or_else(|| self.state.get(&key)) else { continue };
             let Some(kind) = kind_of(object.object()) else { continue };
-            match normalize::group(&object, kind, self.scope()) {
+            let group = normalize::group(&object, kind, self.scope());
+            debug_assert_eq!(
+                Some(&group),
+                self.state.get(&key).map(|held| normalize::group(&held, kind, self.scope())).as_ref(),
+                "what is not kept of an object must not be looked at"
+            );
+            match group {
                 Ok(group) => groups.push(group),
                 Err(reason) => {
                     let key = key.to_string();
@@ -315,11 +356,11 @@ impl Follower {
                 }
             }
             if groups.len() >= GROUPS_AT_ONCE {
-                self.send(Event::Observed(std::mem::take(&mut groups))).await?;
+                self.send(event(std::mem::take(&mut groups))).await?;
             }
         }
         if !groups.is_empty() {
-            self.send(Event::Observed(groups)).await?;
+            self.send(event(groups)).await?;
         }
         Ok(())
     }
@@ -334,6 +375,10 @@ impl Follower {
             Polled::Policies(policies) => {
                 let groups = policies.iter().map(|policy| normalize::policy(policy, self.scope())).collect();
                 self.tell_family(Family::StoragePolicies, groups).await
+            }
+            Polled::Applied(applied) => {
+                let concerned = self.state.set_policies(applied);
+                self.tell(concerned).await
             }
             Polled::Libraries(libraries) => {
                 let mut groups = Vec::new();
@@ -397,7 +442,7 @@ impl Follower {
         let Some(telling) = &mut self.telling else { return Ok(()) };
         let next: Vec<Key> = telling.drain(..telling.len().min(GROUPS_AT_ONCE)).collect();
         if !next.is_empty() {
-            return self.tell(next).await;
+            return self.tell_as(Event::Compared, next, HashMap::new()).await;
         }
         self.telling = None;
         self.compare_at = Instant::now() + self.compare_every;
@@ -418,6 +463,8 @@ async fn next_page(comparison: &mut Option<Comparison>) -> Option<vsphere::Resul
 struct Changes {
     /// To be told, in the order of the updates.
     told: Vec<Key>,
+    /// Of these the objects themselves.
+    fresh: HashMap<Key, ObjectState>,
     gone: Vec<String>,
     impacts: Vec<(MoRef, Impact)>,
     /// Could not be applied: to be read again.
@@ -425,12 +472,14 @@ struct Changes {
 }
 
 impl Changes {
-    fn note(&mut self, object: &MoRef, impact: Impact) {
+    fn note(&mut self, state: ObjectState, impact: Impact) {
+        let object = state.object();
         if self.told.last() != Some(&object.value) {
             self.told.push(Key::clone(&object.value));
         }
         if impact.matters() {
             self.impacts.push((object.clone(), impact));
         }
+        self.fresh.insert(Key::clone(&object.value), state);
     }
 }

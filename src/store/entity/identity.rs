@@ -1,4 +1,4 @@
-//! The id that was given to a platform's key, for ever.
+//! The id that was given to a platform's key: for as long as the object is there, and some time after.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,6 +12,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
     pub object_id: Uuid,
+    pub deleted_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

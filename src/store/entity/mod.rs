@@ -4,13 +4,16 @@
 
 pub(super) mod change_log;
 pub(super) mod counter;
+pub(super) mod idempotency;
 pub(super) mod identity;
 pub(super) mod object;
+pub(super) mod object_change;
 pub(super) mod provider;
 pub(super) mod quarantine;
 pub(super) mod sealing_key;
 pub(super) mod setting;
 pub(super) mod source;
+pub(super) mod sync_history;
 pub(super) mod tenant;
 pub(super) mod token;
 pub(super) mod user;

@@ -5,14 +5,17 @@
 //! PgBouncer before one, whose user may create databases.
 
 mod faults;
+mod idempotency;
 mod keys;
+mod large;
 mod log;
 mod model;
+mod object_change;
 mod observe;
 mod open;
 mod provider;
 mod scope;
-mod throughput;
+mod sync_history;
 mod user;
 
 use std::io::{BufRead, BufReader};
@@ -28,7 +31,7 @@ use tempfile::TempDir;
 use super::db::Pools;
 use super::*;
 use crate::model::provider::Trust;
-use crate::model::{Kind, ObjectId, ProviderId, ProviderKind, Revision, SourceId, TenantId};
+use crate::model::{Kind, LogOp, ObjectId, ProviderId, ProviderKind, Revision, SourceId, TenantId};
 
 /// Declares a test that runs on SQLite and on PostgreSQL.
 macro_rules! on_both {
@@ -53,10 +56,10 @@ macro_rules! on_both {
 }
 pub(super) use on_both;
 
-/// An opened database, and what it was opened with.
-pub(super) struct Fixture {
-    pub(super) store: Store,
-    pub(super) clock: Clock,
+/// An opened database, and what it was opened with. Also for tests of what uses the store.
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
     pub(super) url: DatabaseUrl,
     pub(super) folder: TempDir,
 }
@@ -104,7 +107,7 @@ pub(super) fn clock() -> Clock {
 }
 
 impl Fixture {
-    pub(super) async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = DatabaseUrl::in_folder(folder.path());
         Self::open(url, folder).await
@@ -130,22 +133,27 @@ impl Fixture {
         matches!(self.url, DatabaseUrl::Sqlite { .. })
     }
 
-    pub(super) fn system(&self) -> SystemStore {
+    pub(crate) fn system(&self) -> SystemStore {
         self.store.system("test")
     }
 
-    pub(super) fn admin(&self) -> TenantStore {
+    pub(crate) fn admin(&self) -> TenantStore {
         self.store.tenant(&TenantScope::of_tenant(TenantId::PLATFORM))
     }
 
+    /// Sees everything.
+    pub(crate) fn scope(&self) -> TenantScope {
+        TenantScope::of_tenant(TenantId::PLATFORM)
+    }
+
     /// A provider with one source.
-    pub(super) async fn provider(&self, name: &str) -> (ProviderId, SourceId) {
+    pub(crate) async fn provider(&self, name: &str) -> (ProviderId, SourceId) {
         let record = self.admin().provider_create(new_provider(name)).await.expect("a provider can be added");
         (record.id, record.sources[0].id)
     }
 
     /// Runs statements past the doors, as the role of the gateway, seeing everything.
-    pub(super) async fn sql(&self, sql: &str) {
+    pub(crate) async fn sql(&self, sql: &str) {
         let tx = self.store.inner.pools.write(Visible::All).await.expect("a transaction");
         sea_orm::ConnectionTrait::execute_unprepared(&tx, sql).await.expect("the statements run");
         tx.commit().await.expect("they are committed");
@@ -207,5 +215,22 @@ pub(super) fn put(id: ObjectId, key: &str, body: &str) -> PutObject {
         key: key.to_owned(),
         body: Arc::from(body),
         hash: std::array::from_fn(|index| body.as_bytes().get(index).copied().unwrap_or(0)),
+    }
+}
+
+/// Without a key, as most tests want it.
+impl TenantStore {
+    pub(super) async fn provider_create(&self, new: NewProvider) -> Result<ProviderRecord> {
+        match self.provider_create_once(new, None).await? {
+            Outcome::Done(record, _) => Ok(record),
+            Outcome::Before(_) => panic!("there was no key"),
+        }
+    }
+
+    pub(super) async fn token_create(&self, new: NewToken) -> Result<TokenRecord> {
+        match self.token_create_once(new, 100, None).await? {
+            Outcome::Done(record, _) => Ok(record),
+            Outcome::Before(_) => panic!("there was no key"),
+        }
     }
 }

@@ -29,20 +29,20 @@ on_both! {
             enabled: Some(false),
             ..Default::default()
         };
-        let edited = admin.provider_edit(added.id, Some(1), edit).await.unwrap().unwrap();
+        let edited = admin.provider_edit(added.id, Some(1), edit).await.unwrap().unwrap().record;
         assert_eq!((edited.name.as_str(), edited.generation, edited.enabled), ("BERLIN", 2, false));
         assert_eq!((edited.username.as_deref(), &edited.trust), (None, &added.trust));
         assert_eq!((edited.created_at, edited.updated_at), (added.created_at, fx.clock.now()));
         let error = admin.provider_edit(added.id, Some(1), ProviderEdit::default()).await.unwrap_err();
         assert!(matches!(error, Error::GenerationMismatch { expected: 1, actual: 2, .. }));
-        assert!(error.is_conflict() && !error.is_unavailable());
+        assert!(!error.is_unavailable());
 
         let edit = ProviderEdit { password: Some(Some("better".into())), ..Default::default() };
         admin.provider_edit(added.id, None, edit).await.unwrap().unwrap();
         let found = admin.provider_with_secrets(added.id).await.unwrap().unwrap();
         assert_eq!(found.secrets.password.unwrap().expose_secret(), "better");
         let edit = ProviderEdit { password: Some(None), ..Default::default() };
-        assert!(!admin.provider_edit(added.id, None, edit).await.unwrap().unwrap().has_password);
+        assert!(!admin.provider_edit(added.id, None, edit).await.unwrap().unwrap().record.has_password);
         assert!(admin.provider_edit(ProviderId::generate(), None, ProviderEdit::default()).await.unwrap().is_none());
     }
 }
@@ -110,20 +110,63 @@ on_both! {
             ..Default::default()
         };
         // One before and one after: the same source under another address.
-        let record = admin.provider_edit(one.id, None, to(&["10.0.0.1"])).await.unwrap().unwrap();
+        let record = admin.provider_edit(one.id, None, to(&["10.0.0.1"])).await.unwrap().unwrap().record;
         assert_eq!((record.sources[0].id, record.sources[0].endpoint.as_str()), (source, "10.0.0.1"));
-        let record = admin.provider_edit(one.id, None, to(&["b", "10.0.0.1", "c"])).await.unwrap().unwrap();
+        let record = admin.provider_edit(one.id, None, to(&["b", "10.0.0.1", "c"])).await.unwrap().unwrap().record;
         let names: Vec<_> = record.sources.iter().map(|source| source.endpoint.clone()).collect();
         assert_eq!(names, ["b", "10.0.0.1", "c"]);
         assert_eq!(record.sources[1].id, source);
         let [b, c] = [record.sources[0].id, record.sources[2].id];
-        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1"])).await.unwrap().unwrap();
+        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1"])).await.unwrap().unwrap().record;
         assert_eq!(record.sources.iter().map(|source| source.id).collect::<Vec<_>>(), [c, source]);
         assert_eq!(record.sources[0].endpoint, "C", "as it was given last");
         assert_eq!(record.removing_sources, [b]);
         // It comes back before it was purged: it is what it was.
-        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1", "b"])).await.unwrap().unwrap();
+        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1", "b"])).await.unwrap().unwrap().record;
         assert_eq!(record.sources.iter().map(|source| source.id).collect::<Vec<_>>(), [c, source, b]);
         assert_eq!(record.removing_sources, []);
+    }
+}
+
+on_both! {
+    async fn an_edit_that_changes_nothing_writes_nothing(fx: Fixture) {
+        let admin = fx.admin();
+        let added = admin.provider_create(new_provider("Berlin")).await.unwrap();
+        fx.clock.advance(TimeDelta::seconds(1));
+        let NewProvider { name, enabled, username, password, trust, endpoints, .. } = new_provider("Berlin");
+        let same = ProviderEdit {
+            name: Some(name),
+            enabled: Some(enabled),
+            username: Some(username),
+            password: Some(password),
+            trust: Some(trust),
+            endpoints: Some(endpoints),
+        };
+        let edited = admin.provider_edit(added.id, Some(1), same.clone()).await.unwrap().unwrap();
+        assert_eq!((edited.changed.as_slice(), &edited.record), (&[][..], &added));
+        assert_eq!(admin.provider(added.id).await.unwrap().unwrap(), added);
+        let error = admin.provider_edit(added.id, Some(7), same).await.unwrap_err();
+        assert!(matches!(error, Error::GenerationMismatch { .. }), "the caller is told all the same");
+
+        let other = ProviderEdit {
+            password: Some(Some("hunter3".into())),
+            endpoints: Some(vec![endpoint("b"), endpoint("berlin.example")]),
+            ..Default::default()
+        };
+        let tried = admin.provider_edit_tried(added.id, Some(1), other.clone()).await.unwrap().unwrap();
+        assert_eq!((tried.changed.as_slice(), tried.record.generation), (&["endpoints", "password"][..], 2));
+        assert_eq!(admin.provider(added.id).await.unwrap().unwrap(), added, "a trial keeps nothing");
+        let edited = admin.provider_edit(added.id, Some(1), other.clone()).await.unwrap().unwrap();
+        assert_eq!((&edited.changed, edited.record.generation), (&tried.changed, 2));
+        let again = admin.provider_edit(added.id, Some(2), other).await.unwrap().unwrap();
+        assert_eq!((again.changed.as_slice(), again.record.generation), (&[][..], 2));
+
+        let tried = admin.provider_create_tried(new_provider("second")).await.unwrap();
+        assert_eq!(admin.provider(tried.id).await.unwrap(), None, "a trial keeps nothing");
+        assert!(matches!(admin.provider_create_tried(new_provider("BERLIN")).await, Err(Error::ProviderNameTaken { .. })));
+        // A password that cannot be opened is replaced, whatever is given.
+        fx.sql("UPDATE provider SET secret = NULL").await;
+        let edit = ProviderEdit { password: Some(Some("hunter3".into())), ..Default::default() };
+        assert_eq!(admin.provider_edit(added.id, None, edit).await.unwrap().unwrap().changed, ["password"]);
     }
 }

@@ -73,3 +73,19 @@ async fn row_security_stands_behind_the_doors() {
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM object").fetch_one(pool).await.unwrap();
     assert_eq!(count, 0, "a transaction that does not say for whom");
 }
+
+/// A table that is added later is not forgotten: what belongs to a tenant is guarded, also from the tables' owner.
+#[tokio::test]
+async fn every_table_of_tenants_has_row_security() {
+    let fx = Fixture::postgres().await;
+    let tx = fx.store.inner.pools.read(Visible::All).await.unwrap();
+    let tables = "SELECT c.relname::text, c.relrowsecurity AND c.relforcerowsecurity FROM pg_class c \
+         JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind = 'r' \
+         AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' AND NOT a.attisdropped";
+    let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, tables);
+    let rows = sea_orm::ConnectionTrait::query_all_raw(&tx, statement).await.unwrap();
+    let tables: Vec<(String, bool)> =
+        rows.iter().map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap())).collect();
+    assert!(tables.len() >= 6, "{tables:?}");
+    assert!(tables.iter().all(|(_, guarded)| *guarded), "{tables:?}");
+}

@@ -7,13 +7,18 @@
 //! - an object that several groups hold is deleted when the last of them lets go of it;
 //! - views of a shared object are put together ([`super::merge`]);
 //! - of a machine that two hosts report (a migration), the host where it runs owns the row; what the other says is kept
-//!   aside and used when the owner lets go.
+//!   aside and used when the owner lets go;
+//! - a machine that left its host is gone when every other source said since then that it does not have it ([`leave`]).
 
+mod leave;
 mod shared;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use self::leave::Orphan;
 use super::duplicates::KnownAs;
 use super::merge;
 use crate::model::vm::PowerState;
@@ -37,12 +42,15 @@ pub(super) struct Put {
     pub(super) object: Arc<Object>,
 }
 
+/// A group that cannot be read, the kind of what it is, and why.
+pub(super) type Unread = (Family, String, Kind, String);
+
 /// What has to be written.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     pub(super) puts: Vec<Put>,
     pub(super) deletes: Vec<(ObjectId, Kind)>,
-    pub(super) quarantined: Vec<(Family, String, Kind, String)>,
+    pub(super) quarantined: Vec<Unread>,
     pub(super) released: Vec<(Family, String)>,
     /// Hosts that other providers know too: set before the effects are made.
     pub(super) known_as: KnownAs,
@@ -50,6 +58,8 @@ pub(super) struct Effects {
     pub(super) differing: Vec<(Family, Arc<str>)>,
     /// A load came to an end.
     pub(super) loaded: Vec<(Family, LoadReason)>,
+    /// Groups that left a source and may be at another one: all others are to be asked for them.
+    pub(super) left: Vec<(SourceId, Arc<str>)>,
 }
 
 impl Effects {
@@ -60,12 +70,29 @@ impl Effects {
 }
 
 /// Why events cannot be applied.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum ViewError {
     /// A complete read gave nothing where there was an inventory.
     #[error("the platform answered with an empty inventory where {known} objects were known")]
     EmptyAnswer { known: usize },
+    /// More groups than their numbers can tell apart.
+    #[error("a provider has more than {} groups of objects", GroupIndex::MAX)]
+    TooManyGroups,
+    /// An object has no text.
+    #[error("the {kind} {id} cannot be written as JSON")]
+    NoText {
+        kind: Kind,
+        id: ObjectId,
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An object is to be written of which the platform's key is not known.
+    #[error("the {kind} {id} is to be written, but no key of the platform leads to it")]
+    NoKey { kind: Kind, id: ObjectId },
 }
+
+/// What a step of the view comes to.
+type Outcome<T = ()> = Result<T, ViewError>;
 
 type GroupIndex = u32;
 
@@ -85,6 +112,8 @@ struct GroupState {
     members: Vec<ObjectId>,
     epoch: u32,
     quarantined: bool,
+    /// Nobody told it: a machine left another source, and this one, which does not answer, may have it.
+    presumed: bool,
     /// The host that contributed it, for shared objects.
     contributor: Option<ObjectId>,
     /// What was last told, while another source owns the objects.
@@ -119,19 +148,30 @@ pub(super) struct View {
     loads: HashMap<(SourceId, Family), Load>,
     /// Slots of `groups` that can be used again.
     free: Vec<GroupIndex>,
+    /// The sources of the provider.
+    sources: HashSet<SourceId>,
     /// Sources whose first load since the start is still awaited: they may hold what another source let go of.
     awaited: HashSet<SourceId>,
-    /// Those of the awaited that could not be reached: machines no longer wait for them, shared objects do.
+    /// Those that cannot be reached, until they have loaded.
     failed: HashSet<SourceId>,
-    /// Objects that nobody holds, kept until the awaited sources have loaded.
-    orphans: HashSet<ObjectId>,
+    /// When each source was last asked for everything: what it had then, it told.
+    answered: HashMap<SourceId, Instant>,
+    /// Objects that nobody holds, kept until it is certain that nobody has them.
+    orphans: HashMap<ObjectId, Orphan>,
     /// The host of each source, where the provider has several sources: a source's views of shared objects bear its id.
     hosts: HashMap<SourceId, ObjectId>,
 }
 
 impl View {
     /// A view of what the store has. `sources` are those of the provider that will load.
-    pub(super) fn new(sources: impl IntoIterator<Item = SourceId>, rows: impl IntoIterator<Item = StoredRow>) -> Self {
+    ///
+    /// # Errors
+    /// [`ViewError::TooManyGroups`].
+    pub(super) fn new(
+        sources: impl IntoIterator<Item = SourceId>,
+        rows: impl IntoIterator<Item = StoredRow>,
+    ) -> Outcome<Self> {
+        let sources: HashSet<SourceId> = sources.into_iter().collect();
         let mut view = Self {
             objects: HashMap::new(),
             groups: Vec::new(),
@@ -139,12 +179,14 @@ impl View {
             loads: HashMap::new(),
             free: Vec::new(),
             failed: HashSet::new(),
-            awaited: sources.into_iter().collect(),
-            orphans: HashSet::new(),
+            awaited: sources.clone(),
+            sources,
+            answered: HashMap::new(),
+            orphans: HashMap::new(),
             hosts: HashMap::new(),
         };
         for row in rows {
-            let group = view.group_index(row.source_id, row.family, &row.group_key);
+            let group = view.group_index(row.source_id, row.family, &row.group_key)?;
             if row.kind == Kind::Host {
                 view.hosts.insert(row.source_id, row.id);
             }
@@ -152,7 +194,7 @@ impl View {
             let known = Known { kind: row.kind, hash: row.hash, holders: vec![group], shared: None };
             view.objects.insert(row.id, known);
         }
-        view
+        Ok(view)
     }
 
     /// A complete read of a family begins.
@@ -171,7 +213,7 @@ impl View {
         family: Family,
         read: ReadObject<'_>,
         effects: &mut Effects,
-    ) -> Result<(), ViewError> {
+    ) -> Outcome {
         let Some(load) = self.loads.get_mut(&(source, family)).filter(|load| load.running) else { return Ok(()) };
         load.running = false;
         let Load { epoch, reason, .. } = *load;
@@ -186,11 +228,11 @@ impl View {
             if reason == LoadReason::Comparison {
                 effects.differing.push((family, Arc::clone(&self.groups[group as usize].key)));
             }
-            self.drop_group(group, read, effects);
+            self.drop_group(group, true, read, effects)?;
         }
         if family == Family::Core {
             if self.awaited.remove(&source) {
-                self.retract_unheld(source, read, effects);
+                self.retract_unheld(source, read, effects)?;
             }
             self.failed.remove(&source);
             self.settle_orphans(effects);
@@ -199,37 +241,20 @@ impl View {
         Ok(())
     }
 
-    /// A source cannot be reached: what others let go of no longer waits for it.
-    pub(super) fn source_failed(&mut self, source: SourceId, effects: &mut Effects) {
-        if self.awaited.contains(&source) && self.failed.insert(source) {
-            self.settle_orphans(effects);
-        }
-    }
-
-    /// An administrator took a source out of the provider: what only it told is gone.
-    pub(super) fn source_removed(&mut self, source: SourceId, read: ReadObject<'_>, effects: &mut Effects) {
-        self.awaited.remove(&source);
-        self.failed.remove(&source);
-        let of_source: Vec<GroupIndex> = self
-            .index
-            .iter()
-            .filter(|((of, _), _)| *of == source)
-            .flat_map(|(_, groups)| groups.values().copied())
-            .collect();
-        for group in of_source {
-            self.drop_group(group, read, effects);
-        }
-        self.retract_unheld(source, read, effects);
-        self.settle_orphans(effects);
-    }
-
     /// A group is in quarantine, as the store has it.
-    pub(super) fn hold_quarantine(&mut self, source: SourceId, family: Family, key: &str) {
-        let index = self.group_index(source, family, key);
+    ///
+    /// # Errors
+    /// [`ViewError::TooManyGroups`].
+    pub(super) fn hold_quarantine(&mut self, source: SourceId, family: Family, key: &str) -> Outcome {
+        let index = self.group_index(source, family, key)?;
         self.groups[index as usize].quarantined = true;
+        Ok(())
     }
 
     /// The platform says that a group is gone.
+    ///
+    /// # Errors
+    /// As [`View::observed`].
     pub(super) fn gone(
         &mut self,
         source: SourceId,
@@ -237,56 +262,108 @@ impl View {
         key: &str,
         read: ReadObject<'_>,
         effects: &mut Effects,
-    ) {
-        if let Some(group) = self.existing(source, family, key) {
-            self.drop_group(group, read, effects);
+    ) -> Outcome {
+        match self.existing(source, family, key) {
+            Some(group) => self.drop_group(group, true, read, effects),
+            None => Ok(()),
         }
     }
 
-    /// A group could not be read: what is known of it stays.
+    /// A group could not be read: what is known of it stays, but for its states, which are not known any more.
+    ///
+    /// # Errors
+    /// [`ViewError::TooManyGroups`].
     pub(super) fn quarantined(
         &mut self,
         source: SourceId,
-        family: Family,
-        key: &str,
-        kind: Kind,
-        reason: String,
+        unread: Unread,
+        read: ReadObject<'_>,
         effects: &mut Effects,
-    ) {
+    ) -> Outcome {
+        let (family, key, ..) = &unread;
+        let (family, key) = (*family, key.as_str());
         let epoch = self.epoch(source, family);
-        let index = self.group_index(source, family, key);
+        let index = self.group_index(source, family, key)?;
         let group = &mut self.groups[index as usize];
         group.epoch = epoch;
         group.quarantined = true;
+        group.presumed = false;
+        self.forget_states(index, read, effects)?;
         // The last word of a batch counts.
         effects.released.retain(|(of, released)| !(*of == family && released == key));
         effects.quarantined.retain(|(of, other, _, _)| !(*of == family && other == key));
-        effects.quarantined.push((family, key.to_owned(), kind, reason));
+        effects.quarantined.push(unread);
+        Ok(())
+    }
+
+    /// What only this group tells of does not read `running` for ever because nobody can read it.
+    fn forget_states(&mut self, index: GroupIndex, read: ReadObject<'_>, effects: &mut Effects) -> Outcome {
+        for id in self.groups[index as usize].members.clone() {
+            let Some(known) = self.objects.get(&id).filter(|known| *known.holders == [index]) else { continue };
+            let (kind, shared) = (known.kind, known.shared.is_some());
+            if let Some(mut object) = self.stored(kind, id, read)
+                && object.forget_state()
+            {
+                self.rewrite(id, object, shared, index, effects)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A group as a comparison found it: a difference is a change without notice.
+    ///
+    /// # Errors
+    /// As [`View::observed`].
+    pub(super) fn compared(
+        &mut self,
+        source: SourceId,
+        group: Group,
+        read: ReadObject<'_>,
+        effects: &mut Effects,
+    ) -> Outcome {
+        let (family, key) = (group.family, group.key.clone());
+        let before = effects.puts.len() + effects.deletes.len();
+        // That it can be read again is no change of the platform's.
+        let index = self.group_index(source, family, &key)?;
+        let was_quarantined = self.groups[index as usize].quarantined;
+        self.observed(source, group, read, effects)?;
+        if !was_quarantined && effects.puts.len() + effects.deletes.len() > before {
+            effects.differing.push((family, key.into()));
+        }
+        Ok(())
     }
 
     /// A group as it is now.
-    pub(super) fn observed(&mut self, source: SourceId, group: Group, read: ReadObject<'_>, effects: &mut Effects) {
+    ///
+    /// # Errors
+    /// [`ViewError::TooManyGroups`] and [`ViewError::NoText`]. The view is half changed then, and of no more use.
+    pub(super) fn observed(
+        &mut self,
+        source: SourceId,
+        group: Group,
+        read: ReadObject<'_>,
+        effects: &mut Effects,
+    ) -> Outcome {
         let family = group.family;
         let epoch = self.epoch(source, family);
-        let index = self.group_index(source, family, &group.key);
+        let index = self.group_index(source, family, &group.key)?;
         let state = &mut self.groups[index as usize];
         state.epoch = epoch;
         state.shadow = None;
+        state.presumed = false;
         state.contributor = group.members.iter().find_map(|member| member.shared_by);
         if std::mem::take(&mut state.quarantined) {
             effects.quarantined.retain(|(of, key, _, _)| !(*of == family && *key == group.key));
             effects.released.push((family, group.key.clone()));
         }
-        let comparing =
-            self.loads.get(&(source, family)).is_some_and(|l| l.running && l.reason == LoadReason::Comparison);
-        let written = effects.puts.len() + effects.deletes.len();
         if self.belongs_elsewhere(index, &group) {
-            self.keep_aside(index, group, read, effects);
-        } else {
-            self.replace(index, group, read, effects);
+            return self.keep_aside(index, group, read, effects);
         }
-        if comparing && effects.puts.len() + effects.deletes.len() > written {
-            effects.differing.push((family, Arc::clone(&self.groups[index as usize].key)));
+        let presumed = self.presumed_elsewhere(&group);
+        self.replace(index, group, read, effects)?;
+        match presumed {
+            Some(presumed) => self.drop_group(presumed, false, read, effects),
+            None => Ok(()),
         }
     }
 
@@ -297,12 +374,13 @@ impl View {
             return false;
         };
         owner != index
+            && !self.groups[owner as usize].presumed
             && self.groups[owner as usize].source != self.groups[index as usize].source
             && !runs(&root.object)
     }
 
     /// Holds the objects without writing them.
-    fn keep_aside(&mut self, index: GroupIndex, group: Group, read: ReadObject<'_>, effects: &mut Effects) {
+    fn keep_aside(&mut self, index: GroupIndex, group: Group, read: ReadObject<'_>, effects: &mut Effects) -> Outcome {
         for member in &group.members {
             if let Some(known) = self.objects.get_mut(&member.id)
                 && !known.holders.contains(&index)
@@ -313,7 +391,7 @@ impl View {
         let members: Vec<ObjectId> = group.members.iter().map(|member| member.id).collect();
         let unread = group.unread.clone();
         self.groups[index as usize].shadow = Some(group);
-        self.set_members(index, members, &unread, read, effects);
+        self.set_members(index, members, &unread, read, effects)
     }
 
     /// Notes the members of a group and lets go of those that it no longer has.
@@ -324,7 +402,7 @@ impl View {
         unread: &[Kind],
         read: ReadObject<'_>,
         effects: &mut Effects,
-    ) {
+    ) -> Outcome {
         let before = std::mem::replace(&mut self.groups[index as usize].members, members);
         for id in before {
             let group = &mut self.groups[index as usize];
@@ -335,25 +413,40 @@ impl View {
                 // That it could not be read is no evidence that it is gone.
                 group.members.push(id);
             } else {
-                self.let_go(index, id, read, effects);
+                self.let_go(index, id, None, read, effects)?;
             }
         }
+        Ok(())
     }
 
     /// Writes what differs, and lets go of what is no longer in the group.
-    fn replace(&mut self, index: GroupIndex, group: Group, read: ReadObject<'_>, effects: &mut Effects) {
+    fn replace(&mut self, index: GroupIndex, group: Group, read: ReadObject<'_>, effects: &mut Effects) -> Outcome {
         let members: Vec<ObjectId> = group.members.iter().map(|member| member.id).collect();
-        for member in group.members {
-            self.put(index, member, read, effects);
+        for mut member in group.members {
+            let is_outline = group.outlines.contains(&member.id);
+            if is_outline && self.objects.contains_key(&member.id) {
+                let known = self.stored(member.object.kind(), member.id, read);
+                member.object = merge::outline(known, member.object);
+            }
+            self.put(index, member, is_outline, read, effects)?;
         }
-        self.set_members(index, members, &group.unread, read, effects);
+        self.set_members(index, members, &group.unread, read, effects)
     }
 
-    fn put(&mut self, index: GroupIndex, member: Observed, read: ReadObject<'_>, effects: &mut Effects) {
+    fn put(
+        &mut self,
+        index: GroupIndex,
+        member: Observed,
+        is_outline: bool,
+        read: ReadObject<'_>,
+        effects: &mut Effects,
+    ) -> Outcome {
         let kind = member.object.kind();
-        let group = &self.groups[index as usize];
-        let (source_id, family, group_key) = (group.source, group.family, Arc::clone(&group.key));
         let known = self.objects.get(&member.id);
+        // Who tells only an outline does not own it: the row stays its owner's, or a restart would forget who that is.
+        let owner = known.filter(|_| is_outline).and_then(|known| known.holders.first().copied());
+        let group = &self.groups[owner.unwrap_or(index) as usize];
+        let (source_id, family, group_key) = (group.source, group.family, Arc::clone(&group.key));
         let mut object = match (member.shared_by, known) {
             (Some(contributor), Some(known)) => {
                 let stored = known.shared.as_ref().map(|object| object.as_ref().clone());
@@ -365,9 +458,7 @@ impl View {
             self.hosts.insert(source_id, member.id);
             host.also_known_as = effects.known_as.get(&member.id.into()).cloned().unwrap_or_default();
         }
-        // Serialization of the nouns cannot fail: they have string keys and no foreign types.
-        let Ok(text) = object.to_json() else { return };
-        let hash = content_hash(&text);
+        let (body, hash) = stored_text(kind, member.id, &object)?;
         let object = Arc::new(object);
         let moved = known.is_some_and(|known| {
             known.holders.first().is_none_or(|owner| self.groups[*owner as usize].source != source_id)
@@ -382,13 +473,13 @@ impl View {
         entry.shared = shared.then(|| Arc::clone(&object));
         if entry.holders.first() != Some(&index) {
             entry.holders.retain(|holder| *holder != index);
-            // Of a shared object the first to tell stays the owner as long as nothing of it changes.
-            let place = if shared && same { entry.holders.len() } else { 0 };
+            // Of a shared object the first to tell stays the owner as long as nothing of it changes; who sees only the outline
+            // never takes it over.
+            let place = if is_outline || (shared && same) { entry.holders.len() } else { 0 };
             entry.holders.insert(place, index);
         }
         self.orphans.remove(&member.id);
         if !same {
-            let body: Arc<str> = String::from_utf8_lossy(&text).into();
             effects.puts.push(Put {
                 id: member.id,
                 source_id,
@@ -400,72 +491,19 @@ impl View {
                 object,
             });
         }
-    }
-
-    fn drop_group(&mut self, index: GroupIndex, read: ReadObject<'_>, effects: &mut Effects) {
-        let group = &mut self.groups[index as usize];
-        group.shadow = None;
-        if std::mem::take(&mut group.quarantined) {
-            effects.released.push((group.family, group.key.to_string()));
-        }
-        for id in std::mem::take(&mut group.members) {
-            self.let_go(index, id, read, effects);
-        }
-        let group = &mut self.groups[index as usize];
-        if let Some(groups) = self.index.get_mut(&(group.source, group.family)) {
-            groups.remove(&group.key);
-        }
-        self.free.push(index);
-    }
-
-    /// `index` no longer holds the object.
-    fn let_go(&mut self, index: GroupIndex, id: ObjectId, read: ReadObject<'_>, effects: &mut Effects) {
-        let group = &self.groups[index as usize];
-        let contributor = group.contributor.or_else(|| self.hosts.get(&group.source).copied());
-        let Some(known) = self.objects.get_mut(&id) else { return };
-        let kind = known.kind;
-        let owned = known.holders.first() == Some(&index);
-        known.holders.retain(|holder| *holder != index);
-        let next = known.holders.first().copied();
-        let several = self.hosts.len() > 1 && merge::is_shareable(kind);
-        let rest = contributor
-            .filter(|_| several)
-            .and_then(|contributor| merge::retract(&self.stored(kind, id, read)?, contributor));
-        match (rest, next) {
-            (Some(rest), Some(next)) => self.rewrite(id, rest, true, next, effects),
-            (Some(rest), None) if self.awaits_other(index, true) => {
-                self.rewrite(id, rest, true, index, effects);
-                self.orphans.insert(id);
-            }
-            (None, Some(next)) if owned => {
-                let shadow = &mut self.groups[next as usize].shadow;
-                match shadow.take_if(|group| group.members.first().is_some_and(|root| root.id == id)) {
-                    Some(group) => self.replace(next, group, read, effects),
-                    // The machine itself is still owned here: what only the other's view of it has is not there.
-                    None if shadow.is_some() => self.delete(id, effects),
-                    // The row must not stay with a source that no longer has it.
-                    None => {
-                        if let Some(object) = self.stored(kind, id, read) {
-                            let shared = self.objects.get(&id).is_some_and(|known| known.shared.is_some());
-                            self.rewrite(id, object, shared, next, effects);
-                        }
-                    }
-                }
-            }
-            (None, Some(_)) => {}
-            (None, None) if self.awaits_other(index, false) => {
-                self.orphans.insert(id);
-            }
-            (_, None) => self.delete(id, effects),
-        }
+        Ok(())
     }
 
     /// The database would not take an object: its group is in quarantine, and it is written again when it is next observed.
-    pub(super) fn refused(&mut self, source: SourceId, family: Family, group_key: &str, id: ObjectId) {
-        self.hold_quarantine(source, family, group_key);
+    ///
+    /// # Errors
+    /// [`ViewError::TooManyGroups`].
+    pub(super) fn refused(&mut self, source: SourceId, family: Family, group_key: &str, id: ObjectId) -> Outcome {
+        self.hold_quarantine(source, family, group_key)?;
         if let Some(known) = self.objects.get_mut(&id) {
             known.hash = ContentHash::default();
         }
+        Ok(())
     }
 
     fn delete(&mut self, id: ObjectId, effects: &mut Effects) {
@@ -486,29 +524,6 @@ impl View {
         effects.deletes.retain(|(id, _)| !self.objects.contains_key(id) && deleted.insert(*id));
     }
 
-    /// Whether another source of the provider may still tell of what this one let go of.
-    fn awaits_other(&self, index: GroupIndex, also_failed: bool) -> bool {
-        let source = self.groups[index as usize].source;
-        self.awaited.iter().any(|awaited| *awaited != source && (also_failed || !self.failed.contains(awaited)))
-    }
-
-    fn settle_orphans(&mut self, effects: &mut Effects) {
-        let waiting = self.awaited.iter().any(|awaited| !self.failed.contains(awaited));
-        let none_awaited = self.awaited.is_empty();
-        let due: Vec<ObjectId> = self
-            .orphans
-            .iter()
-            .copied()
-            .filter(|id| self.objects.get(id).is_some_and(|k| if k.shared.is_some() { none_awaited } else { !waiting }))
-            .collect();
-        for id in due {
-            self.orphans.remove(&id);
-            if self.objects.get(&id).is_some_and(|known| known.holders.is_empty()) {
-                self.delete(id, effects);
-            }
-        }
-    }
-
     fn epoch(&self, source: SourceId, family: Family) -> u32 {
         self.loads.get(&(source, family)).map_or(0, |load| load.epoch)
     }
@@ -517,9 +532,9 @@ impl View {
         self.index.get(&(source, family)).and_then(|groups| groups.get(key)).copied()
     }
 
-    fn group_index(&mut self, source: SourceId, family: Family, key: &str) -> GroupIndex {
+    fn group_index(&mut self, source: SourceId, family: Family, key: &str) -> Outcome<GroupIndex> {
         if let Some(index) = self.existing(source, family, key) {
-            return index;
+            return Ok(index);
         }
         let key: Arc<str> = key.into();
         let state = GroupState {
@@ -529,6 +544,7 @@ impl View {
             members: Vec::new(),
             epoch: 0,
             quarantined: false,
+            presumed: false,
             contributor: None,
             shadow: None,
         };
@@ -536,11 +552,12 @@ impl View {
             self.groups[index as usize] = state;
             index
         } else {
+            let index = GroupIndex::try_from(self.groups.len()).map_err(|_| ViewError::TooManyGroups)?;
             self.groups.push(state);
-            GroupIndex::try_from(self.groups.len() - 1).unwrap_or(GroupIndex::MAX)
+            index
         };
         self.index.entry((source, family)).or_default().insert(key, index);
-        index
+        Ok(index)
     }
 }
 
@@ -552,10 +569,13 @@ fn runs(object: &Object) -> bool {
     }
 }
 
-fn content_hash(text: &[u8]) -> ContentHash {
+/// The text of an object as it is stored, with its hash.
+fn stored_text(kind: Kind, id: ObjectId, object: &Object) -> Outcome<(Arc<str>, ContentHash)> {
+    let text = object.to_json().and_then(|text| String::from_utf8(text).map_err(serde::ser::Error::custom));
+    let text = text.map_err(|source| ViewError::NoText { kind, id, source })?;
     let mut hash = ContentHash::default();
-    hash.copy_from_slice(&blake3::hash(text).as_bytes()[..16]);
-    hash
+    hash.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
+    Ok((text.into(), hash))
 }
 
 #[cfg(test)]

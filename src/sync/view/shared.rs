@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Effects, GroupIndex, Put, ReadObject, View, content_hash};
+use super::{Effects, GroupIndex, Outcome, Put, ReadObject, View, stored_text};
 use crate::model::{Kind, Object, ObjectId, SourceId};
 use crate::sync::merge;
 
 impl View {
     /// Takes a source's part out of shared objects that it does not hold: it let go of them while nobody listened.
-    pub(super) fn retract_unheld(&mut self, source: SourceId, read: ReadObject<'_>, effects: &mut Effects) {
-        let Some(host) = self.hosts.get(&source).copied().filter(|_| self.hosts.len() > 1) else { return };
+    pub(super) fn retract_unheld(&mut self, source: SourceId, read: ReadObject<'_>, effects: &mut Effects) -> Outcome {
+        let Some(host) = self.hosts.get(&source).copied().filter(|_| self.hosts.len() > 1) else {
+            return Ok(());
+        };
         let unheld = self.objects.iter().filter(|(_, known)| {
             merge::is_shareable(known.kind)
                 && !known.holders.iter().any(|holder| self.groups[*holder as usize].source == source)
@@ -21,9 +23,10 @@ impl View {
             if merge::names(&object, host)
                 && let Some(rest) = merge::retract(&object, host)
             {
-                self.rewrite(id, rest, true, owner, effects);
+                self.rewrite(id, rest, true, owner, effects)?;
             }
         }
+        Ok(())
     }
 
     /// An object as it was last written, where several hosts contribute to it.
@@ -33,11 +36,15 @@ impl View {
     }
 
     /// Writes an object with something that is known only across providers.
-    pub(in crate::sync) fn amend(&mut self, id: ObjectId, object: Object, effects: &mut Effects) {
+    ///
+    /// # Errors
+    /// As [`View::observed`].
+    pub(in crate::sync) fn amend(&mut self, id: ObjectId, object: Object, effects: &mut Effects) -> Outcome {
         if let Some(owner) = self.objects.get(&id).and_then(|known| known.holders.first().copied()) {
             let shared = self.objects.get(&id).is_some_and(|known| known.shared.is_some());
-            self.rewrite(id, object, shared, owner, effects);
+            self.rewrite(id, object, shared, owner, effects)?;
         }
+        Ok(())
     }
 
     /// Writes an object without its having been observed: one of its contributors left, or something else is known of it.
@@ -48,9 +55,8 @@ impl View {
         shared: bool,
         owner: GroupIndex,
         effects: &mut Effects,
-    ) {
-        let Ok(text) = object.to_json() else { return };
-        let hash = content_hash(&text);
+    ) -> Outcome {
+        let (body, hash) = stored_text(object.kind(), id, &object)?;
         let object = Arc::new(object);
         let group = &self.groups[owner as usize];
         if let Some(known) = self.objects.get_mut(&id) {
@@ -63,9 +69,10 @@ impl View {
             family: group.family,
             group_key: Arc::clone(&group.key),
             key: None,
-            body: String::from_utf8_lossy(&text).into(),
+            body,
             hash,
             object,
         });
+        Ok(())
     }
 }

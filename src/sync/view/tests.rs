@@ -1,6 +1,8 @@
 //! The view against a plain model: whatever was told, in whatever order, with restarts in between, what is stored equals
 //! what the sources hold.
 
+mod leave;
+
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
@@ -36,7 +38,7 @@ impl Rows {
             id: *id,
             hash: *hash,
         });
-        View::new(sources.iter().copied(), rows)
+        View::new(sources.iter().copied(), rows).expect("few groups")
     }
 }
 
@@ -92,6 +94,8 @@ enum Step {
     Silent { source: usize, vm: usize, told: Option<Told> },
     /// The source reads everything.
     Load { source: usize },
+    /// The source does not answer until it reads everything.
+    Fail { source: usize },
     /// The gateway restarts; the sources then read everything.
     Restart,
 }
@@ -106,7 +110,8 @@ fn steps(sources: usize) -> impl Strategy<Value = Vec<Step>> {
         3 => (0..sources, 0..4_usize).prop_map(|(source, vm)| Step::Gone { source, vm }),
         2 => (0..sources, 0..4_usize, proptest::option::of(told()))
             .prop_map(|(source, vm, told)| Step::Silent { source, vm, told }),
-        1 => (0..sources).prop_map(|source| Step::Load { source }),
+        2 => (0..sources).prop_map(|source| Step::Load { source }),
+        1 => (0..sources).prop_map(|source| Step::Fail { source }),
         1 => Just(Step::Restart),
     ];
     proptest::collection::vec(step, 1..40)
@@ -118,6 +123,8 @@ struct World {
     ids: Vec<ObjectId>,
     snapshot_ids: HashMap<(usize, u8), ObjectId>,
     truth: Vec<BTreeMap<usize, Told>>,
+    /// Which sources answer.
+    up: Vec<bool>,
     view: View,
     rows: Rows,
 }
@@ -125,11 +132,18 @@ struct World {
 impl World {
     fn new(count: usize) -> Self {
         let sources: Vec<SourceId> = (0..count).map(|_| SourceId::generate()).collect();
-        let view = View::new(sources.iter().copied(), []);
+        let view = View::new(sources.iter().copied(), []).expect("no groups");
         let ids: Vec<ObjectId> = (0..4).map(|_| ObjectId::generate()).collect();
         let snapshot_ids = (0..4).flat_map(|vm| (0..3).map(move |n| ((vm, n), ObjectId::generate()))).collect();
-        let mut world =
-            Self { truth: vec![BTreeMap::new(); count], sources, ids, snapshot_ids, view, rows: Rows::default() };
+        let mut world = Self {
+            truth: vec![BTreeMap::new(); count],
+            up: vec![true; count],
+            sources,
+            ids,
+            snapshot_ids,
+            view,
+            rows: Rows::default(),
+        };
         for source in 0..count {
             world.load(source);
         }
@@ -159,12 +173,54 @@ impl World {
         Group::new(format!("host-{source}"), Family::Core, Vec::new())
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut View, ReadObject<'_>, &mut Effects)) {
+    fn change(&mut self, change: impl FnOnce(&mut View, ReadObject<'_>, &mut Effects) -> Outcome) {
+        let left = self.change_unasked(change);
+        for (from, key) in left {
+            for source in 0..self.sources.len() {
+                if self.sources[source] != from && self.up[source] {
+                    self.answer(source, &key);
+                }
+            }
+        }
+    }
+
+    /// The same, and nobody answers yet. Gives what is asked for.
+    fn change_unasked(
+        &mut self,
+        change: impl FnOnce(&mut View, ReadObject<'_>, &mut Effects) -> Outcome,
+    ) -> Vec<(SourceId, Arc<str>)> {
         let stored = self.rows.0.clone();
+        let before = stored.clone();
         let read = move |_: Kind, id: ObjectId| stored.get(&id).map(|row| row.4.clone());
         let mut effects = Effects::default();
-        change(&mut self.view, &read, &mut effects);
+        change(&mut self.view, &read, &mut effects).expect("it can be applied");
+        let left = std::mem::take(&mut effects.left);
         self.rows.apply(&self.view, effects);
+        // With more hosts, one can have said that it does not have it, and get it without notice, before the last one says so.
+        if self.sources.len() < 3 {
+            for (vm, id) in self.ids.iter().enumerate() {
+                let removed = before.contains_key(id) && !self.rows.0.contains_key(id);
+                let there = self.truth.iter().any(|truth| truth.contains_key(&vm));
+                assert!(!removed || !there, "machine {vm} was told to be gone, and is there");
+            }
+        }
+        left
+    }
+
+    /// A source is asked for a group.
+    fn answer(&mut self, source: usize, key: &str) {
+        let id = self.sources[source];
+        let since = Instant::now();
+        let vm = key.strip_prefix("vm-").and_then(|vm| vm.parse().ok()).expect("a machine");
+        let group = self.truth[source].get(&vm).map(|told| self.group(source, vm, told));
+        let keys = [key.to_owned()];
+        self.change(|view, read, effects| {
+            if let Some(group) = group {
+                view.observed(id, group, read, effects)?;
+            }
+            view.answered(id, since, Some(&keys), effects);
+            Ok(())
+        });
     }
 
     fn tell(&mut self, source: usize, vm: usize, told: Told) {
@@ -174,35 +230,55 @@ impl World {
         self.change(|view, read, effects| view.observed(id, group, read, effects));
     }
 
+    fn gone(&mut self, source: usize, vm: usize) {
+        self.truth[source].remove(&vm);
+        let id = self.sources[source];
+        self.change(|view, read, effects| view.gone(id, Family::Core, &format!("vm-{vm}"), read, effects));
+    }
+
+    fn fail(&mut self, source: usize) {
+        self.up[source] = false;
+        let id = self.sources[source];
+        self.change(|view, read, effects| view.source_failed(id, read, effects));
+    }
+
     fn load(&mut self, source: usize) {
         let id = self.sources[source];
+        let since = Instant::now();
         let mut groups: Vec<Group> =
             self.truth[source].iter().map(|(vm, told)| self.group(source, *vm, told)).collect();
         groups.push(Self::host_group(source));
+        self.up[source] = true;
         self.change(|view, read, effects| {
             view.load_began(id, Family::Core, LoadReason::Fresh);
             for group in groups {
-                view.observed(id, group, read, effects);
+                view.observed(id, group, read, effects)?;
             }
-            view.load_ended(id, Family::Core, read, effects).expect("never empty");
+            view.load_ended(id, Family::Core, read, effects)?;
+            view.answered(id, since, None, effects);
+            Ok(())
         });
+    }
+
+    fn restart(&mut self) {
+        self.view = self.rows.reload(&self.sources);
+        self.up.fill(false);
     }
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::Tell { source, vm, told } => self.tell(source, vm, told),
-            Step::Gone { source, vm } => {
-                self.truth[source].remove(&vm);
-                let id = self.sources[source];
-                self.change(|view, read, effects| {
-                    view.gone(id, Family::Core, &format!("vm-{vm}"), read, effects);
-                });
+            Step::Tell { source, vm, told } if self.up[source] => self.tell(source, vm, told),
+            Step::Gone { source, vm } if self.up[source] => self.gone(source, vm),
+            Step::Tell { source, vm, told } | Step::Silent { source, vm, told: Some(told) } => {
+                self.truth[source].insert(vm, told);
             }
-            Step::Silent { source, vm, told: Some(told) } => drop(self.truth[source].insert(vm, told)),
-            Step::Silent { source, vm, told: None } => drop(self.truth[source].remove(&vm)),
+            Step::Gone { source, vm } | Step::Silent { source, vm, told: None } => {
+                self.truth[source].remove(&vm);
+            }
             Step::Load { source } => self.load(source),
+            Step::Fail { source } => self.fail(source),
             Step::Restart => {
-                self.view = self.rows.reload(&self.sources);
+                self.restart();
                 for source in 0..self.sources.len() {
                     self.load(source);
                 }
@@ -264,6 +340,15 @@ proptest! {
         }
         world.check();
     }
+
+    #[test]
+    fn a_machine_of_three_hosts_is_shown_once_and_where_it_runs(steps in steps(3)) {
+        let mut world = World::new(3);
+        for step in steps {
+            world.step(step);
+        }
+        world.check();
+    }
 }
 
 #[test]
@@ -276,7 +361,7 @@ fn nothing_is_written_when_nothing_changed() {
     let id = world.sources[0];
     let mut effects = Effects::default();
     world.view.load_began(id, Family::Core, LoadReason::Fresh);
-    world.view.observed(id, group, &|_, _| None, &mut effects);
+    world.view.observed(id, group, &|_, _| None, &mut effects).unwrap();
     world.view.load_ended(id, Family::Core, &|_, _| None, &mut effects).expect("not empty");
     assert!(effects.is_empty(), "{effects:?}");
 }
@@ -301,13 +386,27 @@ fn a_quarantined_group_keeps_what_was_known() {
     let id = world.sources[0];
     world.change(|view, read, effects| {
         view.load_began(id, Family::Core, LoadReason::Comparison);
-        view.quarantined(id, Family::Core, "vm-0", Kind::Vm, "no decode".to_owned(), effects);
-        view.load_ended(id, Family::Core, read, effects).expect("not empty");
+        view.quarantined(id, (Family::Core, "vm-0".to_owned(), Kind::Vm, "no decode".to_owned()), read, effects)?;
+        view.load_ended(id, Family::Core, read, effects)
     });
+    let states = |world: &World| world.rows.0.values().filter_map(|row| row.4.state()).collect::<Vec<_>>();
     assert_eq!(world.rows.0.len(), 2);
+    assert_eq!(states(&world), ["unknown"], "it may run or not: nobody can tell");
+    // A comparison reads it again: it was not missed.
+    let again = world.group(0, 0, &told);
+    let mut differing = 0;
+    world.change(|view, read, effects| {
+        view.compared(id, again, read, effects)?;
+        differing += effects.differing.len();
+        Ok(())
+    });
+    assert_eq!((states(&world), differing), (vec!["running"], 0));
+    world.change(|view, read, effects| {
+        view.quarantined(id, (Family::Core, "vm-0".to_owned(), Kind::Vm, "no decode".to_owned()), read, effects)
+    });
     let group = world.group(0, 0, &told);
     let mut effects = Effects::default();
-    world.view.observed(id, group, &|_, _| None, &mut effects);
+    world.view.observed(id, group, &|_, _| None, &mut effects).unwrap();
     assert_eq!(effects.released, vec![(Family::Core, "vm-0".to_owned())]);
 }
 
@@ -333,118 +432,17 @@ fn a_shared_datastore_is_one_and_lasts_as_long_as_a_host_has_it() {
     let (first, second) = (world.sources[0], world.sources[1]);
     world.change(|view, read, effects| {
         view.load_began(first, Family::Core, LoadReason::Fresh);
-        view.observed(first, World::host_group(0), read, effects);
-        view.load_ended(first, Family::Core, read, effects).expect("not empty");
-        view.source_failed(second, effects);
+        view.observed(first, World::host_group(0), read, effects)?;
+        view.load_ended(first, Family::Core, read, effects)?;
+        view.source_failed(second, read, effects)
     });
     assert!(world.rows.0.contains_key(&id), "the other host may still have it");
     world.change(|view, read, effects| {
         view.load_began(second, Family::Core, LoadReason::Fresh);
-        view.observed(second, World::host_group(1), read, effects);
-        view.load_ended(second, Family::Core, read, effects).expect("not empty");
+        view.observed(second, World::host_group(1), read, effects)?;
+        view.load_ended(second, Family::Core, read, effects)
     });
     assert!(!world.rows.0.contains_key(&id));
-}
-
-/// A host of a source, as an object.
-fn host_object(name: &str) -> Object {
-    let text = serde_json::json!({
-        "state": "connected", "name": name, "cpu_socket_count": 1, "cpu_core_count": 1, "cpu_thread_count": 1,
-        "memory_mib": 1024, "addresses": [], "tag_ids": [], "native": {},
-    });
-    Object::from(serde_json::from_value::<crate::model::Host>(text).expect("a host"))
-}
-
-/// Two hosts that share a datastore, each with its own complete read.
-struct Shared {
-    world: World,
-    datastore: ObjectId,
-    hosts: [ObjectId; 2],
-    has_it: [bool; 2],
-}
-
-impl Shared {
-    fn new() -> Self {
-        let world = World::new(2);
-        let hosts = [ObjectId::generate(), ObjectId::generate()];
-        let mut shared = Self { world, datastore: ObjectId::generate(), hosts, has_it: [true, true] };
-        shared.load(0);
-        shared.load(1);
-        shared
-    }
-
-    fn load(&mut self, source: usize) {
-        let (id, host) = (self.world.sources[source], self.hosts[source]);
-        let of_host = Observed { key: format!("h{source}"), id: host, object: host_object("h"), shared_by: None };
-        let mut groups = vec![Group::new("host".to_owned(), Family::Core, vec![of_host])];
-        if self.has_it[source] {
-            let object = datastore("nfs", host);
-            let member = Observed { key: "nfs".to_owned(), id: self.datastore, object, shared_by: Some(host) };
-            groups.push(Group::new("pool".to_owned(), Family::Core, vec![member]));
-        }
-        self.world.change(|view, read, effects| {
-            view.load_began(id, Family::Core, LoadReason::Fresh);
-            for group in groups {
-                view.observed(id, group, read, effects);
-            }
-            view.load_ended(id, Family::Core, read, effects).expect("not empty");
-        });
-    }
-
-    fn restart(&mut self, sources: &[usize]) {
-        let sources: Vec<SourceId> = sources.iter().map(|source| self.world.sources[*source]).collect();
-        self.world.view = self.world.rows.reload(&sources);
-    }
-
-    /// The hosts that the stored datastore names, and the source that its row belongs to.
-    fn stored(&self) -> Option<(Vec<HostId>, SourceId)> {
-        let row = self.world.rows.0.get(&self.datastore)?;
-        let Object::Datastore(shown) = &row.4 else { return None };
-        Some((shown.hosts.iter().map(|access| access.host_id).collect(), row.0))
-    }
-}
-
-#[test]
-fn a_host_that_let_go_while_nobody_listened_is_taken_out() {
-    for lost in 0..2 {
-        for order in [[0, 1], [1, 0]] {
-            let mut shared = Shared::new();
-            shared.has_it[lost] = false;
-            shared.restart(&[0, 1]);
-            order.iter().for_each(|source| shared.load(*source));
-            let (hosts, source) = shared.stored().expect("the other host has it");
-            assert_eq!(hosts, [HostId::from(shared.hosts[1 - lost])], "lost {lost}, order {order:?}");
-            assert_eq!(source, shared.world.sources[1 - lost]);
-        }
-    }
-}
-
-#[test]
-fn a_removed_source_takes_only_its_part() {
-    for removed in 0..2 {
-        for removed_first in [true, false] {
-            let mut shared = Shared::new();
-            let kept = 1 - removed;
-            shared.restart(&[kept]);
-            let id = shared.world.sources[removed];
-            let remove = |shared: &mut Shared| {
-                shared.world.change(|view, read, effects| view.source_removed(id, read, effects));
-                // A row that is left with the removed source goes when the store purges it.
-                let datastore = shared.datastore;
-                shared.world.rows.0.retain(|of, row| *of != datastore || row.0 != id);
-            };
-            if removed_first {
-                remove(&mut shared);
-                shared.load(kept);
-            } else {
-                shared.load(kept);
-                remove(&mut shared);
-            }
-            let (hosts, source) = shared.stored().expect("the other host has it");
-            assert_eq!(hosts, [HostId::from(shared.hosts[kept])], "removed {removed}, first {removed_first}");
-            assert_eq!(source, shared.world.sources[kept]);
-        }
-    }
 }
 
 #[test]
@@ -469,11 +467,88 @@ fn a_quarantine_of_before_the_restart_is_released() {
     world.tell(0, 0, told.clone());
     let id = world.sources[0];
     world.view = world.rows.reload(&world.sources);
-    world.view.hold_quarantine(id, Family::Core, "vm-0");
+    world.view.hold_quarantine(id, Family::Core, "vm-0").unwrap();
     let mut effects = Effects::default();
     let group = world.group(0, 0, &told);
-    world.view.quarantined(id, Family::Core, "vm-0", Kind::Vm, "again".to_owned(), &mut effects);
-    world.view.observed(id, group, &|_, _| None, &mut effects);
+    world
+        .view
+        .quarantined(id, (Family::Core, "vm-0".to_owned(), Kind::Vm, "again".to_owned()), &|_, _| None, &mut effects)
+        .unwrap();
+    world.view.observed(id, group, &|_, _| None, &mut effects).unwrap();
     assert_eq!(effects.released, vec![(Family::Core, "vm-0".to_owned())]);
     assert!(effects.quarantined.is_empty(), "the last word of the batch counts");
+}
+
+fn volume(capacity_bytes: Option<u64>, vms: &[ObjectId]) -> Object {
+    let attachments: Vec<_> = vms.iter().map(|vm| serde_json::json!({"vm_id": vm.0, "device": "vda"})).collect();
+    let text = serde_json::json!({
+        "name": "disk", "source": "file", "capacity_bytes": capacity_bytes, "read_only": false, "shareable": false,
+        "attachments": attachments, "native": {},
+    });
+    Object::from(serde_json::from_value::<crate::model::Volume>(text).expect("a volume"))
+}
+
+#[test]
+fn an_outline_completes_what_is_known_and_moves_to_its_pool() {
+    let mut world = World::new(1);
+    let source = world.sources[0];
+    let (disk, vm_a, vm_b) = (ObjectId::generate(), ObjectId::generate(), ObjectId::generate());
+    let member = |object: Object| Observed { key: "pool/disk".to_owned(), id: disk, object, shared_by: None };
+    let group = |key: &str, members: Vec<Observed>| Group::new(key.to_owned(), Family::Core, members);
+    let listed = |vms: &[ObjectId]| group("pool", vec![member(volume(Some(700), vms))]);
+    let stopped = || Group { unread: vec![Kind::Volume], ..group("pool", Vec::new()) };
+    let outlined =
+        |vms: &[ObjectId]| Group { outlines: vec![disk], ..group("domain", vec![member(volume(None, vms))]) };
+    let tell = |world: &mut World, groups: Vec<Group>| {
+        world.change(|view, read, effects| {
+            for group in groups {
+                view.observed(source, group, read, effects)?;
+            }
+            assert!(effects.deletes.is_empty(), "{effects:?}");
+            Ok(())
+        });
+        world.rows.0[&disk].4.clone()
+    };
+    // The gateway meets a stopped pool: the outline is all that there is, until the pool lists the disk.
+    assert_eq!(tell(&mut world, vec![stopped(), outlined(&[vm_a])]), volume(None, &[vm_a]));
+    let whole = tell(&mut world, vec![listed(&[vm_a]), group("domain", Vec::new())]);
+    assert_eq!(whole, volume(Some(700), &[vm_a]));
+    // It starts again while the pool is stopped: what is known stays, who uses it is news.
+    world.view = world.rows.reload(&world.sources);
+    let known = tell(&mut world, vec![stopped(), outlined(&[vm_a])]);
+    assert_eq!(known, volume(Some(700), &[vm_a]));
+    let used = tell(&mut world, vec![outlined(&[vm_a, vm_b])]);
+    assert_eq!(used, volume(Some(700), &[vm_a, vm_b]));
+    // Also after another start: that a machine used it does not make it the machine's.
+    world.view = world.rows.reload(&world.sources);
+    tell(&mut world, vec![stopped()]);
+    // No machine has it any more: the pool still does, as far as anybody knows.
+    tell(&mut world, vec![group("domain", Vec::new())]);
+    world.change(|view, read, effects| view.observed(source, group("pool", Vec::new()), read, effects));
+    assert!(!world.rows.0.contains_key(&disk), "the pool was read, and it is not there");
+}
+
+/// What changes while a comparison is told is told in between, and was not missed.
+#[test]
+fn only_what_a_comparison_tells_can_have_been_missed() {
+    let mut world = World::new(1);
+    let told = |version| Told { version, running: true, snapshots: 0 };
+    (0..4).for_each(|vm| world.tell(0, vm, told(0)));
+    let id = world.sources[0];
+    let (seen, live, missed) = (world.group(0, 0, &told(0)), world.group(0, 1, &told(1)), world.group(0, 2, &told(1)));
+    let again = world.group(0, 1, &told(1));
+    let mut differing = Vec::new();
+    world.truth[0].remove(&3);
+    world.change(|view, read, effects| {
+        view.load_began(id, Family::Core, LoadReason::Comparison);
+        view.compared(id, World::host_group(0), read, effects)?;
+        view.compared(id, seen, read, effects)?;
+        view.observed(id, live, read, effects)?;
+        view.compared(id, again, read, effects)?;
+        view.compared(id, missed, read, effects)?;
+        view.load_ended(id, Family::Core, read, effects)?;
+        differing.extend(effects.differing.iter().map(|(_, key)| key.to_string()));
+        Ok(())
+    });
+    assert_eq!(differing, ["vm-2", "vm-3"], "changed without notice, and gone without notice");
 }

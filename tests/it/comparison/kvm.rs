@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{by, keys, text};
+use super::{agree, by, keys, text};
 use crate::harness::{Gateway, Lab};
 
 /// Adds what the laboratory has not: odd domains, a transient one, a saved one, snapshots, volumes, networks.
@@ -25,6 +25,12 @@ pub fn furnish(lab: &Lab) {
         "<domain type='qemu'><name>transient-1</name><memory unit='MiB'>64</memory><os><type>hvm</type></os></domain>",
     );
     lab.define("net-define", "<network><name>isolated-1</name><bridge name='vbr-it1'/></network>");
+    lab.define(
+        "net-define",
+        "<network><name>routed-1</name><forward mode='route'/><bridge name='vbr-it2'/>\
+         <ip address='10.77.5.1' prefix='22'/><ip family='ipv6' address='fd00:77::1' prefix='64'/></network>",
+    );
+    lab.virsh(&["net-autostart", "routed-1"]);
     let first = lab.virsh_lines(&["list", "--all", "--persistent", "--name"]).remove(0);
     for name in ["base", "after-базa"] {
         lab.virsh(&["snapshot-create-as", &first, "--name", name]);
@@ -42,6 +48,8 @@ pub async fn compare(gateway: &Gateway, lab: &Lab, provider: &str) {
         compare_domain(lab, uuid, vm);
         compare_parts(gateway, lab, uuid, vm).await;
     }
+    let hosts = gateway.all("hosts", &filter).await;
+    assert_eq!(hosts.len(), 1);
     let networks = gateway.all("networks", &filter).await;
     let mut shown: Vec<&str> = networks
         .iter()
@@ -52,9 +60,10 @@ pub async fn compare(gateway: &Gateway, lab: &Lab, provider: &str) {
     let mut listed = lab.virsh_lines(&["net-list", "--all", "--name"]);
     listed.sort();
     assert_eq!(shown, listed, "networks");
+    networks.iter().filter(|network| network["native"]["uuid"].is_string()).for_each(|network| {
+        compare_network(lab, network, text(&hosts[0], "id"));
+    });
     compare_pools(gateway, lab, &filter).await;
-    let hosts = gateway.all("hosts", &filter).await;
-    assert_eq!(hosts.len(), 1);
     let node = lab.virsh(&["nodeinfo"]);
     let value = |name: &str| {
         let line = node.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {node}"));
@@ -67,6 +76,59 @@ pub async fn compare(gateway: &Gateway, lab: &Lab, provider: &str) {
     let clusters = gateway.all("clusters", &filter).await;
     assert_eq!(clusters.len(), 1);
     assert_eq!(clusters[0]["host_count"], 1);
+}
+
+/// The value of an attribute of the first element of this name.
+fn attribute(xml: &str, element: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{element} "))?;
+    let (_, rest) = rest.split_once('>')?.0.split_once(&format!("{name}='"))?;
+    Some(rest.split_once('\'')?.0.to_owned())
+}
+
+/// Address ranges of a network's definition, in CIDR notation.
+fn cidrs(xml: &str) -> Vec<String> {
+    let mut ranges = Vec::new();
+    for part in xml.split("<ip ").skip(1) {
+        let part = format!("<ip {part}");
+        let address: std::net::IpAddr = attribute(&part, "ip", "address").expect("an address").parse().unwrap();
+        let netmask = attribute(&part, "ip", "netmask").map(|mask| mask.parse::<std::net::Ipv4Addr>().unwrap());
+        let prefix: u32 = match netmask {
+            Some(mask) => u32::from(mask).count_ones(),
+            None => attribute(&part, "ip", "prefix").expect("a prefix").parse().unwrap(),
+        };
+        ranges.push(match address {
+            std::net::IpAddr::V4(address) => {
+                let kept = u32::from(address) >> (32 - prefix) << (32 - prefix);
+                format!("{}/{prefix}", std::net::Ipv4Addr::from(kept))
+            }
+            std::net::IpAddr::V6(address) => {
+                let kept = u128::from(address) >> (128 - prefix) << (128 - prefix);
+                format!("{}/{prefix}", std::net::Ipv6Addr::from(kept))
+            }
+        });
+    }
+    ranges
+}
+
+fn compare_network(lab: &Lab, network: &Value, host: &str) {
+    let name = text(network, "name");
+    let info = lab.virsh(&["net-info", name]);
+    let value = |label: &str| {
+        let line = info.lines().find(|line| line.starts_with(label)).unwrap_or_else(|| panic!("{label}: {info}"));
+        line.split_once(':').unwrap().1.trim().to_owned()
+    };
+    let active = value("Active") == "yes";
+    assert_eq!(text(network, "state"), if active { "active" } else { "inactive" }, "{info}");
+    assert_eq!(network["native"]["autostart"], value("Autostart") == "yes", "{info}");
+    assert_eq!(network["native"]["persistent"], value("Persistent") == "yes", "{info}");
+    assert_eq!(text(network, "switch_name"), value("Bridge"), "{info}");
+    let xml = lab.virsh(&["net-dumpxml", name]);
+    let mode = attribute(&xml, "forward", "mode").unwrap_or_else(|| "isolated".to_owned());
+    assert_eq!(text(network, "technology"), mode, "{xml}");
+    assert_eq!(network["cidrs"], json!(cidrs(&xml)), "{xml}");
+    assert_eq!(network["dhcp_enabled"], xml.contains("<range "), "{xml}");
+    let reached = json!([{"host_id": host, "accessible": active}]);
+    assert_eq!(network["hosts"], reached, "{name}");
 }
 
 fn compare_domain(lab: &Lab, uuid: &str, vm: &Value) {
@@ -106,6 +168,19 @@ async fn compare_parts(gateway: &Gateway, lab: &Lab, uuid: &str, vm: &Value) {
     let mut shown: Vec<&str> = nics.iter().map(|nic| text(nic, "mac_address")).collect();
     shown.sort_unstable();
     assert_eq!(shown, listed, "the NICs of {name}");
+    // Device, type, source, model, MAC address.
+    for line in lab.virsh_lines(&["domiflist", uuid]) {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let nic = nics.iter().find(|nic| text(nic, "mac_address") == columns[4]).unwrap();
+        assert_eq!(text(nic, "attachment"), columns[1], "{line}");
+        assert_eq!(text(nic, "model"), columns[3], "{line}");
+        let network = match nic["network_id"].as_str() {
+            Some(id) => gateway.get(&format!("/v1/networks/{id}")).await.ok(),
+            None => Value::Null,
+        };
+        let expected = if columns[1] == "network" { columns[2] } else { "" };
+        assert_eq!(text(&network, "name"), expected, "{line}");
+    }
     // Type, device, target, source; a drive without a medium holds no volume.
     let blocks = lab.virsh_lines(&["domblklist", uuid, "--details"]);
     let mut listed: Vec<&str> = blocks
@@ -138,9 +213,7 @@ async fn compare_pools(gateway: &Gateway, lab: &Lab, filter: &str) {
         lab.virsh_lines(&["pool-list", "--all", "--name"]).into_iter().map(|name| (name, ())).collect();
     assert_eq!(keys(&pools), keys(&listed), "pools");
     for (name, pool) in &pools {
-        let info = lab.virsh(&["pool-dumpxml", name]);
-        let capacity = info.split("<capacity unit='bytes'>").nth(1).and_then(|rest| rest.split('<').next());
-        assert_eq!(pool["capacity_bytes"].as_u64().unwrap_or_default().to_string(), capacity.unwrap_or("0"), "{name}");
+        compare_pool(gateway, lab, name, text(pool, "id")).await;
         let mut listed: Vec<String> = lab
             .virsh_lines(&["vol-list", name])
             .iter()
@@ -151,10 +224,69 @@ async fn compare_pools(gateway: &Gateway, lab: &Lab, filter: &str) {
         let mut shown: Vec<String> = Vec::new();
         for collection in ["volumes", "images"] {
             let items = gateway.all(collection, &in_pool).await;
+            for item in &items {
+                compare_volume(gateway, lab, name, collection, item).await;
+            }
             shown.extend(items.iter().map(|item| text(item, "location").to_owned()));
         }
         shown.sort();
         shown.dedup();
         assert_eq!(shown, listed, "the volumes of {name}");
     }
+}
+
+/// Bytes of an element of a definition.
+fn bytes(xml: &str, element: &str) -> Option<u64> {
+    let rest = xml.split(&format!("<{element} unit='bytes'>")).nth(1)?;
+    rest.split('<').next()?.parse().ok()
+}
+
+/// A part of a whole, roughly: what is free of a disk that others write to is another number at each look.
+fn eighths(part: Option<u64>, whole: Option<u64>) -> Option<u64> {
+    Some((part? * 8).div_ceil(whole?.max(1)))
+}
+
+/// State, place and sizes of a pool.
+async fn compare_pool(gateway: &Gateway, lab: &Lab, name: &str, id: &str) {
+    let path = format!("/v1/datastores/{id}");
+    agree(name, || async {
+        let pool = gateway.get(&path).await.ok();
+        let xml = lab.virsh(&["pool-dumpxml", name]);
+        let info = lab.virsh(&["pool-info", name]);
+        let running = info.lines().any(|line| line.starts_with("State:") && line.ends_with("running"));
+        let sized = |element: &str| bytes(&xml, element).filter(|_| running);
+        let place = xml.split("<path>").nth(1).and_then(|rest| rest.split('<').next());
+        let state = if running { "accessible" } else { "inactive" };
+        let told = json!([
+            state,
+            attribute(&xml, "pool", "type"),
+            place,
+            sized("capacity"),
+            eighths(sized("available"), sized("capacity"))
+        ]);
+        let [state, technology, place, capacity, free] =
+            ["state", "technology", "location", "capacity_bytes", "free_bytes"].map(|field| pool[field].clone());
+        let free = eighths(free.as_u64(), capacity.as_u64());
+        (json!([state, technology, place, capacity, free]), told)
+    })
+    .await;
+}
+
+/// Sizes and format of a volume, or of an image.
+async fn compare_volume(gateway: &Gateway, lab: &Lab, pool: &str, collection: &str, item: &Value) {
+    let path = format!("/v1/{collection}/{}", text(item, "id"));
+    agree(text(item, "location"), || async {
+        let item = gateway.get(&path).await.ok();
+        let xml = lab.virsh(&["vol-dumpxml", "--pool", pool, text(&item, "name")]);
+        let (capacity, format) = (bytes(&xml, "capacity"), attribute(&xml, "format", "type"));
+        let told = json!([capacity, bytes(&xml, "allocation"), format]);
+        let shown = match collection {
+            // What a disc would hold is no size of a disk.
+            "images" if item["format"] == "iso" => json!([capacity, item["size_bytes"], item["native"]["format"]]),
+            "images" => json!([item["disk_bytes"], item["size_bytes"], item["native"]["format"]]),
+            _ => json!([item["capacity_bytes"], item["allocated_bytes"], item["format"]]),
+        };
+        (shown, told)
+    })
+    .await;
 }

@@ -1,13 +1,15 @@
 //! Every noun of every provider equals what `govc` and `virsh` say, object by object.
 
-mod kvm;
+pub mod kvm;
 pub mod vsphere;
+mod vsphere_details;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Database, Gateway, Lab, Simulator};
+use crate::harness::{Database, Gateway, Lab, PATIENCE, Simulator};
 
 on_both_databases!(a_vcenter_with_odd_shapes_equals_govc, an_esxi_equals_govc, a_kvm_host_equals_virsh);
 
@@ -17,6 +19,7 @@ async fn a_vcenter_with_odd_shapes_equals_govc(database: Database) {
     let id = gateway.join(simulator.provider("vc")).await;
     vsphere::compare(&gateway, &simulator, &id).await;
     vsphere::compare_polled(&gateway, &simulator, &id).await;
+    vsphere::change_policies(&gateway, &simulator, &id).await;
 }
 
 async fn an_esxi_equals_govc(database: Database) {
@@ -32,6 +35,19 @@ async fn a_kvm_host_equals_virsh(database: Database) {
     let gateway = Gateway::start(database).await;
     let id = gateway.join(lab.provider("kvm")).await;
     kvm::compare(&gateway, &lab, &id).await;
+}
+
+/// Asks both sides until they say the same: what changes by itself may do so between the two.
+async fn agree<F: Future<Output = (Value, Value)>>(what: &str, mut ask: impl FnMut() -> F) {
+    let begun = Instant::now();
+    loop {
+        let (shown, told) = ask().await;
+        if shown == told {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}: shown {shown}, told {told}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
 }
 
 /// A text member, or nothing.

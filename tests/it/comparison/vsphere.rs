@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{by, keys, text};
+use super::{by, keys, text, vsphere_details as details};
 use crate::harness::{Gateway, Simulator, eventually};
 
 /// vSphere's types, and the collections that hold them.
@@ -19,12 +19,12 @@ const TYPES: &[(&[&str], &[&str])] = &[
     (&["VirtualMachine"], &["vms", "images"]),
 ];
 
-fn moref(object: &Value) -> String {
+pub fn moref(object: &Value) -> String {
     text(&object["native"], "moref").to_owned()
 }
 
 /// vCenter escapes these in names.
-fn decoded(name: &str) -> String {
+pub fn decoded(name: &str) -> String {
     name.replace("%2f", "/").replace("%2F", "/").replace("%5c", "\\").replace("%5C", "\\").replace("%25", "%")
 }
 
@@ -47,6 +47,19 @@ async fn shown(gateway: &Gateway, provider: &str, collections: &[&str]) -> BTree
     }
     items.retain(|item| !moref(item).is_empty());
     by(items, moref)
+}
+
+/// Everything that the platform did until now is shown: a mark that is set now is. There are two, since an answer comes in
+/// parts of no certain order: the second is in a later one than all that was before the first.
+pub async fn caught_up(gateway: &Gateway, simulator: &Simulator) {
+    for _ in 0..2 {
+        let name = format!("mark-{}", rand::random::<u64>());
+        let made = simulator.control("/vm/create", json!({"name": name, "count": 1})).await["vms"][0].clone();
+        let (name, moref) = (made["name"].as_str().unwrap(), made["moref"].as_str().unwrap());
+        eventually("what was done last is shown", || gateway.by_name("vms", name)).await;
+        simulator.control("/vm/delete", json!({"vm": moref})).await;
+        eventually("the mark is gone", || async { gateway.by_name("vms", name).await.is_none().then_some(()) }).await;
+    }
 }
 
 pub async fn compare(gateway: &Gateway, simulator: &Simulator, provider: &str) {
@@ -88,6 +101,8 @@ pub async fn compare(gateway: &Gateway, simulator: &Simulator, provider: &str) {
         }
     }
     compare_parts(gateway, provider, &all, &truth).await;
+    details::compare(simulator, &all, &truth);
+    details::compare_parts(gateway, provider, &all, &truth).await;
 }
 
 fn compare_machine(object: &Value, told: &Value, reference: &impl Fn(&Value, &str) -> String) {
@@ -123,9 +138,22 @@ fn compare_machine(object: &Value, told: &Value, reference: &impl Fn(&Value, &st
         assert_eq!(text(object, "bios_uuid"), text(told, "uuid"), "{moref}");
         assert_eq!(object["volume_count"], told["disks"].as_array().unwrap().len(), "{moref}");
         assert_eq!(object["nic_count"], told["nics"].as_array().unwrap().len(), "{moref}");
+        assert_eq!(object["snapshot_count"], told["snapshots"].as_array().map_or(0, Vec::len), "{moref}");
+    } else {
+        // What vCenter remembers of it, and nothing where it does not.
+        let remembered = &told["summary_config"];
+        for (field, name) in [
+            ("vcpu_count", "cpus"),
+            ("memory_mib", "memory_mib"),
+            ("volume_count", "disks"),
+            ("nic_count", "nics"),
+            ("uuid", "instance_uuid"),
+            ("bios_uuid", "uuid"),
+        ] {
+            assert_eq!(object[field], remembered[name], "{field} of {moref}");
+        }
+        assert!(object["snapshot_count"].is_null() && object["storage_provisioned_bytes"].is_null(), "{object}");
     }
-    let snapshots = told["snapshots"].as_array().map_or(0, Vec::len);
-    assert_eq!(object["snapshot_count"], snapshots, "{moref}");
     for ip in told["guest_ips"].as_array().into_iter().flatten() {
         assert!(object["ip_addresses"].as_array().unwrap().contains(ip), "{moref}: {ip}");
     }
@@ -213,18 +241,86 @@ pub async fn compare_polled(gateway: &Gateway, simulator: &Simulator, provider: 
     }
     let tags = gateway.all("tags", &filter).await;
     assert!(!tags.is_empty(), "the scenario has tags");
-    let mut attached = 0;
+    let mut kinds = BTreeSet::new();
+    let collections: Vec<&str> = TYPES.iter().flat_map(|(_, collections)| collections.iter().copied()).collect();
     for tag in &tags {
-        let name = text(tag, "name");
         let listed = simulator.govc(&["tags.attached.ls", text(&tag["native"], "id")]);
-        let expected = names(&listed).into_iter().filter(|line| line.starts_with("VirtualMachine:")).count();
-        attached += expected;
-        eventually(&format!("{name} is attached to {expected} machines"), || async {
-            let query = format!("tag_ids={}", text(tag, "id"));
-            let shown = gateway.all("vms", &query).await.len() + gateway.all("images", &query).await.len();
-            (shown == expected).then_some(())
-        })
-        .await;
+        let listed = names(&listed);
+        kinds.extend(listed.iter().filter_map(|line| Some(line.split_once(':')?.0.to_owned())));
+        details::compare_tag(gateway, tag, &listed, &collections).await;
     }
-    assert!(attached > 0, "the scenario has tags on machines");
+    assert!(kinds.len() > 1, "the scenario has tags on more than machines: {kinds:?}");
+    details::compare_library_items(gateway, simulator, &filter).await;
+    compare_policies(gateway, simulator, &filter).await;
+}
+
+/// What has which storage policy, as the registry tells it and, of some machines, as `govc` reads it object by object.
+async fn compare_policies(gateway: &Gateway, simulator: &Simulator, filter: &str) {
+    let mut expected: BTreeMap<String, String> =
+        serde_json::from_value(simulator.truth().await["policies"].clone()).unwrap();
+    // A template is an image, which tells no policy of its own; its disks do.
+    for image in gateway.all("images", filter).await {
+        expected.remove(&moref(&image));
+    }
+    assert!(expected.keys().any(|key| key.contains(':')) && !expected.keys().all(|key| key.contains(':')));
+    eventually("what has which storage policy", || async {
+        (shown_policies(gateway, filter).await == expected).then_some(())
+    })
+    .await;
+    let names = by(gateway.all("storage-policies", filter).await, |policy| text(policy, "id").to_owned());
+    let vms = gateway.all("vms", filter).await;
+    let (with, without): (Vec<&Value>, Vec<&Value>) =
+        vms.iter().filter(|vm| vm["condition"] == "ok").partition(|vm| vm["storage_policy_id"].is_string());
+    for vm in with.into_iter().take(4).chain(without.into_iter().take(4)) {
+        let path = simulator.govc(&["find", "/", "-type", "m", "-name", text(vm, "name")]);
+        let [path] = path.lines().collect::<Vec<_>>()[..] else { continue };
+        let told: Value = serde_json::from_str(&simulator.govc(&["vm.policy.ls", "-json", "-vm", path])).unwrap();
+        let volumes = gateway.all("volumes", &format!("vm_id={}", text(vm, "id"))).await;
+        let name = |object: &Value| {
+            names.get(text(object, "storage_policy_id")).map_or("None", |p| text(p, "name")).to_owned()
+        };
+        let shown = volumes.iter().map(|volume| (format!("{}:{}", moref(vm), volume["native"]["key"]), name(volume)));
+        let shown: BTreeMap<String, String> = shown.chain([(moref(vm), name(vm))]).collect();
+        let told = told.as_array().unwrap().iter();
+        let told = told.map(|one| (text(&one["id"], "key").to_owned(), text(one, "policyName").to_owned()));
+        assert_eq!(shown, told.collect::<BTreeMap<_, _>>(), "{path}");
+    }
+}
+
+/// The policies' own ids by machine (`vm-42`) and disk (`vm-42:2000`).
+async fn shown_policies(gateway: &Gateway, filter: &str) -> BTreeMap<String, String> {
+    let policies = by(gateway.all("storage-policies", filter).await, |policy| text(policy, "id").to_owned());
+    let own_id =
+        |object: &Value| Some(text(&policies.get(text(object, "storage_policy_id"))?["native"], "id").to_owned());
+    let mut machines = gateway.all("vms", filter).await;
+    machines.extend(gateway.all("images", filter).await);
+    let machines = by(machines, |machine| text(machine, "id").to_owned());
+    let mut shown: BTreeMap<String, String> =
+        machines.values().filter_map(|machine| Some((moref(machine), own_id(machine)?))).collect();
+    for volume in gateway.all("volumes", filter).await {
+        let machine = &machines[text(&volume["attachments"][0], "vm_id")];
+        shown.extend(own_id(&volume).map(|id| (format!("{}:{}", moref(machine), volume["native"]["key"]), id)));
+    }
+    shown
+}
+
+/// A policy that is applied, changed or taken away outside is shown so.
+pub async fn change_policies(gateway: &Gateway, simulator: &Simulator, provider: &str) {
+    let filter = format!("provider_id={provider}");
+    let volumes = gateway.all("volumes", &filter).await;
+    let with = volumes.iter().find(|volume| volume["storage_policy_id"].is_string()).expect("a disk with a policy");
+    let without = gateway.all("vms", &format!("{filter}&condition=ok")).await;
+    let without = without.iter().find(|vm| vm["storage_policy_id"].is_null()).expect("a machine without one");
+    let path = format!("/v1/vms/{}", text(&with["attachments"][0], "vm_id"));
+    let owner = moref(&gateway.get(&path).await.ok());
+    let disk = &with["native"]["key"];
+    simulator.control("/policy", json!({"vm": owner, "disk": disk, "policy": ""})).await;
+    simulator.control("/policy", json!({"vm": moref(without), "policy": "Langsam & günstig"})).await;
+    eventually("the disk has no policy, the machine has one", || async {
+        let disk = gateway.get(&format!("/v1/volumes/{}", text(with, "id"))).await.ok();
+        let vm = gateway.get(&format!("/v1/vms/{}", text(without, "id"))).await.ok();
+        let policy = gateway.get(&format!("/v1/storage-policies/{}", vm["storage_policy_id"].as_str()?)).await.ok();
+        (disk["storage_policy_id"].is_null() && policy["name"] == "Langsam & günstig").then_some(())
+    })
+    .await;
 }

@@ -22,9 +22,30 @@ pub struct Gateway {
     pub url: String,
     pub token: String,
     pub data: tempfile::TempDir,
-    database_url: Option<String>,
+    setup: Setup,
     child: Child,
     http: reqwest::Client,
+}
+
+/// How a gateway is run.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// The configuration file.
+    pub configuration: String,
+    /// The database, unless it is SQLite in the data directory.
+    pub database_url: Option<String>,
+    /// A program and its arguments that run it: they get the command at their end.
+    pub wrapper: Vec<String>,
+}
+
+impl Setup {
+    pub async fn on(database: Database, configuration: &str) -> Self {
+        let database_url = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(postgres::new_database().await),
+        };
+        Self { configuration: configuration.to_owned(), database_url, wrapper: Vec::new() }
+    }
 }
 
 /// An answer of the API.
@@ -55,15 +76,32 @@ impl Gateway {
 
     /// With a configuration file.
     pub async fn start_configured(database: Database, configuration: &str) -> Self {
-        let database_url = match database {
-            Database::Sqlite => None,
-            Database::Postgres => Some(postgres::new_database().await),
-        };
+        Self::start_as(Setup::on(database, configuration).await).await
+    }
+
+    /// With a folder in front of its `PATH`.
+    pub async fn start_with_path(database: Database, programs: &str) -> Self {
+        let path = format!("PATH={programs}:{}", std::env::var("PATH").unwrap_or_default());
+        let setup = Setup::on(database, "").await;
+        Self::start_as(Setup { wrapper: vec!["env".to_owned(), path], ..setup }).await
+    }
+
+    pub async fn start_as(setup: Setup) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), setup).await
+    }
+
+    /// Another one with the same database and keys, and a data directory of its own.
+    pub async fn another(&self) -> Self {
         let data = tempfile::tempdir().unwrap();
-        std::fs::write(data.path().join("spandrel.toml"), configuration).unwrap();
-        let (child, url) = launch(data.path(), database_url.as_deref());
+        std::fs::copy(self.data.path().join("keys"), data.path().join("keys")).unwrap();
+        Self::start_in(data, self.setup.clone()).await
+    }
+
+    async fn start_in(data: tempfile::TempDir, setup: Setup) -> Self {
+        std::fs::write(data.path().join("spandrel.toml"), &setup.configuration).unwrap();
+        let (child, url) = launch(data.path(), &setup);
         let http = reqwest::Client::builder().build().unwrap();
-        let mut gateway = Self { url, token: String::new(), data, database_url, child, http };
+        let mut gateway = Self { url, token: String::new(), data, setup, child, http };
         gateway.sign_in().await;
         gateway
     }
@@ -80,16 +118,26 @@ impl Gateway {
     }
 
     pub async fn restart(&mut self) {
-        let (child, url) = launch(self.data.path(), self.database_url.as_deref());
+        let (child, url) = launch(self.data.path(), &self.setup);
         self.child = child;
         self.url = url;
         // The session outlives the process.
         assert_eq!(self.get("/v1/session").await.status, StatusCode::OK);
     }
 
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop, and waits until it did.
     pub fn stop(&mut self) -> std::process::ExitStatus {
         super::output(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()));
+        self.child.wait().unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()
     }
 
@@ -205,9 +253,11 @@ fn log_path(data: &Path) -> PathBuf {
 }
 
 /// The command that runs the server on a data directory.
-pub fn server_command(data: &Path, database_url: Option<&str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_spandrel"));
+pub fn server_command(data: &Path, setup: &Setup) -> Command {
+    let mut words = setup.wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_spandrel")]);
+    let mut command = Command::new(words.next().unwrap());
     command
+        .args(words)
         .args(["serve", "--listen", "127.0.0.1:0", "--data-directory"])
         .arg(data)
         .arg("--config")
@@ -215,15 +265,15 @@ pub fn server_command(data: &Path, database_url: Option<&str>) -> Command {
         .env("SPANDREL_ADMIN_PASSWORD", ADMIN_PASSWORD)
         .env("RUST_LOG", "info,spandrel=debug,sqlx=warn")
         .env_remove("SPANDREL_DATABASE_URL");
-    if let Some(url) = database_url {
+    if let Some(url) = &setup.database_url {
         command.env("SPANDREL_DATABASE_URL", url);
     }
     command
 }
 
-fn launch(data: &Path, database_url: Option<&str>) -> (Child, String) {
+fn launch(data: &Path, setup: &Setup) -> (Child, String) {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log_path(data)).unwrap();
-    let mut child = server_command(data, database_url).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    let mut child = server_command(data, setup).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let url = lines.by_ref().find_map(|line| {
         let line = line.ok()?;

@@ -1,23 +1,29 @@
 //! Starts and stops what a test needs; nothing is left when a test ends, however it ends.
 
+mod clock;
 mod gateway;
 mod lab;
-mod postgres;
+pub mod postgres;
 mod process;
+mod relay;
 mod simulator;
 mod watch;
+mod witness;
 
-pub use gateway::{ADMIN_PASSWORD, Database, Gateway, server_command};
-pub use lab::Lab;
+pub use clock::Clock;
+pub use gateway::{ADMIN_PASSWORD, Database, Gateway, Setup, server_command};
+pub use lab::{HangingFolder, Lab};
 pub use process::output;
+pub use relay::{LibvirtRelay, Mode, Relay};
 pub use simulator::{PASSWORD, Simulator};
-pub use watch::Watcher;
+pub use watch::{WatchEvent, Watcher};
+pub use witness::Witness;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up. Generous: the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Makes two tests of one function: on SQLite and on PostgreSQL.
 macro_rules! on_both_databases {
@@ -35,6 +41,13 @@ macro_rules! on_both_databases {
             })+
         }
     };
+}
+
+/// A generator of random numbers, whose seed is printed when the test fails. `SPANDREL_TEST_SEED` gives one.
+pub fn random() -> rand::rngs::StdRng {
+    let seed = std::env::var("SPANDREL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    eprintln!("the seed is {seed}: SPANDREL_TEST_SEED={seed}");
+    rand::SeedableRng::seed_from_u64(seed)
 }
 
 /// Asks again and again until there is an answer; says `what` was awaited when there is none in time.

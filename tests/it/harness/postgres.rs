@@ -20,14 +20,18 @@ fn admin_url() -> String {
     })
 }
 
+/// Does something as the cluster's administrator.
+pub async fn administer(sql: &str) {
+    let connection = sea_orm::Database::connect(&admin_url()).await.expect("the PostgreSQL cluster answers");
+    connection.execute_unprepared(sql).await.unwrap();
+}
+
 /// Makes a database and gives its address.
 pub async fn new_database() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let admin = admin_url();
-    let connection = sea_orm::Database::connect(&admin).await.expect("the PostgreSQL cluster answers");
-    connection.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
-    let mut url = url::Url::parse(&admin).unwrap();
+    administer(&format!("CREATE DATABASE {name}")).await;
+    let mut url = url::Url::parse(&admin_url()).unwrap();
     url.set_path(&name);
     url.into()
 }

@@ -1,8 +1,9 @@
 //! Child processes that say when they are ready and end with the test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, mpsc};
 
 use serde_json::Value;
 
@@ -14,7 +15,8 @@ pub fn workspace() -> PathBuf {
 /// A process that prints one JSON line when it is ready and ends when its standard input closes.
 pub struct Helper {
     pub child: Child,
-    stdin: Option<ChildStdin>,
+    /// Where it takes commands, and the lines that it answers with.
+    control: Option<Mutex<(ChildStdin, mpsc::Receiver<String>)>>,
     pub report: Value,
 }
 
@@ -28,15 +30,24 @@ impl Helper {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
-        let stdin = child.stdin.take();
+        let stdin = child.stdin.take().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.take().unwrap();
         let mut reader = BufReader::new(stdout);
         reader.read_line(&mut line).unwrap();
-        // What it prints later must find a reader.
-        std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+        // What it prints later must find a reader, also when nobody asked for it.
+        let (printed, lines) = mpsc::channel();
+        std::thread::spawn(move || reader.lines().map_while(Result::ok).for_each(|line| drop(printed.send(line))));
         let report = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{shown} printed {line:?}: {error}"));
-        Self { child, stdin, report }
+        Self { child, control: Some(Mutex::new((stdin, lines))), report }
+    }
+
+    /// Gives it a command on its standard input, and waits for the line that answers it.
+    pub fn command(&self, command: &str) -> Value {
+        let mut control = self.control.as_ref().unwrap().lock().unwrap();
+        writeln!(control.0, "{command}").unwrap();
+        let line = control.1.recv_timeout(super::PATIENCE).unwrap_or_else(|error| panic!("{command}: {error}"));
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{command} was answered by {line:?}: {error}"))
     }
 
     /// A text of its report.
@@ -48,7 +59,9 @@ impl Helper {
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        drop(self.stdin.take());
+        drop(self.control.take());
+        // One that a test has stopped would not notice.
+        let _ = Command::new("kill").arg("-CONT").arg(self.child.id().to_string()).output();
         let _ = self.child.wait();
     }
 }

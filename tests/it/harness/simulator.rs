@@ -15,8 +15,11 @@ impl Simulator {
     /// Starts one with the given flags besides the usual ones.
     pub fn start(flags: &[&str]) -> Self {
         let mut command = Command::new(built("SPANDREL_SIMULATOR", "simulator"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--exit-with-stdin"]);
+        command.args(["serve", "--control", "127.0.0.1:0", "--exit-with-stdin"]);
         command.args(["--username", "sync@vsphere.local", "--password", PASSWORD]).args(flags);
+        if !flags.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         Self { helper: Helper::start(command), http: reqwest::Client::builder().build().unwrap() }
     }
 
@@ -38,6 +41,12 @@ impl Simulator {
             "name": name, "kind": "vsphere", "endpoints": [self.url()], "username": self.username(), "password": PASSWORD,
             "trust": {"thumbprint_sha256": self.thumbprint()},
         })
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.helper.child.kill().unwrap();
+        self.helper.child.wait().unwrap();
     }
 
     /// Posts to the control address.

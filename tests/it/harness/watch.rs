@@ -13,6 +13,19 @@ pub struct WatchEvent {
     pub data: Value,
 }
 
+/// Where a gateway answers, and with which token.
+#[derive(Clone)]
+pub struct Address {
+    url: String,
+    token: String,
+}
+
+impl Address {
+    pub fn of(gateway: &Gateway) -> Self {
+        Self { url: gateway.url.clone(), token: gateway.token.clone() }
+    }
+}
+
 pub struct Watcher {
     bytes: BoxStream<'static, reqwest::Result<bytes::Bytes>>,
     buffer: Vec<u8>,
@@ -21,17 +34,27 @@ pub struct Watcher {
 impl Watcher {
     /// Begins to watch; `query` as in `types=vm&from_revision=7`. The refusal's status and body otherwise.
     pub async fn begin(gateway: &Gateway, query: &str) -> Result<Self, (u16, Value)> {
+        Self::begin_at(&Address::of(gateway), query).await.expect("the gateway answers")
+    }
+
+    /// The same where perhaps nobody answers.
+    pub async fn begin_at(address: &Address, query: &str) -> Option<Result<Self, (u16, Value)>> {
         let http = reqwest::Client::builder().build().unwrap();
-        let url = format!("{}/v1/watch?{query}", gateway.url);
-        let answer = http.get(url).bearer_auth(&gateway.token).send().await.unwrap();
+        let url = format!("{}/v1/watch?{query}", address.url);
+        let answer = http.get(url).bearer_auth(&address.token).send().await.ok()?;
         if !answer.status().is_success() {
-            return Err((answer.status().as_u16(), answer.json().await.unwrap()));
+            return Some(Err((answer.status().as_u16(), answer.json().await.ok()?)));
         }
-        Ok(Self { bytes: answer.bytes_stream().boxed(), buffer: Vec::new() })
+        Some(Ok(Self { bytes: answer.bytes_stream().boxed(), buffer: Vec::new() }))
     }
 
     /// The next event; `None` when the stream ended.
     pub async fn next(&mut self) -> Option<WatchEvent> {
+        tokio::time::timeout(PATIENCE, self.next_or_end()).await.expect("the change stream is silent")
+    }
+
+    /// The same, however long it takes.
+    pub async fn next_or_end(&mut self) -> Option<WatchEvent> {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = self.buffer.drain(..end + 2).collect();
@@ -41,7 +64,7 @@ impl Watcher {
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.bytes.next()).await.expect("the change stream is silent");
+            let chunk = self.bytes.next().await;
             self.buffer.extend_from_slice(&chunk?.ok()?);
         }
     }

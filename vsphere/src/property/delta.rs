@@ -68,7 +68,8 @@ impl ObjectState {
     }
 
     /// An object of which these properties are held, as when a consumer kept them in a form of its own.
-    pub fn from_parts(object: MoRef, properties: Vec<(Name, Value)>, missing: Vec<MissingProperty>) -> Self {
+    pub fn from_parts(object: MoRef, mut properties: Vec<(Name, Value)>, missing: Vec<MissingProperty>) -> Self {
+        sort(&mut properties);
         Self { object, properties, missing }
     }
 
@@ -78,8 +79,8 @@ impl ObjectState {
     }
 
     /// The held properties by the paths they were asked with.
-    pub fn properties(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.properties.iter().map(|(name, value)| (name.as_str(), value))
+    pub fn properties(&self) -> impl Iterator<Item = (&Name, &Value)> {
+        self.properties.iter().map(|(name, value)| (name, value))
     }
 
     /// The properties that the server could not or would not answer, with the reason (often `NoPermission`).
@@ -129,9 +130,18 @@ impl ObjectState {
             self.missing.clear();
         }
         let mut first = Ok(());
-        for change in &update.changes {
-            let applied = self.apply_change(change);
-            first = first.and(applied);
+        if update.kind == UpdateKind::Enter && names_apart(&update.changes) {
+            // As nearly always: nothing is there that a change could be within.
+            self.properties.extend(update.changes.iter().filter_map(|change| match Edit::of(change) {
+                Edit::Assign(value) => Some((change.path.clone(), value.clone())),
+                Edit::Add(_) | Edit::Remove => None,
+            }));
+            sort(&mut self.properties);
+        } else {
+            for change in &update.changes {
+                let applied = self.apply_change(change);
+                first = first.and(applied);
+            }
         }
         for missing in &update.missing {
             self.properties.retain(|(name, _)| *name != missing.path);
@@ -208,16 +218,41 @@ impl ObjectState {
                 array.into()
             }
         };
-        self.properties.push((change.path.clone(), value));
+        let at = self.properties.partition_point(|(name, _)| *name < change.path);
+        self.properties.insert(at, (change.path.clone(), value));
         Ok(())
     }
 
     /// The held property that a path is of or within, and the rest of the path below it.
     fn held<'a, 'p>(&'a self, path: &'p str) -> Option<(&'a Value, &'p str)> {
-        self.properties.iter().find_map(|(name, value)| {
-            rest_below(path, name).map(|rest| (value, rest.strip_prefix('.').unwrap_or(rest)))
+        let ends = std::iter::successors(Some(path.len()), |end| path[..*end].rfind(['.', '[']));
+        ends.into_iter().find_map(|end| {
+            let (name, rest) = path.split_at(end);
+            let at = self.properties.binary_search_by(|(held, _)| (**held).cmp(name)).ok()?;
+            Some((&self.properties[at].1, rest.strip_prefix('.').unwrap_or(rest)))
         })
     }
+}
+
+/// Properties are held in the order of their names.
+fn sort(properties: &mut [(Name, Value)]) {
+    if !properties.is_sorted_by(|(a, _), (b, _)| a <= b) {
+        properties.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
+}
+
+/// Whether changes are assignments of whole properties, none of which is or is within another.
+fn names_apart(changes: &[PropertyChange]) -> bool {
+    let is_plain = |path: &str| {
+        path.split('.').all(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    };
+    if !changes.iter().all(|change| change.op != ChangeOp::Add && is_plain(&change.path)) {
+        return false;
+    }
+    // A dot comes before all letters and digits: what is within a property comes next to it.
+    let mut paths: Vec<&str> = changes.iter().map(|change| &*change.path).collect();
+    paths.sort_unstable();
+    paths.windows(2).all(|pair| rest_below(pair[1], pair[0]).is_none())
 }
 
 /// The rest of `path` below `parent`: empty, or beginning with a dot or a bracket. `None` when it is not below it.

@@ -135,12 +135,12 @@ fn read_content(content: &Value) -> Result<ObjectState> {
         let name = property.get("name")?.as_str()?;
         Some((Name::new(name), property.get("val")?.clone()))
     });
-    Ok(ObjectState::from_parts(object, properties.collect(), read_missing(content)))
+    Ok(ObjectState::from_parts(object, properties.collect(), read_missing(content.all("missingSet"))))
 }
 
-/// Reads a `missingSet`.
-pub(super) fn read_missing(holder: &Value) -> Vec<MissingProperty> {
-    let missing = holder.all("missingSet").filter_map(|missing| {
+/// Reads what a `missingSet` holds.
+pub(super) fn read_missing<'a>(sets: impl Iterator<Item = &'a Value>) -> Vec<MissingProperty> {
+    let missing = sets.flat_map(Value::items).filter_map(|missing| {
         let path = Name::new(missing.get("path")?.as_str()?);
         let fault = missing.get("fault").map(Fault::from_localized).unwrap_or_default();
         Some(MissingProperty { path, fault })

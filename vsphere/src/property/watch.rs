@@ -1,11 +1,13 @@
 //! Watching properties.
 //!
-//! One collector of our own, its filters, and one loop of `WaitForUpdatesEx` in a task of its own. Invariants: an answer
-//! is handed over before the next one is asked for with its version; whatever makes the collector's memory of us invalid
+//! One collector of our own, its filters, and one loop of `WaitForUpdatesEx` in a task of its own. The next answer is asked for
+//! as soon as one has come, and the server puts it together while that one is decoded. Invariants: no version is asked with
+//! whose answer has not come to its last byte, and one that cannot be read after all ends the watch; whatever makes the collector's memory of us invalid
 //! (an expired session, an unknown version) is announced as [`WatchEvent::Restarted`], after which everything is sent
 //! again; a session that answers with nothing is asked whether it still exists before the nothing is believed.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,34 +19,56 @@ use tokio::time::Instant;
 use super::retrieve::read_missing;
 use super::spec::{FilterSpec, Scrap, incomplete};
 use super::{ChangeOp, ObjectUpdate, PropertyChange, UpdateKind};
-use crate::client::Client;
+use crate::client::{Asked, Client};
 use crate::error::{Error, Result};
 use crate::value::{MoRef, Name, Object, Value};
 use crate::wire::Fault;
 
-/// Answers that may wait for the consumer: the next page is read while the last one is worked on, but not further.
-const EVENTS_IN_FLIGHT: usize = 2;
+/// Answers that may wait for the consumer: the next page is decoded and the one after it received while one is worked on,
+/// but no more.
+const EVENTS_IN_FLIGHT: usize = 1;
+/// The call.
+const WAIT: &str = "WaitForUpdatesEx";
+/// Where in an answer its version stands: behind the envelope's namespaces.
+const VERSION_WITHIN_BYTES: usize = 4 << 10;
 /// After so many restarts in a row that brought nothing the watch gives up.
 const BARREN_RESTARTS_LIMIT: u32 = 3;
+/// See [`WatchSpec::grace`].
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What to watch.
 #[derive(Clone, Debug)]
 pub struct WatchSpec {
     filters: Vec<FilterSpec>,
     max_wait: Duration,
+    grace: Duration,
     page_objects: u32,
 }
 
 impl WatchSpec {
     /// Watches these filters together. Updates name a filter by its place here.
     pub fn new(filters: impl IntoIterator<Item = FilterSpec>) -> Self {
-        Self { filters: filters.into_iter().collect(), max_wait: Duration::from_secs(60), page_objects: 500 }
+        Self {
+            filters: filters.into_iter().collect(),
+            max_wait: Duration::from_secs(60),
+            grace: GRACE,
+            page_objects: 500,
+        }
     }
 
     /// How long the server may wait for something to happen before it answers that nothing did. Default 60 s.
     #[must_use]
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = wait.max(Duration::from_secs(1));
+        self
+    }
+
+    /// How much later than it was asked for an answer may come before the server counts as hanging, and the watch ends. The
+    /// first answer of a watch has the time of the slowest call instead ([`Config::call_deadline`](crate::Config::call_deadline)):
+    /// a large vCenter takes minutes to put it together. Default 30 s.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -252,17 +276,23 @@ async fn live(
     if events.send((Instant::now(), Ok(WatchEvent::Restarted(reason)))).await.is_err() {
         return Ok(End::Unheard);
     }
-    let mut version = String::new();
+    let collector = Arc::new(collector);
     let mut visible: i64 = 0;
+    let mut version = String::new();
+    let (mut asked, mut arrived) = ask(client, spec, &collector, &version).await;
     loop {
-        let answer = wait(client, spec, &collector, &version).await;
-        let arrived = Instant::now();
+        let next = asked.as_ref().ok().and_then(|asked| version_of(asked.head()));
+        let next = next.map(|version| Next::ask(client, spec, &collector, version));
+        let answer = match asked {
+            Ok(asked) => read(asked, &collector.filters).await,
+            Err(error) => Err(error),
+        };
         let event = match answer {
             Ok(Some(set)) => {
                 visible += visible_change(&set);
                 if visible <= 0 && !set.truncated {
                     // An inventory that is empty, at first or all at once.
-                    if let Some(end) = expired(client, generation).await? {
+                    if let Some(end) = expired(client, spec, generation).await? {
                         return Ok(end);
                     }
                 }
@@ -271,7 +301,7 @@ async fn live(
                 WatchEvent::Updates(set)
             }
             Ok(None) => {
-                if let Some(end) = expired(client, generation).await? {
+                if let Some(end) = expired(client, spec, generation).await? {
                     return Ok(end);
                 }
                 *brought = true;
@@ -292,12 +322,49 @@ async fn live(
         if events.send((arrived, Ok(event))).await.is_err() {
             return Ok(End::Unheard);
         }
+        (asked, arrived) = match next.filter(|next| next.version == version) {
+            Some(mut next) => next.come().await,
+            None => ask(client, spec, &collector, &version).await,
+        };
+    }
+}
+
+/// The answer after the one that is being read: asked for, and come perhaps.
+struct Next {
+    version: String,
+    asking: JoinHandle<(Result<Asked>, Instant)>,
+}
+
+impl Next {
+    fn ask(client: &Client, spec: &WatchSpec, collector: &Arc<Collector>, version: String) -> Self {
+        let (client, spec, collector, with) = (client.clone(), spec.clone(), Arc::clone(collector), version.clone());
+        let asking = tokio::spawn(async move { ask(&client, &spec, &collector, &with).await });
+        Self { version, asking }
+    }
+
+    async fn come(&mut self) -> (Result<Asked>, Instant) {
+        match (&mut self.asking).await {
+            Ok(come) => come,
+            // An error of ours is not to look like one of the server's.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => (Err(Error::Closed), Instant::now()),
+        }
+    }
+}
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        self.asking.abort();
     }
 }
 
 /// Opens a new session when the server does not know this one any more.
-async fn expired(client: &Client, generation: u64) -> Result<Option<End>> {
-    if client.current_session().await?.is_some() && client.generation() == generation {
+async fn expired(client: &Client, spec: &WatchSpec, generation: u64) -> Result<Option<End>> {
+    // A server that hangs just now hangs no longer than if it did in the wait.
+    let limit = spec.max_wait + spec.grace;
+    let asked = tokio::time::timeout(limit, client.current_session()).await;
+    let session = asked.unwrap_or_else(|_| Err(Error::Deadline { call: "RetrievePropertiesEx".to_owned(), limit }))?;
+    if session.is_some() && client.generation() == generation {
         return Ok(None);
     }
     client.renew(generation).await?;
@@ -315,35 +382,48 @@ fn visible_change(set: &UpdateSet) -> i64 {
         .sum()
 }
 
-/// How much later than asked an answer to a wait may come before the server counts as hanging.
-const LATER_GRACE: Duration = Duration::from_secs(30);
-
-/// One wait. `None` when nothing happened.
-async fn wait(client: &Client, spec: &WatchSpec, collector: &Collector, version: &str) -> Result<Option<UpdateSet>> {
+/// One wait: answers when the whole answer has come, and when that was.
+async fn ask(client: &Client, spec: &WatchSpec, collector: &Collector, version: &str) -> (Result<Asked>, Instant) {
     let seconds = i32::try_from(spec.max_wait.as_secs()).unwrap_or(i32::MAX);
     let objects = i32::try_from(spec.page_objects).unwrap_or(i32::MAX);
     let options = Object::new("WaitOptions").with("maxWaitSeconds", seconds).with("maxObjectUpdates", objects);
     let args = Object::untyped().with("version", version).with("options", options);
-    // The first answer holds everything, and a large vCenter takes minutes to put it together; later ones come when the
-    // wait is over at the latest.
-    let grace = if version.is_empty() { client.config().call_deadline } else { LATER_GRACE };
-    let limit = spec.max_wait + grace;
-    let set = client.call_once("WaitForUpdatesEx", collector.collector.this(), &args, limit).await?;
-    if set.is_unset() {
-        return Ok(None);
-    }
-    read_update_set(&set, &collector.filters).map(Some)
+    // The first answer holds everything; later ones come when the wait is over at the latest.
+    let grace = if version.is_empty() { client.config().call_deadline } else { spec.grace };
+    let asked = client.ask_once(WAIT, collector.collector.this(), &args, spec.max_wait + grace).await;
+    (asked, Instant::now())
+}
+
+/// What an answer says. `None` when nothing happened.
+async fn read(asked: Asked, filters: &[MoRef]) -> Result<Option<UpdateSet>> {
+    let set = asked.returned().await?;
+    if set.is_unset() { Ok(None) } else { read_update_set(&set, filters).map(Some) }
+}
+
+/// The version of an answer, which stands at its beginning. `None` when it is not plainly there.
+fn version_of(head: &[u8]) -> Option<String> {
+    let text = &head[..head.len().min(VERSION_WITHIN_BYTES)];
+    let text = std::str::from_utf8(text).unwrap_or_else(|error| {
+        // Cut within a character.
+        std::str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default()
+    });
+    let (_, rest) = text.split_once("<returnval><version>")?;
+    let (version, _) = rest.split_once("</version>")?;
+    let is_plain = !version.is_empty() && !version.contains(['&', '<', '\r']);
+    is_plain.then(|| version.to_owned())
 }
 
 /// Reads an `UpdateSet`.
 fn read_update_set(set: &Value, filters: &[MoRef]) -> Result<UpdateSet> {
     let version = set.get("version").and_then(Value::as_str).filter(|version| !version.is_empty());
     let mut updates = Vec::new();
+    let mut paths = Paths::default();
     for update in set.all("filterSet") {
         let filter = update.get("filter").and_then(Value::moref);
         // A filter that is not ours any more, or not yet, has nothing to tell.
         let Some(filter) = filters.iter().position(|known| Some(known) == filter) else { continue };
-        let objects = update.all("objectSet").map(read_object_update).collect::<Result<_>>()?;
+        let objects = update.all("objectSet").map(|object| read_object_update(object, &mut paths));
+        let objects = objects.collect::<Result<_>>()?;
         let missing_objects = update.all("missingObjects").filter_map(|missing| {
             let object = missing.get("obj")?.moref()?.clone();
             Some((object, missing.get("fault").map(Fault::from_localized).unwrap_or_default()))
@@ -357,29 +437,53 @@ fn read_update_set(set: &Value, filters: &[MoRef]) -> Result<UpdateSet> {
     })
 }
 
-fn read_object_update(update: &Value) -> Result<ObjectUpdate> {
+/// The paths of the object before: the next one's are mostly the same, in the same order.
+#[derive(Default)]
+struct Paths(Vec<Name>);
+
+impl Paths {
+    fn at(&mut self, place: usize, path: &str) -> Name {
+        match self.0.get(place) {
+            Some(known) if *known == *path => known.clone(),
+            _ => {
+                let name = Name::new(path);
+                self.0.truncate(place);
+                self.0.push(name.clone());
+                name
+            }
+        }
+    }
+}
+
+fn read_object_update(update: &Value, paths: &mut Paths) -> Result<ObjectUpdate> {
     let lacks = |what| incomplete("WaitForUpdatesEx", what);
-    let kind = match update.get("kind").and_then(Value::as_str) {
+    let update = update.as_object().ok_or_else(|| lacks("an update"))?;
+    let kind = match update.field("kind").and_then(Value::as_str) {
         Some("enter") => UpdateKind::Enter,
         Some("modify") => UpdateKind::Modify,
         Some("leave") => UpdateKind::Leave,
         _ => return Err(lacks("the kind of an update")),
     };
-    let changes = update.all("changeSet").map(|change| {
-        let op = match change.get("op").and_then(Value::as_str) {
+    // One name repeated, as the wire has it; an array of a server that writes one all the same.
+    let sets = update.fields.iter().filter(|(name, _)| name == "changeSet").flat_map(|(_, value)| value.items());
+    let changes = sets.enumerate().map(|(place, change)| {
+        let change = change.as_object().ok_or_else(|| lacks("a change"))?;
+        let op = match change.field("op").and_then(Value::as_str) {
             Some("add") => ChangeOp::Add,
             Some("assign") => ChangeOp::Assign,
             Some("remove") => ChangeOp::Remove,
             Some("indirectRemove") => ChangeOp::IndirectRemove,
             _ => return Err(lacks("the kind of a change")),
         };
-        let path = change.get("name").and_then(Value::as_str).ok_or_else(|| lacks("the name of a change"))?;
-        Ok(PropertyChange { path: Name::new(path), op, value: change.get("val").cloned().unwrap_or_default() })
+        let path = change.field("name").and_then(Value::as_str).ok_or_else(|| lacks("the name of a change"))?;
+        let value = change.field("val").cloned().unwrap_or_default();
+        Ok(PropertyChange { path: paths.at(place, path), op, value })
     });
+    let changes = changes.collect::<Result<_>>()?;
     Ok(ObjectUpdate {
         kind,
-        object: update.get("obj").and_then(Value::moref).cloned().ok_or_else(|| lacks("an object's reference"))?,
-        changes: changes.collect::<Result<_>>()?,
-        missing: read_missing(update),
+        object: update.field("obj").and_then(Value::moref).cloned().ok_or_else(|| lacks("an object's reference"))?,
+        changes,
+        missing: read_missing(update.fields.iter().filter(|(name, _)| name == "missingSet").map(|(_, value)| value)),
     })
 }

@@ -9,18 +9,23 @@ use std::io::{self, BufRead, Read};
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::sync::mpsc;
 
-use crate::wire::{DecodeError, Limits};
+use crate::wire::DecodeError;
 
 /// An answer up to this size is decoded where it is received: well below a millisecond.
 const INLINE_BYTES: usize = 64 << 10;
-/// How many chunks may wait for the decoder.
-const CHUNKS_IN_FLIGHT: usize = 8;
+/// Packets are put together up to this size: waking the decoder for each costs more than decoding it.
+const CHUNK_BYTES: usize = 128 << 10;
 
 /// Why a body could not be read.
 #[derive(Debug)]
 pub(super) enum BodyError {
     Transport(reqwest::Error),
     TooLarge,
+}
+
+/// Why a body that has come could not be decoded.
+#[derive(Debug)]
+pub(super) enum Undecoded {
     Decode(DecodeError),
     /// The runtime is shutting down.
     Stopped,
@@ -59,23 +64,58 @@ impl BufRead for Source {
     }
 }
 
-/// Decodes a body.
-pub(super) async fn decode<T: Send + 'static>(
+/// A body whose bytes have all come. It may still be being decoded.
+pub(super) struct Received<T> {
+    /// How it begins.
+    head: Bytes,
+    decoding: Decoding<T>,
+}
+
+enum Decoding<T> {
+    Done(Result<T, DecodeError>),
+    Running(tokio::task::JoinHandle<Result<T, DecodeError>>),
+}
+
+impl<T> Received<T> {
+    /// How the body begins: all of a small one.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Waits for the end of the decoding.
+    pub(super) async fn decoded(self) -> Result<T, Undecoded> {
+        let decoded = match self.decoding {
+            Decoding::Done(decoded) => decoded,
+            Decoding::Running(task) => match task.await {
+                Ok(decoded) => decoded,
+                // An error of ours is not to look like an end in order.
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => return Err(Undecoded::Stopped),
+            },
+        };
+        decoded.map_err(Undecoded::Decode)
+    }
+}
+
+/// Receives a body and decodes it meanwhile. At most `ahead_bytes` of it wait for the decoder.
+pub(super) async fn receive<T: Send + 'static>(
     mut response: reqwest::Response,
-    limits: Limits,
-    decode: fn(Source, &Limits) -> Result<T, DecodeError>,
-) -> Result<T, BodyError> {
+    answer_bytes: u64,
+    ahead_bytes: usize,
+    decode: impl FnOnce(Source) -> Result<T, DecodeError> + Send + 'static,
+) -> Result<Received<T>, BodyError> {
     let mut total: u64 = 0;
     let mut count = |chunk: &Bytes| {
         total += chunk.len() as u64;
-        if total > limits.answer_bytes { Err(BodyError::TooLarge) } else { Ok(()) }
+        if total > answer_bytes { Err(BodyError::TooLarge) } else { Ok(()) }
     };
     let mut head = BytesMut::new();
     loop {
         match response.chunk().await.map_err(BodyError::Transport)? {
             None => {
-                let source = Source { current: head.freeze(), more: None };
-                return decode(source, &limits).map_err(BodyError::Decode);
+                let head = head.freeze();
+                let decoded = decode(Source { current: head.clone(), more: None });
+                return Ok(Received { head, decoding: Decoding::Done(decoded) });
             }
             Some(chunk) => {
                 count(&chunk)?;
@@ -86,18 +126,28 @@ pub(super) async fn decode<T: Send + 'static>(
             break;
         }
     }
-    let (feed, more) = mpsc::channel(CHUNKS_IN_FLIGHT);
-    let source = Source { current: head.freeze(), more: Some(more) };
-    let decoding = tokio::task::spawn_blocking(move || decode(source, &limits));
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Transport)? {
-        count(&chunk)?;
-        if feed.send(chunk).await.is_err() {
-            // The decoder has seen enough: it failed, and says why.
-            break;
+    let head = head.freeze();
+    let (feed, more) = mpsc::channel((ahead_bytes / CHUNK_BYTES).max(1));
+    let source = Source { current: head.clone(), more: Some(more) };
+    let decoding = tokio::task::spawn_blocking(move || decode(source));
+    let mut chunk = BytesMut::new();
+    loop {
+        let packet = response.chunk().await.map_err(BodyError::Transport)?;
+        let ended = packet.is_none();
+        if let Some(packet) = packet {
+            count(&packet)?;
+            chunk.extend_from_slice(&packet);
+        }
+        if ended || chunk.len() >= CHUNK_BYTES {
+            let heard = feed.send(chunk.split().freeze()).await.is_ok();
+            // Either all of it was sent, or the decoder has seen enough: it failed, and says why.
+            if ended || !heard {
+                break;
+            }
+            chunk.reserve(CHUNK_BYTES + INLINE_BYTES);
         }
     }
-    drop(feed);
-    decoding.await.map_err(|_| BodyError::Stopped)?.map_err(BodyError::Decode)
+    Ok(Received { head, decoding: Decoding::Running(decoding) })
 }
 
 /// Collects a whole body.

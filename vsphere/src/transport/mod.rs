@@ -10,6 +10,7 @@ mod tls;
 
 use std::error::Error as StdError;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,7 +42,52 @@ pub(crate) struct SoapRequest<'a> {
     pub(crate) action: &'a str,
     pub(crate) envelope: String,
     pub(crate) cookies: &'a CookieJar,
+    /// For sending, and for receiving all of the answer.
     pub(crate) deadline: Duration,
+    /// How much of a large answer is received before it is decoded.
+    pub(crate) ahead: Ahead,
+}
+
+/// How much of a large answer may wait for its decoder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ahead {
+    /// Two chunks: memory holds the values and hardly any text.
+    Little,
+    /// A usual page as a whole, so that the next one can be asked for while this one is decoded.
+    Page,
+}
+
+impl Ahead {
+    fn bytes(self) -> usize {
+        match self {
+            Ahead::Little => 256 << 10,
+            Ahead::Page => 16 << 20,
+        }
+    }
+}
+
+/// The answer to a SOAP call, all of whose bytes have come.
+pub(crate) struct SoapAnswer {
+    call: String,
+    status: StatusCode,
+    received: body::Received<Answer>,
+}
+
+impl SoapAnswer {
+    /// How it begins.
+    pub(crate) fn head(&self) -> &[u8] {
+        self.received.head()
+    }
+
+    /// What it says, once it is decoded.
+    pub(crate) async fn decoded(self) -> Result<Answer> {
+        match self.received.decoded().await.map_err(|error| undecoded(&self.call, error)) {
+            Err(Error::Decode { .. }) if !self.status.is_success() => {
+                Err(Error::Status { call: self.call, status: self.status.as_u16() })
+            }
+            other => other,
+        }
+    }
 }
 
 /// A REST answer.
@@ -75,8 +121,8 @@ impl Transport {
     }
 
     /// One SOAP exchange.
-    pub(crate) async fn soap(&self, request: SoapRequest<'_>) -> Result<Answer> {
-        let SoapRequest { call, path, action, envelope, cookies, deadline } = request;
+    pub(crate) async fn soap(&self, request: SoapRequest<'_>) -> Result<SoapAnswer> {
+        let SoapRequest { call, path, action, envelope, cookies, deadline, ahead } = request;
         self.within(call, deadline, async {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml; charset=utf-8"));
@@ -96,13 +142,11 @@ impl Transport {
             if !(status.is_success() || status == StatusCode::INTERNAL_SERVER_ERROR) {
                 return Err(Error::Status { call: call.to_owned(), status: status.as_u16() });
             }
-            let decoded = self.read(call, response, wire::decode).await;
-            match decoded {
-                Err(Error::Decode { .. }) if !status.is_success() => {
-                    Err(Error::Status { call: call.to_owned(), status: status.as_u16() })
-                }
-                other => other,
-            }
+            let (limits, keep) = (self.config.limits, Arc::clone(&self.config.keep));
+            let decode = move |source| wire::decode_kept(source, &limits, &keep);
+            let received = body::receive(response, limits.answer_bytes, ahead.bytes(), decode).await;
+            let received = received.map_err(|error| self.broken_body(call, error))?;
+            Ok(SoapAnswer { call: call.to_owned(), status, received })
         })
         .await
     }
@@ -115,7 +159,11 @@ impl Transport {
             if response.status() != StatusCode::OK {
                 return Err(Error::Status { call: call.to_owned(), status: response.status().as_u16() });
             }
-            self.read(call, response, wire::decode_document).await
+            let limits = self.config.limits;
+            let decode = move |source| wire::decode_document(source, &limits);
+            let received = body::receive(response, limits.answer_bytes, Ahead::Little.bytes(), decode).await;
+            let received = received.map_err(|error| self.broken_body(call, error))?;
+            received.decoded().await.map_err(|error| undecoded(call, error))
         })
         .await
     }
@@ -147,15 +195,6 @@ impl Transport {
         .await
     }
 
-    async fn read<T: Send + 'static>(
-        &self,
-        call: &str,
-        response: reqwest::Response,
-        decode: fn(body::Source, &wire::Limits) -> Result<T, DecodeError>,
-    ) -> Result<T> {
-        body::decode(response, self.config.limits, decode).await.map_err(|error| self.broken_body(call, error))
-    }
-
     fn url(&self, path: &str) -> url::Url {
         let mut url = self.config.url.clone();
         url.set_path(path);
@@ -172,11 +211,9 @@ impl Transport {
     fn broken_body(&self, call: &str, error: body::BodyError) -> Error {
         match error {
             body::BodyError::Transport(error) => self.broken(call, error),
-            body::BodyError::Decode(source) => Error::Decode { call: call.to_owned(), source },
             body::BodyError::TooLarge => {
                 Error::Decode { call: call.to_owned(), source: DecodeError::Limit(LimitKind::AnswerBytes) }
             }
-            body::BodyError::Stopped => Error::Closed,
         }
     }
 
@@ -190,6 +227,13 @@ impl Transport {
             return Error::Deadline { call: call.to_owned(), limit: self.config.connect_deadline };
         }
         Error::Connection { call: call.to_owned(), host: self.config.host(), source: Box::new(error.without_url()) }
+    }
+}
+
+fn undecoded(call: &str, error: body::Undecoded) -> Error {
+    match error {
+        body::Undecoded::Decode(source) => Error::Decode { call: call.to_owned(), source },
+        body::Undecoded::Stopped => Error::Closed,
     }
 }
 

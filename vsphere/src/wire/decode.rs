@@ -7,11 +7,10 @@ use std::io::BufRead;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::reader::Reader;
-
+use super::keep::{Fields, Keep};
 use super::limits::Limits;
 use super::primitive::{Class, reference};
+use super::scan::{Attributes, Scanner, Token};
 use crate::value::{Array, Name, Object, Value};
 
 /// What a server answered to a SOAP call.
@@ -102,9 +101,12 @@ pub enum LimitKind {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// Not well-formed XML, or the stream of bytes broke.
-    #[error("the answer is not well-formed XML")]
-    Xml(#[source] quick_xml::Error),
+    /// Not well-formed XML.
+    #[error("the answer is not well-formed XML: {0}")]
+    Xml(&'static str),
+    /// The stream of bytes broke.
+    #[error("the answer could not be read to its end")]
+    Read(#[source] std::io::Error),
     /// The answer ended early.
     #[error("the answer ended in the middle")]
     Truncated,
@@ -122,15 +124,14 @@ pub enum DecodeError {
     NotSoap,
 }
 
-impl From<quick_xml::Error> for DecodeError {
-    fn from(error: quick_xml::Error) -> Self {
-        DecodeError::Xml(error)
-    }
-}
-
 /// Decodes a SOAP envelope.
 pub fn decode(reader: impl BufRead, limits: &Limits) -> Result<Answer, DecodeError> {
-    let (root, envelope) = decode_document(reader, limits)?;
+    decode_kept(reader, limits, &Keep::default())
+}
+
+/// Decodes of a SOAP envelope what is kept of it.
+pub fn decode_kept(reader: impl BufRead, limits: &Limits, keep: &Keep) -> Result<Answer, DecodeError> {
+    let (root, envelope) = document(reader, limits, keep)?;
     let body = match envelope {
         Value::Object(object) if root == "Envelope" => object.field("Body").cloned(),
         _ => None,
@@ -145,28 +146,36 @@ pub fn decode(reader: impl BufRead, limits: &Limits) -> Result<Answer, DecodeErr
 
 /// Decodes any XML document: the root element's name and value.
 pub(crate) fn decode_document(reader: impl BufRead, limits: &Limits) -> Result<(Name, Value), DecodeError> {
-    let mut reader = Reader::from_reader(reader);
-    let mut tree = Tree::new(*limits);
-    let mut buffer = Vec::with_capacity(1024);
+    document(reader, limits, &Keep::default())
+}
+
+fn document(reader: impl BufRead, limits: &Limits, keep: &Keep) -> Result<(Name, Value), DecodeError> {
+    let mut scanner = Scanner::new(reader, *limits);
+    let mut tree = Tree::new(*limits, keep);
     let mut root = None;
-    loop {
-        buffer.clear();
-        let event = reader.read_event_into(&mut buffer)?;
-        match event {
+    while let Some(token) = scanner.next()? {
+        match token {
             // Read to the very end, or the connection could not be used again; but nothing may follow.
-            Event::Start(_) | Event::Empty(_) if root.is_some() => return Err(DecodeError::NotSoap),
-            Event::Start(tag) => tree.open(&tag)?,
-            Event::End(_) => tree.close(),
-            Event::Empty(tag) => {
-                tree.open(&tag)?;
-                tree.close();
+            Token::Open { .. } | Token::Empty { .. } | Token::Leaf { .. } if root.is_some() => {
+                return Err(DecodeError::NotSoap);
             }
-            Event::Text(text) => tree.text(&text.xml10_content())?,
-            Event::CData(text) => tree.text(&text.xml10_content())?,
-            Event::GeneralRef(reference) => tree.entity(&reference)?,
-            Event::DocType(_) => return Err(DecodeError::Doctype),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
-            Event::Eof => return root.ok_or(DecodeError::Truncated),
+            Token::Text(text) if tree.stack.is_empty() => {
+                // A byte order mark may stand before everything.
+                if !text.trim_start_matches('\u{feff}').trim_ascii().is_empty() {
+                    return Err(DecodeError::NotSoap);
+                }
+            }
+            Token::Entity(_) if tree.stack.is_empty() => return Err(DecodeError::NotSoap),
+            Token::Open { name, .. } if tree.passes_over(name) => scanner.pass_over()?,
+            Token::Empty { name, .. } | Token::Leaf { name, .. } if tree.passes_over(name) => {}
+            Token::Open { name, attributes } => tree.open(name, attributes)?,
+            Token::Close { name } => tree.close(name)?,
+            Token::Empty { name, attributes } => tree.leaf(name, attributes, "")?,
+            Token::Leaf { name, attributes, text } => tree.leaf(name, attributes, text)?,
+            // Only raw text still has them: elsewhere the scanner has seen to it.
+            Token::Text(text) if text.contains('\r') => tree.text(&text.replace("\r\n", "\n").replace('\r', "\n"))?,
+            Token::Text(text) => tree.text(text)?,
+            Token::Entity(name) => tree.entity(name)?,
         }
         if tree.stack.is_empty()
             && let Some(done) = tree.done.pop()
@@ -174,9 +183,13 @@ pub(crate) fn decode_document(reader: impl BufRead, limits: &Limits) -> Result<(
             root = Some(done);
         }
     }
+    match root {
+        Some(root) if tree.stack.is_empty() => Ok(root),
+        _ => Err(DecodeError::Truncated),
+    }
 }
 
-/// An element that is open.
+/// What is known of an element from its tag.
 struct Frame {
     name: Name,
     class: Option<Rc<Class>>,
@@ -185,15 +198,30 @@ struct Frame {
     nil: bool,
     /// Where its children begin in [`Tree::done`].
     children: usize,
+    /// Where its name begins in [`Tree::open`].
+    written: usize,
+    /// It has children that are not kept.
+    passed_over: bool,
+}
+
+impl Frame {
+    fn is_array(&self) -> bool {
+        matches!(self.class.as_deref(), Some(Class::Array(..)))
+    }
 }
 
 /// The tree under construction.
-struct Tree {
+struct Tree<'k> {
     limits: Limits,
+    keep: &'k Keep,
+    /// What is kept of the property that is being read, and how many elements are open around its value.
+    kept: Option<(&'k Fields, usize)>,
     names: Names,
     types: Types,
     texts: Texts,
     stack: Vec<Frame>,
+    /// The names of the open elements as they were written, with their prefixes, one after the other.
+    open: String,
     /// Closed elements that wait for their parent to close.
     done: Vec<(Name, Value)>,
     /// The text of the innermost open element.
@@ -201,21 +229,25 @@ struct Tree {
     elements: usize,
 }
 
-impl Tree {
-    fn new(limits: Limits) -> Self {
+impl<'k> Tree<'k> {
+    fn new(limits: Limits, keep: &'k Keep) -> Self {
         Self {
             limits,
-            names: Names(vec![None; SLOTS]),
-            types: Types(vec![None; SLOTS]),
-            texts: Texts(vec![None; SLOTS]),
+            keep,
+            kept: None,
+            names: Names(Table::new()),
+            types: Types(Table::new()),
+            texts: Texts(Table::new()),
             stack: Vec::with_capacity(16),
+            open: String::new(),
             done: Vec::with_capacity(64),
             text: String::new(),
             elements: 0,
         }
     }
 
-    fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), DecodeError> {
+    /// An element begins.
+    fn frame(&mut self, name: &str, attributes: &str) -> Result<Frame, DecodeError> {
         self.elements += 1;
         if self.elements > self.limits.elements {
             return Err(DecodeError::Limit(LimitKind::Elements));
@@ -223,30 +255,56 @@ impl Tree {
         if self.stack.len() >= self.limits.depth {
             return Err(DecodeError::Limit(LimitKind::Depth));
         }
-        if tag.len() > self.limits.tag_bytes {
-            return Err(DecodeError::Limit(LimitKind::TagBytes));
+        let name = self.names.get(local(name));
+        let (children, written) = (self.done.len(), self.open.len());
+        let mut frame = Frame { name, class: None, kind: None, nil: false, children, written, passed_over: false };
+        if !attributes.is_empty() {
+            self.attributes(attributes, &mut frame)?;
         }
-        let mut frame = Frame {
-            name: self.names.get(local(tag.name().into_inner())),
-            class: None,
-            kind: None,
-            nil: false,
-            children: self.done.len(),
-        };
-        if !tag.attributes_raw().is_empty() {
-            self.attributes(tag, &mut frame)?;
+        Ok(frame)
+    }
+
+    fn open(&mut self, name: &str, attributes: &str) -> Result<(), DecodeError> {
+        let frame = self.frame(name, attributes)?;
+        if self.kept.is_none() && frame.name == "val" {
+            self.kept = self.property().and_then(|path| self.keep.of(path)).map(|fields| (fields, self.stack.len()));
         }
         self.stack.push(frame);
+        self.open.push_str(name);
         self.text.clear();
         Ok(())
     }
 
-    fn attributes(&mut self, tag: &BytesStart<'_>, frame: &mut Frame) -> Result<(), DecodeError> {
-        for attribute in tag.attributes().with_checks(false) {
-            let attribute = attribute.map_err(quick_xml::Error::from)?;
+    /// The path of the property whose value begins: its name came before it.
+    fn property(&self) -> Option<&str> {
+        let before = self.done.get(self.stack.last()?.children..)?;
+        before.iter().find(|(name, _)| name == "name").and_then(|(_, path)| path.as_str())
+    }
+
+    /// Whether the element that begins is not kept.
+    fn passes_over(&mut self, name: &str) -> bool {
+        let (Some((fields, _)), Some(parent)) = (self.kept, self.stack.last_mut()) else { return false };
+        let passes_over = !parent.is_array() && !fields.has(local(name));
+        parent.passed_over |= passes_over;
+        passes_over
+    }
+
+    /// An element that holds nothing but text.
+    fn leaf(&mut self, name: &str, attributes: &str, text: &str) -> Result<(), DecodeError> {
+        let frame = self.frame(name, attributes)?;
+        if text.len() > self.limits.text_bytes {
+            return Err(DecodeError::Limit(LimitKind::TextBytes));
+        }
+        let value = if frame.nil { Value::Unset } else { leaf(&frame, text, &mut self.texts) };
+        self.done.push((frame.name, value));
+        Ok(())
+    }
+
+    fn attributes(&mut self, attributes: &str, frame: &mut Frame) -> Result<(), DecodeError> {
+        for attribute in Attributes(attributes) {
             // Type names hold nothing that needs unescaping.
-            let value: &str = &attribute.value;
-            match attribute.key.into_inner() {
+            let (name, value) = attribute?;
+            match name {
                 "type" => frame.kind = Some(self.names.get(value)),
                 name if name.starts_with("xmlns") => {}
                 name => match local(name) {
@@ -261,7 +319,7 @@ impl Tree {
 
     fn text(&mut self, text: &str) -> Result<(), DecodeError> {
         // Text beside child elements is layout.
-        if self.stack.last().is_some_and(|frame| frame.children < self.done.len()) {
+        if self.stack.last().is_some_and(|frame| frame.passed_over || frame.children < self.done.len()) {
             return Ok(());
         }
         if self.text.len() + text.len() > self.limits.text_bytes {
@@ -271,35 +329,44 @@ impl Tree {
         Ok(())
     }
 
-    fn entity(&mut self, reference: &BytesRef<'_>) -> Result<(), DecodeError> {
-        let character = match reference.resolve_char_ref() {
-            Ok(Some(character)) => character,
-            Ok(None) => match &**reference {
-                "lt" => '<',
-                "gt" => '>',
-                "amp" => '&',
-                "apos" => '\'',
-                "quot" => '"',
-                _ => return Err(DecodeError::Entity),
+    fn entity(&mut self, name: &str) -> Result<(), DecodeError> {
+        let number = |digits: &str, base| u32::from_str_radix(digits, base).ok().and_then(char::from_u32);
+        let character = match (name, name.strip_prefix('#')) {
+            ("lt", _) => Some('<'),
+            ("gt", _) => Some('>'),
+            ("amp", _) => Some('&'),
+            ("apos", _) => Some('\''),
+            ("quot", _) => Some('"'),
+            (_, Some(digits)) => match digits.strip_prefix('x') {
+                Some(digits) if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => number(digits, 16),
+                None if digits.bytes().all(|digit| digit.is_ascii_digit()) => number(digits, 10),
+                _ => None,
             },
-            Err(_) => return Err(DecodeError::Entity),
+            _ => None,
         };
+        // XML has no way to write a NUL.
+        let character = character.filter(|character| *character != '\0').ok_or(DecodeError::Entity)?;
         self.text(character.encode_utf8(&mut [0; 4]))
     }
 
-    fn close(&mut self) {
-        // The reader has checked that every end tag has its start tag.
-        let Some(frame) = self.stack.pop() else { return };
+    fn close(&mut self, name: &str) -> Result<(), DecodeError> {
+        let opened = self.stack.pop().filter(|frame| self.open.get(frame.written..) == Some(name));
+        let Some(frame) = opened else { return Err(DecodeError::Xml("an end tag without its start tag")) };
+        self.open.truncate(frame.written);
+        if self.kept.is_some_and(|(_, around)| self.stack.len() <= around) {
+            self.kept = None;
+        }
         let value = if frame.nil {
             self.done.truncate(frame.children);
             Value::Unset
-        } else if frame.children < self.done.len() {
+        } else if frame.passed_over || frame.children < self.done.len() {
             branch(&frame, self.done.drain(frame.children..), &mut self.texts)
         } else {
             leaf(&frame, &self.text, &mut self.texts)
         };
         self.text.clear();
         self.done.push((frame.name, value));
+        Ok(())
     }
 }
 
@@ -349,60 +416,89 @@ fn branch(frame: &Frame, children: std::vec::Drain<'_, (Name, Value)>, texts: &m
 
 /// A name without its namespace prefix.
 fn local(name: &str) -> &str {
-    match memchr_colon(name) {
+    match name.bytes().position(|byte| byte == b':') {
         Some(at) => &name[at + 1..],
         None => name,
     }
-}
-
-fn memchr_colon(name: &str) -> Option<usize> {
-    name.as_bytes().iter().position(|byte| *byte == b':')
 }
 
 /// Slots of the direct-mapped tables.
 const SLOT_BITS: u32 = 11;
 const SLOTS: usize = 1 << SLOT_BITS;
 
-/// Where a text belongs: by its length, its first and its last bytes. A collision only costs an allocation.
-fn slot(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(first), Some(last)) => (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last))),
-            _ => (bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
-        },
-    };
-    let mixed = (first ^ last.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> (64 - SLOT_BITS)) as usize
+/// The first and the last bytes of a text, and its length: all of a short text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    first: u64,
+    last: u64,
+    length: usize,
 }
 
-struct Names(Vec<Option<Name>>);
+impl Ends {
+    /// Texts up to this length are equal when their ends are.
+    const WHOLE: usize = 16;
 
-impl Names {
-    fn get(&mut self, text: &str) -> Name {
-        let slot = &mut self.0[slot(text)];
-        match slot {
-            Some(name) if name.as_str() == text => name.clone(),
-            _ => slot.insert(Name::new(text)).clone(),
-        }
+    fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+                (Some(first), Some(last)) => {
+                    (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+                }
+                _ => (bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 0),
+            },
+        };
+        Self { first, last, length: bytes.len() }
+    }
+
+    fn slot(self) -> usize {
+        let mixed = (self.first ^ self.last.rotate_left(29) ^ self.length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> (64 - SLOT_BITS)) as usize
     }
 }
 
-struct Types(Vec<Option<(Box<str>, Rc<Class>)>>);
+/// What was made of texts seen lately, each in the one slot where its text belongs. A collision only costs making it anew.
+struct Table<T>(Vec<Option<(Ends, T)>>);
+
+impl<T: Clone> Table<T> {
+    fn new() -> Self {
+        Self(vec![None; SLOTS])
+    }
+
+    /// What belongs to a text; `text_of` gives the whole text of what is there.
+    fn get(&mut self, text: &str, text_of: fn(&T) -> &str, make: fn(&str) -> T) -> &T {
+        let ends = Ends::of(text);
+        let slot = &mut self.0[ends.slot()];
+        let known = slot
+            .as_ref()
+            .is_some_and(|(known, made)| *known == ends && (text.len() <= Ends::WHOLE || text_of(made) == text));
+        if !known {
+            *slot = None;
+        }
+        &slot.get_or_insert_with(|| (ends, make(text))).1
+    }
+}
+
+struct Names(Table<Name>);
+
+impl Names {
+    fn get(&mut self, text: &str) -> Name {
+        self.0.get(text, Name::as_str, Name::new).clone()
+    }
+}
+
+struct Types(Table<(Box<str>, Rc<Class>)>);
 
 impl Types {
     fn get(&mut self, text: &str) -> Rc<Class> {
-        let slot = &mut self.0[slot(text)];
-        match slot {
-            Some((name, class)) if &**name == text => Rc::clone(class),
-            _ => Rc::clone(&slot.insert((text.into(), Rc::new(Class::of(text)))).1),
-        }
+        let known = self.0.get(text, |(name, _)| name, |text| (text.into(), Rc::new(Class::of(text))));
+        Rc::clone(&known.1)
     }
 }
 
 /// Texts seen lately: most leaves say what many others say (`true`, `assign`, `persistent`, `host-12`).
-pub(super) struct Texts(Vec<Option<Arc<str>>>);
+pub(super) struct Texts(Table<Arc<str>>);
 
 impl Texts {
     /// Longer texts seldom repeat.
@@ -412,10 +508,6 @@ impl Texts {
         if text.len() > Self::LENGTH_LIMIT {
             return Arc::from(text);
         }
-        let slot = &mut self.0[slot(text)];
-        match slot {
-            Some(known) if **known == *text => Arc::clone(known),
-            _ => Arc::clone(slot.insert(Arc::from(text))),
-        }
+        Arc::clone(self.0.get(text, |known| known, |text| Arc::from(text)))
     }
 }

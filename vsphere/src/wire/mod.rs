@@ -5,12 +5,15 @@
 
 mod decode;
 mod encode;
+mod keep;
 mod limits;
 mod primitive;
+mod scan;
 
 pub(crate) use decode::decode_document;
-pub use decode::{Answer, DecodeError, Fault, LimitKind, decode};
+pub use decode::{Answer, DecodeError, Fault, LimitKind, decode, decode_kept};
 pub(crate) use encode::Envelope;
+pub use keep::Keep;
 pub use limits::Limits;
 
 #[cfg(test)]

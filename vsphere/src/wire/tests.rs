@@ -153,9 +153,16 @@ fn what_is_no_soap_is_refused() {
     let check = |text: &str| decode(text.as_bytes(), &Limits::default()).expect_err(text);
     assert!(matches!(check("<html><body>hello</body></html>"), DecodeError::NotSoap));
     assert!(matches!(check(""), DecodeError::Truncated));
-    assert!(matches!(check("plain words"), DecodeError::Truncated));
+    assert!(matches!(check("plain words"), DecodeError::NotSoap));
     assert!(matches!(check(&HEAD[..HEAD.len() - 20]), DecodeError::Truncated | DecodeError::Xml(_)));
     assert!(matches!(check(&format!("{HEAD}<a><b></a></b>{TAIL}")), DecodeError::Xml(_)));
+    assert!(matches!(check(&format!("{HEAD}<ab><c></bc></ab>{TAIL}")), DecodeError::Xml(_)));
+    assert!(matches!(check(&format!("{HEAD}<a b></a>{TAIL}")), DecodeError::Xml(_)));
+    assert!(matches!(check(&format!("{HEAD}<a><b c=\"></a>{TAIL}")), DecodeError::Truncated));
+    assert!(matches!(check(&format!("{HEAD}<a>1</a>")), DecodeError::Truncated));
+    assert!(matches!(check("</a>"), DecodeError::Xml(_)));
+    let broken = [HEAD.as_bytes(), b"<a>\xff</a>", TAIL.as_bytes()].concat();
+    assert!(matches!(decode(&broken[..], &Limits::default()), Err(DecodeError::Xml(_))));
     assert!(matches!(check(&format!("{HEAD}{TAIL}")), DecodeError::NotSoap));
     assert!(matches!(check(&format!("{HEAD}<a/>{TAIL}<more/>")), DecodeError::NotSoap));
 }
@@ -172,20 +179,77 @@ fn entities_are_never_expanded() {
 #[test]
 fn every_limit_holds() {
     let check = |limits: Limits, body: &str, kind: LimitKind| {
-        let text = format!("{HEAD}{body}{TAIL}");
-        match decode(text.as_bytes(), &limits) {
-            Err(DecodeError::Limit(exceeded)) => assert_eq!(exceeded, kind),
-            other => panic!("{kind}: {other:?}"),
+        let text = format!("<E>{body}</E>");
+        for at_once in [1, 7, text.len()] {
+            match decode(std::io::BufReader::with_capacity(at_once, text.as_bytes()), &limits) {
+                Err(DecodeError::Limit(exceeded)) => assert_eq!(exceeded, kind, "{at_once} bytes at once"),
+                other => panic!("{kind}, {at_once} bytes at once: {other:?}"),
+            }
         }
     };
     let limits = Limits::default();
     let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
-    check(limits, &nested(63), LimitKind::Depth);
+    check(limits, &nested(64), LimitKind::Depth);
     assert!(answer(&nested(62)).is_ok());
     check(limits, &nested(1_000_000), LimitKind::Depth);
     check(Limits { elements: 10, ..limits }, &"<a/>".repeat(10), LimitKind::Elements);
     check(Limits { text_bytes: 10, ..limits }, "<a>12345&lt;67890</a>", LimitKind::TextBytes);
+    check(Limits { text_bytes: 10, ..limits }, "<a>12345678901</a>", LimitKind::TextBytes);
+    check(Limits { text_bytes: 10, ..limits }, "<a><!-- 12345678901", LimitKind::TextBytes);
     check(Limits { tag_bytes: 100, ..limits }, &format!("<a b=\"{}\"/>", "x".repeat(100)), LimitKind::TagBytes);
+    check(Limits { tag_bytes: 100, ..limits }, &format!("<a></a{}>", " ".repeat(100)), LimitKind::TagBytes);
+    check(Limits { text_bytes: 10, ..limits }, "<a><!-- 12345678901 --></a>", LimitKind::TextBytes);
+    check(Limits { text_bytes: 10, ..limits }, "<a><?p 12345678901 ?></a>", LimitKind::TextBytes);
+    check(Limits { text_bytes: 10, ..limits }, "<a><![CDATA[x]]></a>", LimitKind::TextBytes);
+    check(Limits { answer_bytes: 10, ..limits }, "<a/>", LimitKind::AnswerBytes);
+}
+
+/// A bound is the same wherever the answer is cut: exactly at it everything is taken, one beyond it nothing.
+#[test]
+fn limits_do_not_depend_on_how_an_answer_is_cut() {
+    let limited = |kind: LimitKind, bytes: usize| match kind {
+        LimitKind::TagBytes => Limits { tag_bytes: bytes, ..Limits::default() },
+        _ => Limits { text_bytes: bytes, ..Limits::default() },
+    };
+    for (kind, before, markup, after) in [
+        (LimitKind::TagBytes, "", "<a b='12345678901234'/>", ""),
+        (LimitKind::TagBytes, "", "<a b='12345678901234'>", "x</a>"),
+        (LimitKind::TagBytes, "", "<a b='12345678901234'>", "<b/></a>"),
+        (LimitKind::TagBytes, "<a>x", "</a             >", ""),
+        (LimitKind::TextBytes, "<a>", "<!-- 1234 -->", "</a>"),
+        (LimitKind::TextBytes, "<a>", "<?p 1234567 ?>", "</a>"),
+        (LimitKind::TextBytes, "<a>", "<![CDATA[123]]>", "</a>"),
+    ] {
+        let text = format!("<E>{before}{markup}{after}</E>");
+        let read = |bytes: usize, at_once: usize| {
+            let reader = std::io::BufReader::with_capacity(at_once, text.as_bytes());
+            decode(reader, &limited(kind, bytes))
+        };
+        for at_once in 1..=text.len() {
+            let at = read(markup.len(), at_once);
+            assert!(matches!(at, Err(DecodeError::NotSoap)), "{markup}, {at_once} bytes at once: {at:?}");
+            let beyond = read(markup.len() - 1, at_once);
+            assert!(matches!(beyond, Err(DecodeError::Limit(_))), "{markup}, {at_once} bytes at once: {beyond:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_but_the_envelope_is_taken() {
+    let with =
+        |before: &str, after: &str| decode(format!("{before}{HEAD}<a/>{TAIL}{after}").as_bytes(), &Limits::default());
+    assert!(with("\u{feff}", "\n<!-- the end -->\r\n").is_ok());
+    for (before, after) in [("", "junk"), ("junk", ""), ("", "&amp;"), ("", "<a/>"), ("", "<![CDATA[x]]>")] {
+        assert!(matches!(with(before, after), Err(DecodeError::NotSoap)), "{before:?} {after:?}");
+    }
+    assert!(matches!(answer("<a>\0</a>"), Err(DecodeError::Xml(_))));
+}
+
+/// A source that hands out single bytes costs in proportion to them: this is a second where the square of it would be hours.
+#[test]
+fn single_bytes_of_a_long_raw_text_are_read_in_time() {
+    let text = format!("{HEAD}<a><![CDATA[{}]]></a>{TAIL}", "x".repeat(1 << 20));
+    assert!(decode(std::io::BufReader::with_capacity(1, text.as_bytes()), &Limits::default()).is_ok());
 }
 
 fn write(args: Object) -> String {
@@ -218,6 +282,36 @@ fn what_is_written_reads_back() {
     assert_eq!(read.fields[1..], args.fields[..]);
     assert!(text.contains("<operationID>op-1</operationID>"));
     assert!(text.contains(r#"<X xmlns="urn:vim25"><_this type="VirtualMachine">vm-1</_this>"#));
+}
+
+#[test]
+fn only_what_is_kept_of_a_property_becomes_a_value() {
+    let device = |kind: &str, inside: &str| format!(r#"<VirtualDevice xsi:type="{kind}">{inside}</VirtualDevice>"#);
+    let read = |name: &str| {
+        let devices = device(
+            "VirtualDisk",
+            "<key>2000</key><shares>\n<shares>1</shares> <level>normal</level>\n</shares><empty/>",
+        ) + &device("VirtualPointingDevice", "<deviceInfo><label>&amp;</label></deviceInfo>");
+        let body = format!(
+            r#"<changeSet><name>{name}</name><op>assign</op><val xsi:type="ArrayOfVirtualDevice">{devices}</val></changeSet><after>x</after>"#
+        );
+        let text = format!("{HEAD}<XResponse xmlns=\"urn:vim25\">{body}</XResponse>{TAIL}");
+        let keep = Keep::default().fields("config.hardware.device", &["key"]);
+        match decode_kept(text.as_bytes(), &Limits::default(), &keep) {
+            Ok(Answer::Response(value)) => value,
+            other => panic!("{other:?}"),
+        }
+    };
+    let kept = read("config.hardware.device");
+    let devices: Vec<_> = kept.all("changeSet.val").flat_map(Value::items).cloned().collect();
+    let (disk, pointer) = (Object::new("VirtualDisk").with("key", "2000"), Object::new("VirtualPointingDevice"));
+    assert_eq!(devices, [disk.into(), pointer.into()]);
+    assert_eq!(kept.get("after").and_then(Value::as_str), Some("x"), "what comes after the property is kept again");
+    let whole = read("config.hardware.other");
+    assert_eq!(
+        whole.all("changeSet.val").flat_map(Value::items).filter_map(|device| device.get("shares.level")).count(),
+        1
+    );
 }
 
 #[test]
@@ -255,6 +349,106 @@ fn value_strategy() -> impl Strategy<Value = Value> {
     })
 }
 
+/// The names of all fields within a value.
+fn names_within(value: &Value, names: &mut Vec<String>) {
+    if let Value::Object(object) = value {
+        for (name, value) in &object.fields {
+            names.push(name.to_string());
+            names_within(value, names);
+        }
+    }
+}
+
+/// A value without the fields that are not kept.
+fn pruned(value: &Value, kept: &[&str]) -> Value {
+    let Value::Object(object) = value else { return value.clone() };
+    let fields = object.fields.iter().filter(|(name, _)| kept.contains(&&**name));
+    let fields = fields.map(|(name, value)| (name.clone(), pruned(value, kept))).collect();
+    Object { type_name: object.type_name.clone(), fields }.into()
+}
+
+/// A well-formed document with everything that may stand in one.
+fn document_strategy() -> impl Strategy<Value = String> {
+    let attributes = prop_oneof![
+        Just(String::new()),
+        Just(" a=\"1\"".to_owned()),
+        Just(" xsi:type = 'x>y'\n b=\"/\"".to_owned()),
+        Just(" type=\"é'\"  ".to_owned()),
+    ];
+    let piece = prop_oneof![
+        3 => "[ a-z;='\"\\]é€\u{10348}]{0,9}",
+        1 => prop_oneof![
+            Just("\r\n"), Just("\r"), Just("\n"), Just("&lt;"), Just("&amp;"), Just("&#13;"), Just("&#x10FFFF;"),
+            Just("<!-- > & < -->"), Just("<?p <a> ?>"), Just("<![CDATA[<a>&b;]]]]>"), Just("<![CDATA[]]>"),
+        ]
+        .prop_map(str::to_owned),
+    ];
+    let leaf = piece.boxed();
+    leaf.prop_recursive(4, 40, 5, move |inner| {
+        let inside = proptest::collection::vec(inner, 0..5).prop_map(|parts| parts.concat());
+        ("[a-zé]([a-z.:-]{0,5}[a-z])?", attributes.clone(), inside, 0..3u8).prop_map(
+            |(name, attributes, inside, form)| match form {
+                0 if inside.is_empty() => format!("<{name}{attributes}/>"),
+                1 => format!("<{name}{attributes} >{inside}</{name} >"),
+                _ => format!("<{name}{attributes}>{inside}</{name}>"),
+            },
+        )
+    })
+    .prop_map(|inside| format!("<root>{inside}</root>"))
+}
+
+/// What our own reading makes of a document, in one form for both readings.
+fn read_by_ours(document: &str, at_once: usize) -> Result<String, DecodeError> {
+    use super::scan::{Attributes, Scanner, Token};
+    fn listed(attributes: &str) -> Result<String, DecodeError> {
+        let list: Result<Vec<_>, _> = Attributes(attributes).collect();
+        list.map(|list| format!("{list:?}"))
+    }
+    let mut scanner = Scanner::new(std::io::BufReader::with_capacity(at_once, document.as_bytes()), Limits::default());
+    let mut out = String::new();
+    while let Some(token) = scanner.next()? {
+        match token {
+            Token::Open { name, attributes } => out += &format!("<{name} {}>", listed(attributes)?),
+            Token::Empty { name, attributes } => out += &format!("<{name} {}></{name}>", listed(attributes)?),
+            Token::Leaf { name, attributes, text } => {
+                out += &format!("<{name} {}>{text}</{name}>", listed(attributes)?);
+            }
+            Token::Close { name } => out += &format!("</{name}>"),
+            Token::Text(text) => out += &text.replace("\r\n", "\n").replace('\r', "\n"),
+            Token::Entity(name) => out += &format!("&{name};"),
+        }
+    }
+    Ok(out)
+}
+
+/// What quick-xml makes of it.
+fn read_by_quick_xml(document: &str) -> String {
+    use quick_xml::events::{BytesStart, Event};
+    let tag = |tag: &BytesStart<'_>| {
+        let list: Vec<_> = tag
+            .attributes()
+            .map(|attribute| {
+                attribute.map(|a| (a.key.into_inner().to_owned(), a.value.to_string())).expect("an attribute")
+            })
+            .collect();
+        format!("<{} {list:?}>", tag.name().into_inner())
+    };
+    let mut reader = quick_xml::reader::Reader::from_str(document);
+    let mut out = String::new();
+    loop {
+        match reader.read_event().expect("well-formed") {
+            Event::Start(open) => out += &tag(&open),
+            Event::Empty(open) => out += &format!("{}</{}>", tag(&open), open.name().into_inner()),
+            Event::End(close) => out += &format!("</{}>", close.name().into_inner()),
+            Event::Text(text) => out += &text.xml10_content(),
+            Event::CData(text) => out += &text.xml10_content(),
+            Event::GeneralRef(name) => out += &format!("&{};", &*name),
+            Event::Eof => return out,
+            _ => {}
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn every_value_survives_the_wire(value in value_strategy()) {
@@ -262,6 +456,41 @@ proptest! {
         let text = write(args);
         let Ok(Answer::Response(read)) = decode(text.as_bytes(), &Limits::default()) else { panic!("{text}") };
         prop_assert_eq!(read.get("v"), Some(&value));
+    }
+
+    #[test]
+    fn what_is_not_kept_is_left_out_and_nothing_else(
+        value in value_strategy(),
+        keeps in proptest::collection::vec(any::<bool>(), 1..40),
+        at_once in 1..40usize,
+    ) {
+        let mut names = Vec::new();
+        names_within(&value, &mut names);
+        let kept: Vec<&str> = names.iter().zip(keeps.iter().cycle()).filter(|(_, keep)| **keep).map(|(name, _)| &**name).collect();
+        let keep = Keep::default().fields("some.property", &kept);
+        let text = write(Object::untyped().with("name", "some.property").with("val", value.clone()).with("after", value.clone()));
+        let reader = std::io::BufReader::with_capacity(at_once, text.as_bytes());
+        let read = decode_kept(reader, &Limits::default(), &keep);
+        let Ok(Answer::Response(read)) = read else { panic!("{text}") };
+        prop_assert_eq!(read.get("val"), Some(&pruned(&value, &kept)));
+        prop_assert_eq!(read.get("after"), Some(&value));
+    }
+
+    /// However it is cut on its way.
+    #[test]
+    fn documents_read_as_another_parser_reads_them(document in document_strategy(), at_once in 1..40usize) {
+        let expected = read_by_quick_xml(&document);
+        for at_once in [at_once, 1 << 16] {
+            prop_assert_eq!(read_by_ours(&document, at_once).expect("well-formed"), &*expected, "{}", document);
+        }
+    }
+
+    #[test]
+    fn how_an_answer_is_cut_on_its_way_does_not_matter(value in value_strategy(), at_once in 1..40usize) {
+        let text = write(Object::untyped().with("v", value));
+        let whole = decode(text.as_bytes(), &Limits::default()).expect("an answer");
+        let cut = decode(std::io::BufReader::with_capacity(at_once, text.as_bytes()), &Limits::default());
+        prop_assert_eq!(cut.expect("an answer"), whole);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The simulator as a test partner. It is the program of `tests/simulator/`; its path comes from `SPANDREL_SIMULATOR` or is
 //! `.local/bin/simulator` in the workspace. Without it the tests fail: nothing is skipped.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "every test binary that takes it in uses another part of it")]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -52,6 +53,19 @@ impl Simulator {
 
     pub fn credentials(&self) -> Credentials {
         Credentials::new(self.text("username"), self.text("password").to_owned())
+    }
+
+    /// Posts to the control address.
+    pub fn control(&self, path: &str, body: &Json) {
+        let address = self.text("control").trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("the control address");
+        let body = body.to_string();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}", body.len());
+        write!(stream, "{head}\r\n\r\n{body}").expect("it listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 2"), "{path} {body}: {answer}");
     }
 
     pub async fn connect(&self) -> Client {

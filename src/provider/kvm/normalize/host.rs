@@ -29,11 +29,11 @@ pub(in super::super) fn host(place: &Place, facts: &HostFacts) -> Host {
         cpu_model: sysinfo
             .and_then(|sysinfo| sysinfo.processor.clone())
             .or_else(|| capabilities.and_then(|capabilities| capabilities.cpu_model.clone())),
-        cpu_socket_count: facts.socket_count,
-        cpu_core_count: facts.core_count,
-        cpu_thread_count: facts.thread_count,
+        cpu_socket_count: Some(facts.socket_count),
+        cpu_core_count: Some(facts.core_count),
+        cpu_thread_count: Some(facts.thread_count),
         cpu_mhz: (facts.cpu_mhz > 0).then_some(facts.cpu_mhz.into()),
-        memory_mib: mib(facts.memory_bytes),
+        memory_mib: Some(mib(facts.memory_bytes)),
         hypervisor: Some(hypervisor),
         addresses: facts.address.iter().cloned().collect(),
         booted_at: None,
@@ -79,7 +79,7 @@ pub(in super::super) fn product(driver: &str) -> String {
 
 /// The provider's zone.
 pub(in super::super) fn zone(place: &Place) -> Zone {
-    Zone { name: place.provider_name.clone(), native: Native::new() }
+    Zone { name: place.provider_name.clone(), ..Zone::default() }
 }
 
 /// The provider's cluster, with this host's part of it; `sync` sums the hosts.
@@ -92,9 +92,9 @@ pub(in super::super) fn cluster(place: &Place, facts: &HostFacts) -> Cluster {
         zone_id: Some(place.zone_id()),
         standalone: false,
         host_count: 1,
-        cpu_core_count: facts.core_count,
+        cpu_core_count: Some(facts.core_count),
         cpu_capacity_mhz: None,
-        memory_mib: mib(facts.memory_bytes),
+        memory_mib: Some(mib(facts.memory_bytes)),
         ha_enabled: None,
         drs_enabled: None,
         tag_ids: Vec::new(),

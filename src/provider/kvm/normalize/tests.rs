@@ -93,7 +93,7 @@ fn persistence_and_autostart_are_told_where_libvirt_tells() {
     transient.managed_save = None;
     transient.snapshots = None;
     let vm = vm_of(&transient);
-    assert_eq!((vm.persistent, vm.autostart, vm.snapshot_count), (false, None, 0));
+    assert_eq!((vm.persistent, vm.autostart, vm.snapshot_count), (false, None, None));
     assert_eq!((vm.uuid.as_deref(), vm.bios_uuid.as_deref()), (Some(GUEST), Some(GUEST)));
     assert_eq!(vm.native.get("managed_save"), None);
 }
@@ -103,8 +103,8 @@ fn a_whole_domain() {
     let definition = DomainXml::parse(include_str!("../../../../kvm/tests/fixtures/domain.xml")).unwrap();
     let vm = vm_of(&facts(DomainState::Running, "booted", definition));
     assert_eq!(vm.name, "web-01 ü");
-    assert_eq!((vm.vcpu_count, vm.cores_per_socket), (2, Some(4)));
-    assert_eq!((vm.memory_mib, vm.memory_max_mib), (3072, Some(16384)));
+    assert_eq!((vm.vcpu_count, vm.cores_per_socket), (Some(2), Some(4)));
+    assert_eq!((vm.memory_mib, vm.memory_max_mib), (Some(3072), Some(16384)));
     assert_eq!((vm.firmware.as_deref(), vm.guest_os.as_deref()), (Some("efi"), Some("http://debian.org/debian/12")));
     assert_eq!(vm.guest_agent, GuestAgent::Running);
     assert_eq!(vm.description.as_deref(), Some("first line\nsecond <line>"));
@@ -123,7 +123,7 @@ fn a_whole_domain() {
 fn sizes_firmware_and_operating_systems() {
     let check = |head: &str, memory: (u64, Option<u64>), firmware: Option<&str>, guest_os: Option<&str>| {
         let vm = vm_of(&facts(DomainState::ShutOff, "unknown", domain(head, "")));
-        assert_eq!((vm.memory_mib, vm.memory_max_mib), memory, "{head}");
+        assert_eq!((vm.memory_mib, vm.memory_max_mib), (Some(memory.0), memory.1), "{head}");
         assert_eq!((vm.firmware.as_deref(), vm.guest_os.as_deref()), (firmware, guest_os), "{head}");
     };
     let pc = "<os><type arch='x86_64' machine='q35'>hvm</type></os>";
@@ -178,7 +178,7 @@ fn check_disk(disk: &str, source: VolumeSource, name: &str, location: &str, key:
     let definition = domain("", disk);
     let disk = &definition.disks[0];
     assert!(volume::is_volume(disk), "{disk:?}");
-    let volume = volume::loose(&place(), disk, &[], volume::DiskSize::default()).expect("a volume");
+    let volume = volume::loose(&place(), disk, &[], volume::DiskSize::default(), (None, false)).expect("a volume");
     assert_eq!((volume.source, volume.name.as_str()), (source, name), "{disk:?}");
     assert_eq!(volume.location.as_deref(), Some(location));
     let (found, shared) = volume::loose_key(HOST, disk.source.as_ref().expect("a source"));
@@ -300,7 +300,8 @@ fn no_query_string_and_no_drive() {
         "",
         "<disk type='network'><source protocol='https' name='a' query='token=sesame'><host name='w'/></source><target dev='vda'/></disk>",
     );
-    let volume = volume::loose(&place(), &secret.disks[0], &[], volume::DiskSize::default()).expect("a volume");
+    let volume =
+        volume::loose(&place(), &secret.disks[0], &[], volume::DiskSize::default(), (None, true)).expect("a volume");
     assert!(!serde_json::to_string(&volume).unwrap().contains("sesame"));
     let check = |disk: &str| assert!(!volume::is_volume(&domain("", disk).disks[0]), "{disk}");
     check("<disk type='file' device='cdrom'><source file='/a.iso'/><target dev='sda'/></disk>");
@@ -320,7 +321,7 @@ fn what_uses_a_volume_is_shown_on_it() {
     };
     let size = volume::DiskSize { capacity_bytes: Some(100), allocated_bytes: Some(10) };
     let check = |uses: &[volume::Use], read_only, shareable| {
-        let volume = volume::loose(&place(), &definition.disks[0], uses, size).expect("a volume");
+        let volume = volume::loose(&place(), &definition.disks[0], uses, size, (None, false)).expect("a volume");
         assert_eq!((volume.read_only, volume.shareable), (read_only, shareable));
         assert_eq!((volume.attachments.len(), volume.thin), (uses.len(), Some(true)));
         assert!(volume.attachments.iter().all(|a| a.host_id.is_none()), "of a disk that only this host has");

@@ -29,8 +29,9 @@ pub(in super::super) fn vm(
     let definition = &facts.definition;
     let managed_save = facts.managed_save == Some(true);
     let attributes = metadata::attributes(definition);
-    let memory_bytes = definition.memory_current_bytes.or(definition.memory_bytes).unwrap_or(0);
-    let memory_most = definition.memory_max_bytes.max(definition.memory_bytes).filter(|most| *most > memory_bytes);
+    let memory_bytes = definition.memory_current_bytes.or(definition.memory_bytes);
+    let memory_most =
+        definition.memory_max_bytes.max(definition.memory_bytes).filter(|most| Some(*most) > memory_bytes);
     let datastore_ids: BTreeSet<DatastoreId> = disks.iter().filter_map(|disk| disk.datastore_id).collect();
     let ips: BTreeSet<&String> = nics.iter().flat_map(|(_, nic)| &nic.ip_addresses).collect();
     let allocated: Option<Vec<u64>> = disks.iter().map(|disk| disk.size.allocated_bytes).collect();
@@ -48,9 +49,13 @@ pub(in super::super) fn vm(
         resource_pool_id: None,
         folder_id: None,
         folder_path: None,
-        vcpu_count: definition.vcpu_current_count.unwrap_or(1),
-        cores_per_socket: definition.cpu.cores.map(|cores| cores * definition.cpu.dies.unwrap_or(1).max(1)),
-        memory_mib: mib(memory_bytes),
+        // One is libvirt's own default.
+        vcpu_count: Some(definition.vcpu_current_count.unwrap_or(1)),
+        cores_per_socket: definition
+            .cpu
+            .cores
+            .map(|cores| cores.saturating_mul(definition.cpu.dies.unwrap_or(1).max(1))),
+        memory_mib: memory_bytes.map(mib),
         memory_max_mib: memory_most.map(mib),
         firmware: firmware(definition),
         guest_os: guest_os(definition),
@@ -64,13 +69,12 @@ pub(in super::super) fn vm(
         autostart: facts.autostart,
         created_at: metadata::created_at(&attributes),
         booted_at: None,
-        volume_count: count(disks.len()),
-        nic_count: count(nics.len()),
-        snapshot_count: count(facts.snapshots.as_ref().map_or(0, Vec::len)),
-        storage_provisioned_bytes: disks
-            .iter()
-            .filter_map(|disk| disk.size.capacity_bytes)
-            .fold(0, u64::saturating_add),
+        volume_count: Some(count(disks.len())),
+        nic_count: Some(count(nics.len())),
+        snapshot_count: facts.snapshots.as_ref().map(|snapshots| count(snapshots.len())),
+        storage_provisioned_bytes: Some(
+            disks.iter().filter_map(|disk| disk.size.capacity_bytes).fold(0, u64::saturating_add),
+        ),
         storage_used_bytes: allocated
             .filter(|sizes| !sizes.is_empty())
             .map(|sizes| sizes.into_iter().fold(0, u64::saturating_add)),

@@ -40,16 +40,22 @@ pub(in super::super) fn loose_key(host_key: &str, source: &DiskSource) -> (Strin
     }
 }
 
-/// A source of one or more domains outside any pool, as `disk` has it.
-pub(in super::super) fn loose(place: &Place, disk: &Disk, uses: &[Use], size: DiskSize) -> Option<Volume> {
+/// A source of one or more domains that no pool lists, as `disk` has it; with the datastore that it is in all the same, and
+/// whether several hosts tell of it.
+pub(in super::super) fn loose(
+    place: &Place,
+    disk: &Disk,
+    uses: &[Use],
+    size: DiskSize,
+    (datastore_id, shared): (Option<DatastoreId>, bool),
+) -> Option<Volume> {
     let source = disk.source.as_ref()?;
     let location = location(source);
-    let shared = loose_key("", source).1;
     let backing = disk.backing.first().and_then(|image| image.source.as_ref()).map(self::location);
     Some(Volume {
         name: location.rsplit('/').find(|part| !part.is_empty()).unwrap_or(&location).to_owned(),
         zone_id: Some(place.zone_id()),
-        datastore_id: None,
+        datastore_id,
         capacity_bytes: size.capacity_bytes,
         allocated_bytes: size.allocated_bytes,
         source: source_word(source),

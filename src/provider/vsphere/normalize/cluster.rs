@@ -17,9 +17,9 @@ pub(super) fn cluster(object: &ObjectState, scope: Scope<'_>) -> Result<Cluster,
         zone_id: scope.zone_id(key),
         standalone: object.object().is("ComputeResource"),
         host_count: narrow(object.all("host").count() as u64),
-        cpu_core_count: narrow(number_at(object, "summary.numCpuCores").unwrap_or(0)),
+        cpu_core_count: number_at(object, "summary.numCpuCores").map(narrow),
         cpu_capacity_mhz: number_at(object, "summary.totalCpu"),
-        memory_mib: number_at(object, "summary.totalMemory").unwrap_or(0) / MIB,
+        memory_mib: number_at(object, "summary.totalMemory").map(|bytes| bytes / MIB),
         ha_enabled: flag_at(object, "configuration.dasConfig.enabled"),
         drs_enabled: flag_at(object, "configuration.drsConfig.enabled"),
         tag_ids: scope.tag_ids(key),
@@ -49,10 +49,11 @@ mod tests {
             of("ComputeResource", "domain-s9").text("name", "esx-9").references("host", "HostSystem", &["host-9"]),
         ]);
         let cluster: Cluster = one(&state, "domain-c7");
-        assert_eq!((cluster.host_count, cluster.cpu_core_count, cluster.memory_mib), (2, 64, 1 << 20));
+        assert_eq!((cluster.host_count, cluster.cpu_core_count, cluster.memory_mib), (2, Some(64), Some(1 << 20)));
         assert_eq!((cluster.standalone, cluster.ha_enabled, cluster.drs_enabled), (false, Some(true), Some(false)));
         assert_eq!(cluster.zone_id, Some(id(Kind::Zone, "datacenter-2")));
         let shell: Cluster = one(&state, "domain-s9");
         assert_eq!((shell.standalone, shell.host_count, shell.ha_enabled), (true, 1, None));
+        assert_eq!((shell.cpu_core_count, shell.memory_mib), (None, None));
     }
 }

@@ -26,7 +26,9 @@ pub(super) fn datastore(object: &ObjectState, scope: Scope<'_>) -> Result<Datast
         shared: flag_at(object, "summary.multipleHostAccess").unwrap_or(false) || hosts.len() > 1,
         capacity_bytes: capacity,
         free_bytes: free,
-        provisioned_bytes: capacity.zip(free).map(|(capacity, free)| capacity.saturating_sub(free) + uncommitted),
+        provisioned_bytes: capacity
+            .zip(free)
+            .map(|(capacity, free)| capacity.saturating_sub(free).saturating_add(uncommitted)),
         location: text_at(object, "summary.url"),
         hosts,
         tag_ids: scope.tag_ids(key),

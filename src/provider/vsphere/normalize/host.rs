@@ -14,8 +14,11 @@ pub(super) fn host(object: &ObjectState, scope: Scope<'_>) -> Result<Host, Reaso
     let key = object.object().id();
     let name = name(object)?;
     let count = |path: &str| {
-        let number = object.get("summary.hardware").and_then(|hardware| hardware.get(path)).and_then(Value::as_u32);
-        number.unwrap_or(0)
+        object
+            .get("summary.hardware")
+            .and_then(|hardware| hardware.get(path))
+            .and_then(Value::as_u32)
+            .filter(|n| *n > 0)
     };
     let native = Detail::of(object, &name)
         .with_value("powerState", object.get("runtime.powerState"))
@@ -39,8 +42,10 @@ pub(super) fn host(object: &ObjectState, scope: Scope<'_>) -> Result<Host, Reaso
         cpu_socket_count: count("numCpuPkgs"),
         cpu_core_count: count("numCpuCores"),
         cpu_thread_count: count("numCpuThreads"),
-        cpu_mhz: number_at(object, "summary.hardware.cpuMhz"),
-        memory_mib: number_at(object, "summary.hardware.memorySize").unwrap_or(0) / MIB,
+        cpu_mhz: number_at(object, "summary.hardware.cpuMhz").filter(|mhz| *mhz > 0),
+        memory_mib: number_at(object, "summary.hardware.memorySize")
+            .filter(|bytes| *bytes > 0)
+            .map(|bytes| bytes / MIB),
         hypervisor: hypervisor(object),
         addresses: addresses(object),
         booted_at: object.get("runtime.bootTime").and_then(Value::as_time),
@@ -155,10 +160,27 @@ mod tests {
         assert_eq!(host.hardware_model.as_deref(), Some("Dell Inc. PowerEdge R740"));
         assert_eq!(host.hardware_uuid.as_deref(), Some("4c4c4544-0044-4810-8031-b4c04f475331"));
         assert_eq!(host.cpu_model.as_deref(), Some("Intel(R) Xeon(R) Gold 6254 CPU @ 3.10GHz"));
-        assert_eq!((host.cpu_socket_count, host.cpu_core_count, host.cpu_thread_count), (2, 36, 72));
-        assert_eq!((host.cpu_mhz, host.memory_mib), (Some(3100), 512 * 1024));
+        assert_eq!((host.cpu_socket_count, host.cpu_core_count, host.cpu_thread_count), (Some(2), Some(36), Some(72)));
+        assert_eq!((host.cpu_mhz, host.memory_mib), (Some(3100), Some(512 * 1024)));
         assert_eq!(host.hypervisor.as_deref(), Some("VMware ESXi 8.0.3"));
         assert_eq!(host.addresses, ["10.0.0.5"]);
         assert_eq!(host.cluster_id, Some(id(Kind::Cluster, "domain-c7")));
+    }
+
+    #[test]
+    fn a_host_that_was_never_reached_has_no_invented_hardware() {
+        let check = |host: super::super::testing::Sample| {
+            let host: Host = one(&held([host]), "host-9");
+            assert_eq!((host.cpu_socket_count, host.cpu_core_count, host.cpu_thread_count), (None, None, None));
+            assert_eq!((host.cpu_mhz, host.memory_mib, host.cpu_model), (None, None, None));
+            assert_eq!(host.state, HostState::Disconnected);
+        };
+        let host = || of("HostSystem", "host-9").text("name", "esx-9").text("runtime.connectionState", "disconnected");
+        check(host());
+        check(host().denied("summary.hardware"));
+        // What vCenter fills in before it has ever talked to the host.
+        let empty =
+            Object::new("HostHardwareSummary").with("memorySize", "0").with("numCpuCores", "0").with("cpuMhz", "0");
+        check(host().value("summary.hardware", empty));
     }
 }

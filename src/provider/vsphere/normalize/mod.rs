@@ -28,10 +28,11 @@ use std::collections::BTreeMap;
 
 use vsphere::{MoRef, ObjectState, Value};
 
-pub(super) use rest::{library, library_item, policy, tag, tag_key};
+pub(super) use nic::is_card;
+pub(super) use rest::{library, library_item, policy, policy_key, tag, tag_key};
 
 use super::state::State;
-use crate::model::{ClusterId, FolderId, Kind, Object, ObjectId, TagId, ZoneId};
+use crate::model::{ClusterId, FolderId, Kind, Object, ObjectId, StoragePolicyId, TagId, ZoneId};
 use crate::provider::{Family, Group, Identify, Observed};
 
 /// Why an object cannot be translated, in words for people.
@@ -69,6 +70,22 @@ impl Scope<'_> {
 
     fn tag_ids(&self, key: &str) -> Vec<TagId> {
         self.state.tags(key).iter().map(|urn| self.id(Kind::Tag, &tag_key(urn))).collect()
+    }
+
+    fn policy_id(&self, policy: &str) -> StoragePolicyId {
+        self.id(Kind::StoragePolicy, &policy_key(policy))
+    }
+
+    /// The storage policy of a machine's own files.
+    fn home_policy_id(&self, vm: &str) -> Option<StoragePolicyId> {
+        Some(self.policy_id(self.state.policies(vm)?.home.as_ref()?))
+    }
+
+    /// The storage policy of a machine's disk, by its device key.
+    fn disk_policy_id(&self, vm: &str, disk: i64) -> Option<StoragePolicyId> {
+        let disks = &self.state.policies(vm)?.disks;
+        let (_, policy) = disks.iter().find(|(key, _)| i64::from(*key) == disk)?;
+        Some(self.policy_id(policy))
     }
 
     /// The custom attributes of an object, name to value.
@@ -110,7 +127,10 @@ pub(super) fn group(object: &ObjectState, kind: Kind, scope: Scope<'_>) -> Resul
     let key = object.object().id().to_owned();
     let one = |member: Object| vec![scope.observed(kind, key.clone(), member)];
     let members = match kind {
-        Kind::Vm => return Ok(Group::new(key, Family::Core, vm::group(object, scope)?)),
+        Kind::Vm => {
+            let members = vm::group(object, scope)?;
+            return Ok(Group { unread: vm::unread(object), ..Group::new(key, Family::Core, members) });
+        }
         Kind::Host => one(host::host(object, scope)?.into()),
         Kind::Cluster => one(cluster::cluster(object, scope)?.into()),
         Kind::ResourcePool => one(resource_pool::resource_pool(object, scope)?.into()),

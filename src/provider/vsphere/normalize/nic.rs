@@ -8,7 +8,7 @@ use crate::model::nic::NicAttachment;
 use crate::model::{Kind, Nic, VmId};
 
 /// Whether a device is a network card.
-pub(super) fn is_card(device: &Value) -> bool {
+pub(in super::super) fn is_card(device: &Value) -> bool {
     device.get("macAddress").is_some()
         || device.type_name().is_some_and(|name| {
             name.contains("Vmxnet") || name.contains("E1000") || name.contains("PCNet") || name.contains("EthernetCard")

@@ -14,6 +14,11 @@ pub(in crate::provider::vsphere) fn tag_key(urn: &str) -> String {
     format!("tag/{urn}")
 }
 
+/// The key of a storage policy.
+pub(in crate::provider::vsphere) fn policy_key(id: &str) -> String {
+    format!("policy/{id}")
+}
+
 fn library_key(id: &str) -> String {
     format!("library/{id}")
 }
@@ -41,7 +46,7 @@ pub(in crate::provider::vsphere) fn tag(tag: &VsphereTag, category: Option<&TagC
 
 /// A storage policy.
 pub(in crate::provider::vsphere) fn policy(policy: &Policy, scope: Scope<'_>) -> Group {
-    let key = format!("policy/{}", policy.id);
+    let key = policy_key(&policy.id);
     let native = Detail::default().with("id", Some(&*policy.id)).with("category", some(&policy.category));
     let noun =
         StoragePolicy { name: policy.name.clone(), description: some(&policy.description), native: native.done() };

@@ -37,6 +37,30 @@ pub(super) fn group(object: &ObjectState, scope: Scope<'_>) -> Result<Vec<Observ
     Ok(members)
 }
 
+/// What of a machine cannot be read: that it has none of these is not known.
+pub(super) fn unread(object: &ObjectState) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    if !has_devices(object) {
+        kinds.extend([Kind::Volume, Kind::Nic]);
+    }
+    if !has_snapshots(object) {
+        kinds.push(Kind::Snapshot);
+    }
+    kinds
+}
+
+/// Whether its devices are known.
+fn has_devices(object: &ObjectState) -> bool {
+    object.get("config.hardware.device").is_some_and(|devices| devices.as_array().is_some())
+}
+
+/// Whether its snapshots are known. A machine without any has no such property, as one whose configuration cannot be read.
+fn has_snapshots(object: &ObjectState) -> bool {
+    let is_denied = object.missing().iter().any(|missing| missing.path.starts_with("snapshot"));
+    !is_denied
+        && (object.get("config.hardware.numCPU").is_some() || object.all("snapshot.rootSnapshotList").next().is_some())
+}
+
 fn volumes(object: &ObjectState, vm_id: VmId, scope: Scope<'_>) -> Vec<(String, Volume)> {
     let zone_id = zone_id(object, scope);
     let disks = device::devices(object).into_iter().filter(|(_, device)| device.is("VirtualDisk"));
@@ -65,9 +89,16 @@ fn vm(object: &ObjectState, parts: &Parts, scope: Scope<'_>) -> Result<Vm, Reaso
     let cluster_id =
         host.and_then(|host| scope.cluster_id(host.id())).or_else(|| pool.and_then(|pool| scope.cluster_id(pool.id())));
     let used = number_at(object, "summary.storage.committed");
-    let promised = used.map(|used| used + number_at(object, "summary.storage.uncommitted").unwrap_or(0));
+    let promised = used.map(|used| used.saturating_add(number_at(object, "summary.storage.uncommitted").unwrap_or(0)));
     let sizes = parts.volumes.iter().filter_map(|(_, volume)| volume.capacity_bytes);
+    // Of a machine whose configuration cannot be read, what vCenter remembers of it; nothing else is made up.
+    let first = |paths: [&str; 2]| paths.iter().find_map(|path| text_at(object, path)).map(|uuid| uuid.to_lowercase());
     let count = |path: &str| object.get(path).and_then(Value::as_u32);
+    let memory = |path: &str| number_at(object, path).filter(|mib| *mib > 0);
+    let is_remembered = count("summary.config.numCpu").is_some_and(|cpus| cpus > 0);
+    let remembered = |path: &str| count(path).filter(|_| is_remembered);
+    let has_devices = has_devices(object);
+    let has_snapshots = has_snapshots(object);
     Ok(Vm {
         power_state: present_power_state(object, condition(object)),
         power_reason: None,
@@ -80,9 +111,9 @@ fn vm(object: &ObjectState, parts: &Parts, scope: Scope<'_>) -> Result<Vm, Reaso
         resource_pool_id: pool.map(|pool| scope.id(Kind::ResourcePool, pool.id())),
         folder_id: scope.folder_id(folder),
         folder_path: folder.map(|folder| folder::path(folder.id(), scope)).filter(|path| !path.is_empty()),
-        vcpu_count: count("config.hardware.numCPU").unwrap_or(0),
+        vcpu_count: count("config.hardware.numCPU").or(count("summary.config.numCpu")).filter(|cpus| *cpus > 0),
         cores_per_socket: count("config.hardware.numCoresPerSocket").filter(|cores| *cores > 0),
-        memory_mib: number_at(object, "config.hardware.memoryMB").unwrap_or(0),
+        memory_mib: memory("config.hardware.memoryMB").or(memory("summary.config.memorySizeMB")),
         memory_max_mib: memory_max(object),
         firmware: text_at(object, "config.firmware"),
         guest_os: ["guest.guestFullName", "config.guestFullName", "config.guestId"]
@@ -92,22 +123,22 @@ fn vm(object: &ObjectState, parts: &Parts, scope: Scope<'_>) -> Result<Vm, Reaso
         guest_agent: guest_agent(object),
         ip_addresses: ip_addresses(object),
         mac_addresses: parts.nics.iter().filter_map(|(_, nic)| nic.mac_address.clone()).collect(),
-        uuid: text_at(object, "config.instanceUuid").map(|uuid| uuid.to_lowercase()),
-        bios_uuid: text_at(object, "config.uuid").map(|uuid| uuid.to_lowercase()),
+        uuid: first(["config.instanceUuid", "summary.config.instanceUuid"]),
+        bios_uuid: first(["config.uuid", "summary.config.uuid"]),
         persistent: true,
         autostart: None,
         created_at: object.get("config.createDate").and_then(Value::as_time).filter(|time| time.timestamp() > 0),
         booted_at: object.get("runtime.bootTime").and_then(Value::as_time),
-        volume_count: length(&parts.volumes),
-        nic_count: length(&parts.nics),
-        snapshot_count: length(&parts.snapshots),
-        storage_provisioned_bytes: promised.unwrap_or_else(|| sizes.sum()),
+        volume_count: has_devices.then(|| length(&parts.volumes)).or(remembered("summary.config.numVirtualDisks")),
+        nic_count: has_devices.then(|| length(&parts.nics)).or(remembered("summary.config.numEthernetCards")),
+        snapshot_count: has_snapshots.then(|| length(&parts.snapshots)),
+        storage_provisioned_bytes: promised.or_else(|| has_devices.then(|| sizes.fold(0, u64::saturating_add))),
         storage_used_bytes: used,
         datastore_ids: sorted(object.all("datastore")).iter().map(|d| scope.id(Kind::Datastore, d.id())).collect(),
         network_ids: sorted(object.all("network")).iter().map(|n| scope.id(Kind::Network, n.id())).collect(),
         volume_ids: parts.volumes.iter().map(|(key, _)| scope.id::<VolumeId>(Kind::Volume, key)).collect(),
         nic_ids: parts.nics.iter().map(|(key, _)| scope.id::<NicId>(Kind::Nic, key)).collect(),
-        storage_policy_id: None,
+        storage_policy_id: scope.home_policy_id(key),
         tag_ids: scope.tag_ids(key),
         attributes: scope.attributes(object),
         native: native(object, &name),

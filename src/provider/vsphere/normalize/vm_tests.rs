@@ -8,6 +8,7 @@ use super::super::testing::{Sample, all, held, id, of, one, translated};
 use crate::model::image::ImageFormat;
 use crate::model::vm::{GuestAgent, PowerState, VmCondition};
 use crate::model::{Image, Kind, Vm, Volume};
+use crate::provider::vsphere::poll::Applied;
 use crate::provider::vsphere::state::{Key, State};
 
 fn around() -> Vec<Sample> {
@@ -59,11 +60,11 @@ fn a_plain_machine_with_its_parts() {
     assert_eq!(vm.cluster_id, Some(id(Kind::Cluster, "domain-c7")));
     assert_eq!(vm.host_id, Some(id(Kind::Host, "host-1")));
     assert_eq!((vm.folder_id, vm.folder_path.as_deref()), (Some(id(Kind::Folder, "group-v9")), Some("vm/Prod%2fEU")));
-    assert_eq!((vm.vcpu_count, vm.memory_mib), (4, 8192));
+    assert_eq!((vm.vcpu_count, vm.memory_mib), (Some(4), Some(8192)));
     assert_eq!(vm.uuid.as_deref(), Some("502e7d1a-7f0c-4f3c-9d22-0d1f3a1b2c3d"));
     assert_eq!(vm.mac_addresses, ["00:50:56:ae:00:01"]);
     assert_eq!(vm.volume_ids, [id(Kind::Volume, "vm-42/2000")]);
-    assert_eq!((vm.storage_provisioned_bytes, vm.storage_used_bytes), (1000, None));
+    assert_eq!((vm.storage_provisioned_bytes, vm.storage_used_bytes), (Some(1000), None));
     assert_eq!(vm.native["rawName"], "db%2f1");
 }
 
@@ -90,7 +91,7 @@ fn machines_without_config_are_shown_with_what_is_known() {
         let vm: Vm = one(&held([vm]), "vm-1");
         assert_eq!((vm.condition, vm.power_state), (expected, power), "{connection}");
         assert_eq!(vm.native["powerState"], "poweredOff");
-        assert_eq!((vm.uuid, vm.vcpu_count, vm.volume_count, vm.memory_mib), (None, 0, 0, 0));
+        assert_eq!((vm.uuid, vm.vcpu_count, vm.volume_count, vm.memory_mib), (None, None, None, None));
         assert_eq!(vm.guest_agent, GuestAgent::Unknown);
     };
     check("orphaned", VmCondition::Orphaned, PowerState::Unknown);
@@ -185,4 +186,88 @@ fn what_may_not_be_read_is_left_out_or_said() {
     let reason = translated(&held([of("VirtualMachine", "vm-2").denied("name")]), "vm-2").expect_err("no name");
     assert!(reason.contains("NoPermission"), "{reason}");
     translated(&held([of("VirtualMachine", "vm-3")]), "vm-3").expect_err("nothing is known of it");
+}
+
+#[test]
+fn nothing_is_made_up_of_a_machine_without_configuration() {
+    let bare = |connection: &str| {
+        of("VirtualMachine", "vm-7").text("name", "lost").text("runtime.connectionState", connection)
+    };
+    let remembered = |vm: Sample| {
+        vm.text("summary.config.numCpu", "4")
+            .text("summary.config.memorySizeMB", "8192")
+            .text("summary.config.numEthernetCards", "1")
+            .text("summary.config.numVirtualDisks", "2")
+            .text("summary.config.uuid", "4210AAAA-7F0C-4F3C-9D22-0D1F3A1B2C3D")
+            .text("summary.config.instanceUuid", "502E7D1A-7F0C-4F3C-9D22-0D1F3A1B2C3D")
+    };
+    type Facts = (Option<u32>, Option<u64>, Option<u32>, Option<u32>);
+    let check = |vm: Sample, expected: Facts, uuid: Option<&str>| {
+        let vm: Vm = one(&held([vm]), "vm-7");
+        assert_eq!((vm.vcpu_count, vm.memory_mib, vm.volume_count, vm.nic_count), expected, "{vm:?}");
+        assert_eq!((vm.snapshot_count, vm.storage_provisioned_bytes, vm.storage_used_bytes), (None, None, None));
+        assert_eq!(vm.uuid.as_deref(), uuid);
+        assert!(vm.volume_ids.is_empty() && vm.nic_ids.is_empty());
+    };
+    let uuid = Some("502e7d1a-7f0c-4f3c-9d22-0d1f3a1b2c3d");
+    for connection in ["orphaned", "inaccessible", "invalid", "disconnected"] {
+        check(bare(connection), (None, None, None, None), None);
+        check(remembered(bare(connection)), (Some(4), Some(8192), Some(2), Some(1)), uuid);
+    }
+    // A server that fills in zeros does not know either.
+    let zeros = bare("orphaned").text("summary.config.numCpu", "0").text("summary.config.memorySizeMB", "0");
+    let zeros = zeros.text("summary.config.numVirtualDisks", "0").text("summary.config.numEthernetCards", "0");
+    check(zeros, (None, None, None, None), None);
+    check(bare("connected").denied("config.hardware.device"), (None, None, None, None), None);
+}
+
+/// What is no list of devices says nothing about them: they are neither counted nor gone.
+#[test]
+fn devices_that_cannot_be_understood_are_not_gone() {
+    let machine = || of("VirtualMachine", "vm-7").text("name", "odd").text("config.hardware.numCPU", "1");
+    let devices = |vm: Sample| {
+        let state = held([vm]);
+        let group = translated(&state, "vm-7").expect("translates");
+        let vm: Vm = one(&state, "vm-7");
+        (vm.volume_count, vm.nic_count, group.unread)
+    };
+    let both = vec![Kind::Volume, Kind::Nic];
+    assert_eq!(devices(machine().text("config.hardware.device", "garbage")), (None, None, both.clone()));
+    assert_eq!(devices(machine().denied("config.hardware.device")), (None, None, both));
+    assert_eq!(
+        devices(machine().values("config.hardware.device", Vec::<Object>::new())),
+        (Some(0), Some(0), Vec::new())
+    );
+    let (.., unread) = devices(machine().values("config.hardware.device", Vec::<Object>::new()).denied("snapshot"));
+    assert_eq!(unread, [Kind::Snapshot]);
+}
+
+#[test]
+fn a_machine_without_disks_has_none() {
+    let keyboard = Object::new("VirtualKeyboard").with("key", 600);
+    for devices in [vec![keyboard], Vec::new()] {
+        let vm = of("VirtualMachine", "vm-7")
+            .text("name", "empty")
+            .text("config.hardware.numCPU", "1")
+            .text("summary.config.numVirtualDisks", "3")
+            .values("config.hardware.device", devices);
+        let vm: Vm = one(&held([vm]), "vm-7");
+        assert_eq!((vm.volume_count, vm.nic_count, vm.snapshot_count), (Some(0), Some(0), Some(0)));
+        assert_eq!(vm.storage_provisioned_bytes, Some(0));
+    }
+}
+
+#[test]
+fn home_and_disks_have_their_own_storage_policies() {
+    let mut state = state(plain());
+    let policy = |id: &str| Key::from(id);
+    let applied = Applied { home: Some(policy("gold")), disks: vec![(2000, policy("slow")), (2001, policy("gone"))] };
+    assert_eq!(state.set_policies(HashMap::from([(Key::from("vm-42"), applied.clone())])), [Key::from("vm-42")]);
+    assert!(state.set_policies(HashMap::from([(Key::from("vm-42"), applied)])).is_empty());
+    let seen =
+        |state: &State| (one::<Vm>(state, "vm-42").storage_policy_id, one::<Volume>(state, "vm-42").storage_policy_id);
+    let ids = (Some(id(Kind::StoragePolicy, "policy/gold")), Some(id(Kind::StoragePolicy, "policy/slow")));
+    assert_eq!(seen(&state), ids);
+    assert_eq!(state.set_policies(HashMap::new()), [Key::from("vm-42")]);
+    assert_eq!(seen(&state), (None, None));
 }

@@ -40,7 +40,10 @@ pub(super) fn volume(disk: &Value, vm: &ObjectState, vm_id: VmId, zone_id: Optio
         shareable: text("backing.sharing") == Some("sharingMultiWriter") || place.shared,
         location: file.or(text("backing.deviceName")).map(str::to_owned),
         backing_location: text("backing.parent.fileName").map(str::to_owned),
-        storage_policy_id: None,
+        storage_policy_id: disk
+            .get("key")
+            .and_then(Value::as_i64)
+            .and_then(|key| scope.disk_policy_id(vm.object().id(), key)),
         attachments: vec![Attachment { vm_id, host_id: None, device: place.device, bus: place.bus.map(str::to_owned) }],
         native: native.done(),
     }
@@ -49,7 +52,7 @@ pub(super) fn volume(disk: &Value, vm: &ObjectState, vm_id: VmId, zone_id: Optio
 /// The size that the guest sees, bytes.
 pub(super) fn capacity(disk: &Value) -> Option<u64> {
     let number = |path: &str| disk.get(path).and_then(Value::as_u64);
-    number("capacityInBytes").or_else(|| number("capacityInKB").map(|kib| kib * 1024))
+    number("capacityInBytes").or_else(|| number("capacityInKB").map(|kib| kib.saturating_mul(1024)))
 }
 
 /// `web.vmdk` of `[store] web/web.vmdk`.

@@ -14,7 +14,7 @@ pub(super) fn zone(object: &ObjectState, scope: Scope<'_>) -> Result<Zone, Reaso
     let names: Vec<_> =
         folders.iter().rev().filter_map(|folder| scope.state.name(folder.id())).map(text::segment).collect();
     let native = Detail::of(object, &name).with("folderPath", Some(names.join("/")));
-    Ok(Zone { name, native: native.done() })
+    Ok(Zone { name, tag_ids: scope.tag_ids(object.object().id()), native: native.done() })
 }
 
 #[cfg(test)]

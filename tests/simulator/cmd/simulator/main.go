@@ -43,6 +43,7 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("simulator serve", flag.ContinueOnError)
 	flags.StringVar(&options.Listen, "listen", "127.0.0.1:0", "`address` to serve the API on, by TLS")
 	flags.StringVar(&options.Control, "control", "127.0.0.1:0", "`address` of the control API, without TLS or login")
+	flags.StringVar(&options.Identity, "identity", "", "`file` that keeps the certificate over a restart")
 	flags.StringVar(&options.Username, "username", "administrator@vsphere.local", "the `user` that may log in")
 	flags.StringVar(&options.Password, "password", "simulated", "the user's `password`")
 	flags.IntVar(&options.VMs, "vms", 0, "how many virtual machines; 0 takes the scenario's own `number`")

@@ -200,6 +200,10 @@ func (f *PropertyFilter) writeAll(e *encoder, object reflect.Value, ref types.Ma
 			missing = append(missing, path)
 			continue
 		}
+		if mode := hub.strange(ref, path); mode != "" {
+			e.strangeChange(path, mode, true)
+			continue
+		}
 		value, result := resolve(object, path)
 		if result != invalid {
 			e.change(path, types.PropertyChangeOpAssign, value)
@@ -217,7 +221,15 @@ func (f *PropertyFilter) writeChanges(e *encoder, object reflect.Value, ref type
 		if f.collector.hub.denied(ref, path) {
 			continue
 		}
-		for _, report := range f.reports(path, change) {
+		reports := f.reports(path, change)
+		if mode := f.collector.hub.strange(ref, path); mode != "" {
+			if len(reports) > 0 {
+				e.strangeChange(path, mode, false)
+				said = true
+			}
+			continue
+		}
+		for _, report := range reports {
 			value, result := resolve(object, report)
 			op := types.PropertyChangeOpAssign
 			if keyed := change.paths[report]; keyed != nil {

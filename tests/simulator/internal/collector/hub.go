@@ -18,6 +18,7 @@ type Hub struct {
 	retrieveLimit int
 	from, to      string
 	denials       denials
+	oddities      oddities
 
 	mu         sync.Mutex
 	collectors map[*PropertyCollector]string // and their sessions

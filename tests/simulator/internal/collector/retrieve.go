@@ -278,6 +278,10 @@ func (h *Hub) writeContent(ctx *simulator.Context, e *encoder, name string, ref 
 				missing = append(missing, path)
 				continue
 			}
+			if mode := h.strange(ref, path); mode != "" {
+				e.strangeProperty(path, mode)
+				continue
+			}
 			if value, result := resolve(object, path); result == found {
 				e.property(path, value)
 			}

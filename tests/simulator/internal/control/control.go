@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 
 	"spandrel/tests/simulator/internal/churn"
 	"spandrel/tests/simulator/internal/live"
+	"spandrel/tests/simulator/internal/policy"
 	"spandrel/tests/simulator/internal/rest"
 	"spandrel/tests/simulator/internal/session"
 	"spandrel/tests/simulator/internal/wire"
@@ -41,9 +43,12 @@ type Collectors interface {
 	Waiting() int
 	// Deny makes a property of a type unreadable, of one object or (with an empty value) of all; or readable again.
 	Deny(kind, path, value string, deny bool)
+	// Strange makes a property of an object be answered in a strange way, or (with an empty mode) as it is again; false
+	// when the mode is unknown.
+	Strange(ref types.ManagedObjectReference, path, mode string) bool
 }
 
-// Control has what the control API acts on. REST is nil on an ESXi host.
+// Control has what the control API acts on. REST and Policies are nil on an ESXi host.
 type Control struct {
 	Service    *simulator.Service
 	Inventory  *live.Inventory
@@ -53,6 +58,7 @@ type Control struct {
 	REST       *rest.REST
 	Door       Door
 	Collectors Collectors
+	Policies   *policy.Policies
 }
 
 // Handler serves the control API.
@@ -83,6 +89,7 @@ func (c *Control) Handler() http.Handler {
 	post("/host/state", c.hostState)
 	post("/datastore/state", c.datastoreState)
 	post("/tag", c.tag)
+	post("/policy", c.policy)
 	post("/sessions/expire", c.sessionsExpire)
 	post("/faults", c.faultsAdd)
 	mux.HandleFunc("DELETE /faults", func(out http.ResponseWriter, _ *http.Request) {
@@ -90,11 +97,13 @@ func (c *Control) Handler() http.Handler {
 		respond(out, map[string]any{}, nil)
 	})
 	post("/deny", c.deny)
+	post("/strange", c.strange)
 	post("/wire", c.wire)
 	post("/versions", c.versions)
 	post("/stop-accepting", c.stopAccepting)
 	post("/start-accepting", c.startAccepting)
 	post("/restart", c.restart)
+	post("/clock", c.clock)
 	get("/counts", c.counts)
 	get("/truth", c.truth)
 	return mux
@@ -135,10 +144,13 @@ func (c *Control) churn(in *http.Request) (any, error) {
 		Rate *float64 `json:"rate"`
 		// Now makes so many changes at once, before the answer.
 		Now int `json:"now"`
+		// Spare names machines, by their references' values, that are left alone from now on.
+		Spare []string `json:"spare"`
 	}
 	if err := decode(in, &req); err != nil {
 		return nil, err
 	}
+	c.Inventory.Spare(req.Spare)
 	if req.Rate != nil {
 		if *req.Rate < 0 || *req.Rate > 100_000 {
 			return nil, errors.New("the rate must be 0 to 100000 changes a second")
@@ -217,6 +229,26 @@ func (c *Control) deny(in *http.Request) (any, error) {
 	return done, nil
 }
 
+// strange makes a property be answered otherwise than it is.
+func (c *Control) strange(in *http.Request) (any, error) {
+	var req struct {
+		Type  string `json:"type"`
+		Moref string `json:"moref"`
+		Path  string `json:"path"`
+		Mode  string `json:"mode"` // future, garbage, gone; empty: as it is again
+	}
+	if err := decode(in, &req); err != nil {
+		return nil, err
+	}
+	if req.Type == "" || req.Moref == "" || req.Path == "" {
+		return nil, errors.New("type, moref and path are needed")
+	}
+	if !c.Collectors.Strange(types.ManagedObjectReference{Type: req.Type, Value: req.Moref}, req.Path, req.Mode) {
+		return nil, fmt.Errorf("mode %q is neither future nor garbage nor gone", req.Mode)
+	}
+	return done, nil
+}
+
 func (c *Control) stopAccepting(in *http.Request) (any, error) {
 	var req struct {
 		// Close also cuts the connections that are open.
@@ -249,6 +281,18 @@ func (c *Control) restart(in *http.Request) (any, error) {
 	}
 	time.Sleep(time.Duration(min(req.DownMS, 600_000)) * time.Millisecond)
 	return done, c.Door.Open()
+}
+
+// clock lets the platform's clock jump.
+func (c *Control) clock(in *http.Request) (any, error) {
+	var req struct {
+		AheadS int `json:"ahead_s"`
+	}
+	if err := decode(in, &req); err != nil {
+		return nil, err
+	}
+	c.Inventory.ShiftClock(time.Duration(req.AheadS) * time.Second)
+	return done, nil
 }
 
 func (c *Control) counts(*http.Request) (any, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"spandrel/tests/simulator/internal/live"
+	"spandrel/tests/simulator/internal/policy"
 )
 
 // maxCreate limits how many machines one request makes.
@@ -333,4 +334,28 @@ func (c *Control) tag(in *http.Request) (any, error) {
 		return nil, err
 	}
 	return result(entity), c.REST.Tag(entity.Reference(), id, !req.Detach)
+}
+
+// policy applies a storage policy to a machine's home, or to one of its disks.
+func (c *Control) policy(in *http.Request) (any, error) {
+	var req struct {
+		named
+		Disk   int32  `json:"disk"`   // its device key; 0: the home
+		Policy string `json:"policy"` // its id or name; empty: none
+	}
+	if err := decode(in, &req); err != nil {
+		return nil, err
+	}
+	if c.Policies == nil {
+		return nil, fmt.Errorf("an ESXi host has no storage policies: %w", live.ErrNotPossible)
+	}
+	vm, err := c.Inventory.Machine(req.VM)
+	if err != nil {
+		return nil, err
+	}
+	object := policy.Home(vm.Self)
+	if req.Disk != 0 {
+		object = policy.Disk(vm.Self, req.Disk)
+	}
+	return result(vm), c.Policies.Apply(object, req.Policy)
 }

@@ -49,6 +49,9 @@ func (c *Control) truth(in *http.Request) (any, error) {
 		}
 		result["tags"] = tags
 	}
+	if c.Policies != nil && kind == "" {
+		result["policies"] = c.Policies.Applied()
+	}
 	return result, nil
 }
 
@@ -162,6 +165,12 @@ func machineProperties(vm *simulator.VirtualMachine) properties {
 		p["template"], p["guest_id"], p["annotation"] = vm.Config.Template, vm.Config.GuestId, vm.Config.Annotation
 		p["path"], p["hardware_version"], p["firmware"] = vm.Config.Files.VmPathName, vm.Config.Version, vm.Config.Firmware
 		p["disks"], p["nics"] = disks(vm.Config.Hardware.Device), nics(vm.Config.Hardware.Device)
+	}
+	if summary := vm.Summary.Config; vm.Config == nil && summary.NumCpu > 0 {
+		p["summary_config"] = properties{
+			"cpus": summary.NumCpu, "memory_mib": summary.MemorySizeMB, "disks": summary.NumVirtualDisks,
+			"nics": summary.NumEthernetCards, "uuid": summary.Uuid, "instance_uuid": summary.InstanceUuid,
+		}
 	}
 	if vm.Guest != nil {
 		p["guest_ip"], p["guest_hostname"] = vm.Guest.IpAddress, vm.Guest.HostName

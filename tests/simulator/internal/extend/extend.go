@@ -32,7 +32,7 @@ type Extensions struct {
 	// Hollow answers for sessions that have expired without saying so.
 	Hollow types.ManagedObjectReference
 
-	machine, search, vswitch, group, host, fields types.ManagedObjectReference
+	machine, search, vswitch, group, host, fields, clock types.ManagedObjectReference
 }
 
 // Place is where console tickets point to.
@@ -49,12 +49,13 @@ func New(registry *simulator.Registry, inventory *live.Inventory, place Place) *
 	}
 	e := &Extensions{
 		Hollow: ref("hollow"), machine: ref("machine"), search: ref("search"), vswitch: ref("switch"), group: ref("portgroup"),
-		host: ref("host"), fields: ref("fields"),
+		host: ref("host"), fields: ref("fields"), clock: ref("clock"),
 	}
 	registry.Put(&hollow{extension: extension{Self: e.Hollow}})
 	registry.Put(&machine{extension: extension{Self: e.machine}, place: place, inventory: inventory})
 	registry.Put(&host{extension: extension{Self: e.host}, inventory: inventory})
 	registry.Put(&fields{extension: extension{Self: e.fields}, inventory: inventory})
+	registry.Put(&clock{extension: extension{Self: e.clock}, inventory: inventory})
 	registry.Put(&search{extension: extension{Self: e.search}})
 	registry.Put(&vswitch{extension: extension{Self: e.vswitch}, inventory: inventory})
 	registry.Put(&portgroup{extension: extension{Self: e.group}, inventory: inventory})
@@ -73,6 +74,10 @@ func (e *extension) Reference() types.ManagedObjectReference { return e.Self }
 // Redirect changes the call's object if there is an extension for it.
 func (e *Extensions) Redirect(ctx *simulator.Context, method *simulator.Method) {
 	switch method.This.Type {
+	case "ServiceInstance":
+		if method.Name == "CurrentTime" {
+			method.This = e.clock
+		}
 	case "VirtualMachine":
 		if _, ok := ctx.Map.Get(method.This).(*simulator.VirtualMachine); ok &&
 			(method.Name == "AcquireTicket" || method.Name == "MarkAsTemplate" || method.Name == "MarkAsVirtualMachine") {
@@ -105,6 +110,17 @@ func (e *Extensions) Redirect(ctx *simulator.Context, method *simulator.Method) 
 			method.This = e.group
 		}
 	}
+}
+
+// clock tells the time as the platform has it.
+type clock struct {
+	extension
+	inventory *live.Inventory
+}
+
+// CurrentTime tells it.
+func (c *clock) CurrentTime(*types.CurrentTime) soap.HasFault {
+	return &methods.CurrentTimeBody{Res: &types.CurrentTimeResponse{Returnval: c.inventory.Now()}}
 }
 
 // hollow is a property collector that finds nothing.

@@ -142,7 +142,11 @@ func (o *oddities) states() {
 func (o *oddities) withoutConfig(vm *simulator.VirtualMachine, state types.VirtualMachineConnectionState) {
 	vm.Runtime.ConnectionState = state
 	vm.Summary.Runtime.ConnectionState = state
+	remembered := vm.Summary.Config
 	vm.Summary.Config = types.VirtualMachineConfigSummary{Name: vm.Name, VmPathName: vm.Config.Files.VmPathName}
+	if state == types.VirtualMachineConnectionStateInaccessible { // what vCenter has of it from before
+		vm.Summary.Config = remembered
+	}
 	vm.Summary.OverallStatus = types.ManagedEntityStatusGray
 	vm.Summary.Guest = nil
 	vm.Summary.Storage = nil

@@ -3,7 +3,6 @@ package live
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -221,7 +220,7 @@ func (inv *Inventory) AddSnapshot(vm *simulator.VirtualMachine, name string) err
 		snapshot.Config = *vm.Config
 		inv.Map().Put(snapshot)
 		item := types.VirtualMachineSnapshotTree{
-			Snapshot: snapshot.Self, Vm: vm.Self, Name: name, CreateTime: time.Now().UTC(),
+			Snapshot: snapshot.Self, Vm: vm.Self, Name: name, CreateTime: inv.Now(),
 			State: vm.Runtime.PowerState, ReplaySupported: types.NewBool(false),
 		}
 		var list []types.VirtualMachineSnapshotTree

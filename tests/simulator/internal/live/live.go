@@ -12,6 +12,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -30,10 +32,12 @@ var ErrNotPossible = errors.New("not possible")
 type Inventory struct {
 	service *simulator.Service
 	builder *inventory.Builder
+	ahead   atomic.Int64 // of the true time, see ShiftClock
 
 	mu       sync.Mutex // guards what follows, and the builder
 	random   *rand.Rand
 	machines []types.ManagedObjectReference
+	spared   map[string]bool // by their references' values
 	created  int
 	first    int // how many machines there were at first
 
@@ -47,6 +51,7 @@ func New(service *simulator.Service, builder *inventory.Builder, seed uint64) *I
 		service: service,
 		builder: builder,
 		random:  rand.New(rand.NewPCG(seed, 0xc4a26e)),
+		spared:  make(map[string]bool),
 	}
 	for _, vm := range builder.Machines() {
 		inv.machines = append(inv.machines, vm.Self)
@@ -61,6 +66,12 @@ func New(service *simulator.Service, builder *inventory.Builder, seed uint64) *I
 
 // Map is the registry of the inventory.
 func (inv *Inventory) Map() *simulator.Registry { return inv.service.Context.Map }
+
+// Now is the time as the platform has it.
+func (inv *Inventory) Now() time.Time { return time.Now().UTC().Add(time.Duration(inv.ahead.Load())) }
+
+// ShiftClock lets the platform's clock jump, forward or (with a negative one) back. What has a time already keeps it.
+func (inv *Inventory) ShiftClock(by time.Duration) { inv.ahead.Add(int64(by)) }
 
 // newContext makes an owner for locks. Every change needs one of its own.
 func (inv *Inventory) newContext() *simulator.Context {

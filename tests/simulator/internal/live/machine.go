@@ -3,7 +3,6 @@ package live
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -32,7 +31,7 @@ func (inv *Inventory) Power(vm *simulator.VirtualMachine, state string) error {
 			return nil, nil
 		}
 		switched = true
-		return powerChanges(wanted), nil // the guest follows, see follower
+		return inv.powerChanges(wanted), nil // the guest follows, see follower
 	})
 	if switched {
 		inv.postPower(vm, wanted)
@@ -40,9 +39,9 @@ func (inv *Inventory) Power(vm *simulator.VirtualMachine, state string) error {
 	return err
 }
 
-func powerChanges(state types.VirtualMachinePowerState) []types.PropertyChange {
+func (inv *Inventory) powerChanges(state types.VirtualMachinePowerState) []types.PropertyChange {
 	var boot, suspended any
-	now := time.Now().UTC()
+	now := inv.Now()
 	switch state {
 	case types.VirtualMachinePowerStatePoweredOn:
 		boot = now
@@ -106,7 +105,7 @@ func (inv *Inventory) Resize(vm *simulator.VirtualMachine, cpus, memoryMiB int32
 		if memoryMiB > 0 {
 			changes = append(changes, assign("config.hardware.memoryMB", memoryMiB), assign("summary.config.memorySizeMB", memoryMiB))
 		}
-		return append(changes, touched()), nil
+		return append(changes, inv.touched()), nil
 	})
 	if err == nil {
 		inv.post(&types.VmReconfiguredEvent{VmEvent: inv.about(vm)})
@@ -115,8 +114,8 @@ func (inv *Inventory) Resize(vm *simulator.VirtualMachine, cpus, memoryMiB int32
 }
 
 // touched is the change of a configuration's version, which goes with every other change of it.
-func touched() types.PropertyChange {
-	return assign("config.changeVersion", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"))
+func (inv *Inventory) touched() types.PropertyChange {
+	return assign("config.changeVersion", inv.Now().Format("2006-01-02T15:04:05.000000Z"))
 }
 
 // SetUUIDs changes a machine's BIOS and instance UUID; an empty one is left as it is.
@@ -142,7 +141,7 @@ func (inv *Inventory) Annotate(vm *simulator.VirtualMachine, note string) error 
 		if vm.Config == nil {
 			return nil, fmt.Errorf("%s has no configuration: %w", vm.Name, ErrNotPossible)
 		}
-		return []types.PropertyChange{assign("config.annotation", note), assign("summary.config.annotation", note), touched()}, nil
+		return []types.PropertyChange{assign("config.annotation", note), assign("summary.config.annotation", note), inv.touched()}, nil
 	})
 }
 
@@ -172,7 +171,7 @@ func (inv *Inventory) AddDisk(vm *simulator.VirtualMachine, gib int64) error {
 			return nil, err
 		}
 		devices := append(slices.Clone(vm.Config.Hardware.Device), device)
-		return deviceChanges(vm, devices, types.PropertyChange{
+		return inv.deviceChanges(vm, devices, types.PropertyChange{
 			Name: deviceKey(device), Op: types.PropertyChangeOpAdd, Val: *device,
 		}), nil
 	})
@@ -188,7 +187,7 @@ func (inv *Inventory) RemoveDisk(vm *simulator.VirtualMachine) error {
 		for i := len(devices) - 1; i >= 0; i-- {
 			if disk, ok := devices[i].(*types.VirtualDisk); ok && disk.Key != 2000 {
 				devices = slices.Delete(devices, i, i+1)
-				return deviceChanges(vm, devices, types.PropertyChange{Name: deviceKey(disk), Op: types.PropertyChangeOpRemove}), nil
+				return inv.deviceChanges(vm, devices, types.PropertyChange{Name: deviceKey(disk), Op: types.PropertyChangeOpRemove}), nil
 			}
 		}
 		return nil, fmt.Errorf("%s has no disk to spare: %w", vm.Name, ErrNotPossible)
@@ -201,7 +200,7 @@ func deviceKey(device types.BaseVirtualDevice) string {
 
 // deviceChanges raises a change of one device in both forms: the whole list, which is also what is stored, and the keyed
 // delta, which a filter that asked for partial updates gets.
-func deviceChanges(vm *simulator.VirtualMachine, devices []types.BaseVirtualDevice, keyed types.PropertyChange) []types.PropertyChange {
+func (inv *Inventory) deviceChanges(vm *simulator.VirtualMachine, devices []types.BaseVirtualDevice, keyed types.PropertyChange) []types.PropertyChange {
 	var disks int32
 	for _, device := range devices {
 		if _, ok := device.(*types.VirtualDisk); ok {
@@ -210,7 +209,7 @@ func deviceChanges(vm *simulator.VirtualMachine, devices []types.BaseVirtualDevi
 	}
 	return []types.PropertyChange{
 		assign("config.hardware.device", devices), keyed,
-		assign("summary.config.numVirtualDisks", disks), touched(),
+		assign("summary.config.numVirtualDisks", disks), inv.touched(),
 	}
 }
 

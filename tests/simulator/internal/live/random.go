@@ -76,7 +76,16 @@ func (inv *Inventory) intN(n int) int {
 	return inv.random.IntN(n)
 }
 
-// Any draws a machine that can be changed, or nil when there is none.
+// Spare keeps these machines, named by their references' values, out of what happens by itself from now on.
+func (inv *Inventory) Spare(machines []string) {
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	for _, machine := range machines {
+		inv.spared[machine] = true
+	}
+}
+
+// Any draws a machine that can be changed and is not spared, or nil when there is none.
 func (inv *Inventory) Any() *simulator.VirtualMachine {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
@@ -89,6 +98,9 @@ func (inv *Inventory) Any() *simulator.VirtualMachine {
 		if !ok { // removed by a client
 			inv.machines[i] = inv.machines[len(inv.machines)-1]
 			inv.machines = inv.machines[:len(inv.machines)-1]
+			continue
+		}
+		if inv.spared[vm.Self.Value] {
 			continue
 		}
 		if vm.Config != nil && !vm.Config.Template && vm.Guest != nil {

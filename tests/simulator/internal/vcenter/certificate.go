@@ -9,9 +9,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -76,6 +78,41 @@ func newIdentity(host string) (*identity, error) {
 		thumbprint:   thumbprint(leafDER),
 		authorityPEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authorityDER})),
 	}, nil
+}
+
+// keptIdentity is the one in the file. Without a file it is new.
+func keptIdentity(path, host string) (*identity, error) {
+	if path == "" {
+		return newIdentity(host)
+	}
+	kept, err := tls.LoadX509KeyPair(path, path)
+	if err == nil {
+		authority := kept.Certificate[len(kept.Certificate)-1]
+		return &identity{
+			certificate:  kept,
+			thumbprint:   thumbprint(kept.Certificate[0]),
+			authorityPEM: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority})),
+		}, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read the kept identity: %w", err)
+	}
+	made, err := newIdentity(host)
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(made.certificate.PrivateKey)
+	if err != nil {
+		return nil, fmt.Errorf("keep the identity: %w", err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	for _, der := range made.certificate.Certificate {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return nil, fmt.Errorf("keep the identity: %w", err)
+	}
+	return made, nil
 }
 
 func thumbprint(der []byte) string {

@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"time"
 
-	_ "github.com/vmware/govmomi/pbm/simulator" // registers /pbm
 	"github.com/vmware/govmomi/simulator"
 	_ "github.com/vmware/govmomi/vapi/simulator" // registers /rest and /api
 	"github.com/vmware/govmomi/vim25/types"
@@ -27,6 +26,7 @@ import (
 	"spandrel/tests/simulator/internal/control"
 	"spandrel/tests/simulator/internal/extend"
 	"spandrel/tests/simulator/internal/live"
+	"spandrel/tests/simulator/internal/policy"
 	"spandrel/tests/simulator/internal/rest"
 	"spandrel/tests/simulator/internal/session"
 	"spandrel/tests/simulator/internal/wire"
@@ -35,7 +35,9 @@ import (
 // Options say what to serve.
 type Options struct {
 	// Listen and Control are addresses; port 0 takes a free one.
-	Listen, Control    string
+	Listen, Control string
+	// Identity is a file that keeps the certificate over a restart; it is made when it is not there. Empty: a new one.
+	Identity           string
 	Username, Password string
 	// VMs is how many machines there are; 0 takes the scenario's own number.
 	VMs int
@@ -100,7 +102,7 @@ func (s *Server) start(options Options) error {
 	if err != nil {
 		return fmt.Errorf("listen address: %w", err)
 	}
-	identity, err := newIdentity(host)
+	identity, err := keptIdentity(options.Identity, host)
 	if err != nil {
 		return err
 	}
@@ -144,8 +146,10 @@ func (s *Server) start(options Options) error {
 		}
 		handler, tagger = side.Wrap(handler, older(options.Version, 7, 0, 2)), side
 	}
+	var policies *policy.Policies
 	if !options.ESX {
-		if err := policies(s.inner); err != nil {
+		policies = policy.Install(service, inventory)
+		if err := policies.Make(s.inner); err != nil {
 			return err
 		}
 	}
@@ -168,7 +172,7 @@ func (s *Server) start(options Options) error {
 	}
 	return s.serveControl(options.Control, &control.Control{
 		Service: service, Inventory: inventory, Churn: s.churn, Sessions: sessions, Wire: filter, REST: side, Door: s.door,
-		Collectors: hub,
+		Collectors: hub, Policies: policies,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -352,6 +353,34 @@ func TestChurnDoesNotGrowForEver(t *testing.T) {
 		if list, ok := vm["snapshots"].([]any); ok && len(list) > 6 {
 			t.Errorf("%s has %d snapshots", moref, len(list))
 		}
+	}
+}
+
+func TestChurnLeavesSparedMachinesAlone(t *testing.T) {
+	s := serve(t, Options{Scenario: "flat", VMs: 20})
+	before := s.truth("VirtualMachine")
+	var spared []string
+	for moref := range before {
+		if len(spared) < 5 {
+			spared = append(spared, moref)
+		}
+	}
+	s.control(http.MethodPost, "/churn", map[string]any{"spare": spared, "now": 500})
+	after := s.truth("VirtualMachine")
+	changed := 0
+	for moref, vm := range before {
+		a, _ := json.Marshal(vm)
+		b, _ := json.Marshal(after[moref])
+		if bytes.Equal(a, b) {
+			continue
+		}
+		changed++
+		if slices.Contains(spared, moref) {
+			t.Errorf("%s is spared and was changed from %s to %s", moref, a, b)
+		}
+	}
+	if changed < 10 {
+		t.Errorf("of the 15 others only %d were changed", changed)
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/event"
@@ -82,6 +84,25 @@ func TestFaults(t *testing.T) {
 	}
 	if status, _ := s.tryControl(http.MethodPost, "/faults", map[string]any{"fault": "NoSuchFault"}); status != http.StatusBadRequest {
 		t.Errorf("an unknown fault answers %d", status)
+	}
+}
+
+func TestClock(t *testing.T) {
+	s := serve(t, Options{Scenario: "flat", VMs: 3})
+	client := s.login()
+	told := func() time.Time {
+		at, err := methods.GetCurrentTime(context.Background(), client.Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *at
+	}
+	for _, jump := range []int{7200, -14400} {
+		before := told()
+		s.control(http.MethodPost, "/clock", map[string]any{"ahead_s": jump})
+		if moved := told().Sub(before).Seconds(); math.Abs(moved-float64(jump)) > 60 {
+			t.Errorf("a jump of %d s is one of %f s", jump, moved)
+		}
 	}
 }
 
@@ -272,6 +293,29 @@ func TestStoragePolicies(t *testing.T) {
 		if names.Name[name] == nil {
 			t.Errorf("there is no policy %q in %v", name, names.Name)
 		}
+	}
+	applied := s.control(http.MethodGet, "/truth", nil)["policies"].(map[string]any)
+	count := 0
+	for _, profile := range names.Profile {
+		id := profile.GetPbmProfile().ProfileId
+		for _, kind := range []string{"virtualMachine", "virtualDiskId"} {
+			entities, err := client.QueryAssociatedEntity(context.Background(), id, kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, entity := range entities {
+				if count++; applied[entity.Key] != id.UniqueId {
+					t.Errorf("%s has %v, not %s", entity.Key, applied[entity.Key], id.UniqueId)
+				}
+				ids, err := client.QueryAssociatedProfile(context.Background(), entity)
+				if err != nil || len(ids) != 1 || ids[0] != id {
+					t.Errorf("%s has %v: %v", entity.Key, ids, err)
+				}
+			}
+		}
+	}
+	if count == 0 || count != len(applied) {
+		t.Errorf("%d objects have policies, and %v", count, applied)
 	}
 }
 

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"io"
 	"net"
@@ -30,6 +31,7 @@ const (
 	ResetLate Mode = "resetlate" // the request is done, but the connection is reset before its answer
 	Half      Mode = "half"      // half of the answer, then the end of the connection
 	Slow      Mode = "slow"      // the answer in small pieces, over the delay
+	Drip      Mode = "drip"      // the answer byte by byte, with the delay (a second) before each
 	Delay     Mode = "delay"     // the whole answer after the delay
 	Malformed Mode = "malformed" // an answer that is not well-formed, with status 200
 	HTML      Mode = "html"      // a web page, as something that is no vCenter sends
@@ -37,7 +39,7 @@ const (
 )
 
 var modes = map[Mode]bool{
-	OK: true, Status503: true, Status401: true, Reset: true, ResetLate: true, Half: true, Slow: true, Delay: true,
+	OK: true, Status503: true, Status401: true, Reset: true, ResetLate: true, Half: true, Slow: true, Drip: true, Delay: true,
 	Malformed: true, HTML: true, Hang: true,
 }
 
@@ -50,7 +52,7 @@ type Rule struct {
 	Count int `json:"count"`
 	// Skip lets so many matching requests pass before.
 	Skip int `json:"skip"`
-	// DelayMS is for slow and delay.
+	// DelayMS is for slow, drip and delay.
 	DelayMS int `json:"delay_ms"`
 }
 
@@ -173,7 +175,11 @@ func (w *Wire) serve(out http.ResponseWriter, in *http.Request, mode Mode, delay
 		answer := record(w.next, in)
 		cut(out, answer)
 	case Slow:
-		trickle(out, in, record(w.next, in), delay)
+		trickle(out, in, record(w.next, in), delay, 20)
+	case Drip:
+		answer := record(w.next, in)
+		size := len(answer.body.Bytes())
+		trickle(out, in, answer, time.Duration(size)*cmp.Or(delay, time.Second), size)
 	}
 }
 
@@ -237,12 +243,9 @@ func cut(out http.ResponseWriter, answer *recorded) {
 	_ = raw.Close()
 }
 
-// trickle sends an answer in twenty pieces, over the delay (2 s when 0).
-func trickle(out http.ResponseWriter, in *http.Request, answer *recorded, delay time.Duration) {
-	if delay == 0 {
-		delay = 2 * time.Second
-	}
-	const pieces = 20
+// trickle sends an answer in so many pieces, over the delay (2 s when 0).
+func trickle(out http.ResponseWriter, in *http.Request, answer *recorded, delay time.Duration, pieces int) {
+	delay = cmp.Or(delay, 2*time.Second)
 	for name, values := range answer.header {
 		out.Header()[name] = values
 	}
@@ -251,7 +254,7 @@ func trickle(out http.ResponseWriter, in *http.Request, answer *recorded, delay 
 	for i := range pieces {
 		_, _ = out.Write(body[len(body)*i/pieces : len(body)*(i+1)/pieces])
 		_ = http.NewResponseController(out).Flush()
-		if !sleep(in, delay/pieces) {
+		if !sleep(in, delay/time.Duration(pieces)) {
 			return
 		}
 	}

@@ -1,0 +1,183 @@
+// Every page in both themes, wide and on a phone: axe finds nothing, nothing is cut off, and a picture is taken to be looked at.
+import type { Page } from '@playwright/test';
+import { expect, expectAccessible, picture, setTheme, test } from './fixtures';
+import type { World } from './world';
+
+// Each is a page by itself: whichever worker is free takes it.
+test.describe.configure({ mode: 'parallel' });
+
+interface Look {
+  name: string;
+  path: (world: World) => Promise<string> | string;
+  ready: (page: Page) => Promise<void>;
+}
+
+const rows = async (page: Page) => {
+  await expect(page.locator('tr[data-id]').first()).toBeVisible();
+  await expect(page.locator('.pf-v6-c-skeleton')).toHaveCount(0);
+};
+
+const counted = async (page: Page) => expect(page.getByText('120', { exact: true }).first()).toBeVisible();
+
+const providerPath = (tab: string) => async (world: World) => `/providers/${(await world.list('/v1/providers'))[0]!.id}${tab}`;
+
+const looks: Look[] = [
+  {
+    name: 'overview', path: () => '/',
+    ready: async (page) => {
+      await expect(page.locator('.sp-count__number').first()).toHaveText(/\d/);
+      await expect(page.locator('.sp-measured').first()).toBeVisible();
+      await expect(page.locator('.pf-v6-c-skeleton')).toHaveCount(0);
+    },
+  },
+  {
+    name: 'inventory',
+    path: async (world) => {
+      const [vm] = await world.list('/v1/vms?power_state=running&limit=1');
+      return `/inventory?at=vm:${vm!.id}`;
+    },
+    ready: async (page) => expect(page.getByRole('treeitem').nth(1)).toBeVisible(),
+  },
+  {
+    name: 'vm-snapshots',
+    path: async (world) => `/vms/${(await world.list('/v1/vms?snapshot_count.gt=1&limit=1'))[0]!.id}/snapshots`,
+    ready: async (page) => expect(page.locator('.sp-twig').nth(1)).toBeVisible(),
+  },
+  {
+    name: 'vm-relations',
+    path: async (world) => `/vms/${(await world.list('/v1/vms?power_state=running&limit=1'))[0]!.id}/relations`,
+    ready: async (page) => {
+      await expect(page.locator('.sp-topology__box').nth(3)).toBeVisible();
+      await expect(page.locator('.pf-v6-c-skeleton')).toHaveCount(0);
+    },
+  },
+  {
+    name: 'vm-changes',
+    path: async (world) => `/vms/${(await world.list('/v1/vms?power_state=running&limit=1'))[0]!.id}/changes`,
+    ready: async (page) => expect(page.getByText('Seen for the first time')).toBeVisible(),
+  },
+  {
+    name: 'host-relations',
+    path: async (world) => `/hosts/${(await world.list('/v1/hosts?limit=1'))[0]!.id}/relations`,
+    ready: async (page) => expect(page.locator('.sp-topology__box').nth(3)).toBeVisible(),
+  },
+  { name: 'vms', path: () => '/vms?power_state=running&memory_mib.gte=1024&sort=-memory_mib', ready: rows },
+  { name: 'hosts', path: () => '/hosts', ready: rows },
+  { name: 'datastores', path: () => '/datastores', ready: rows },
+  { name: 'networks', path: () => '/networks', ready: rows },
+  {
+    name: 'vm',
+    path: async (world) => `/vms/${(await world.list('/v1/vms?power_state=running&snapshot_count.gt=0&limit=1'))[0]!.id}`,
+    ready: async (page) => {
+      await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+      await expect(page.locator('.pf-v6-c-skeleton')).toHaveCount(0);
+    },
+  },
+  { name: 'vm-volumes', path: async (world) => `/vms/${(await world.list('/v1/vms?volume_count.gt=1&limit=1'))[0]!.id}/volumes`, ready: rows },
+  { name: 'empty', path: () => '/vms?q=nothing-has-this-name', ready: async (page) => expect(page.getByRole('heading', { name: 'Nothing matches' })).toBeVisible() },
+  { name: 'providers', path: () => '/providers', ready: counted },
+  { name: 'provider', path: providerPath(''), ready: counted },
+  { name: 'provider-history', path: providerPath('/history'), ready: async (page) => expect(page.getByRole('gridcell', { name: 'Live' }).first()).toBeVisible() },
+  { name: 'provider-quarantine', path: providerPath('/quarantine'), ready: async (page) => expect(page.getByRole('heading', { name: 'Nothing is left out' })).toBeVisible() },
+  { name: 'provider-capabilities', path: providerPath('/capabilities'), ready: async (page) => expect(page.getByRole('gridcell', { name: 'High availability' })).toBeVisible() },
+  { name: 'provider-edit', path: providerPath('/edit'), ready: async (page) => expect(page.getByRole('button', { name: 'Save' })).toBeVisible() },
+  { name: 'provider-add', path: () => '/providers/new', ready: async (page) => expect(page.getByRole('button', { name: 'Add', exact: true })).toBeVisible() },
+  { name: 'first-run', path: () => '/first-run/found', ready: counted },
+  { name: 'account', path: () => '/account', ready: async (page) => expect(page.getByText('You have no tokens.')).toBeVisible() },
+  { name: 'about', path: () => '/about', ready: async (page) => expect(page.getByText(/(^|, )react \d/)).toBeVisible() },
+  { name: 'not-found', path: () => '/no/such/page', ready: async (page) => expect(page.getByRole('heading', { level: 1 })).toBeVisible() },
+];
+
+/** Widths at which forms and cards are looked at besides: a small laptop, and one at twice the size. */
+const OTHER_SIZES = [['1280', 1280, 800], ['zoom', 640, 400]] as const;
+
+async function expectFits(page: Page, width: number): Promise<void> {
+  expect(await page.evaluate(() => document.documentElement.scrollWidth), `nothing is wider than ${width} pixels`).toBeLessThanOrEqual(width);
+}
+
+for (const look of looks) {
+  test.describe(look.name, () => {
+    test.use({ viewport: { width: 390, height: 844 } });
+
+    // One load for all of it: what a theme changes are colours, what a width changes is the structure.
+    test(`${look.name} is accessible on a phone, wide, and in both themes`, async ({ person: page, world }) => {
+      await page.goto(await look.path(world));
+      await look.ready(page);
+      await expectAccessible(page, 'structure');
+      await picture(page, `${look.name}-phone`);
+      await expectFits(page, 390);
+      if (/^(provider|first-run|account)/.test(look.name)) {
+        for (const [size, width, height] of OTHER_SIZES) {
+          await page.setViewportSize({ width, height });
+          await look.ready(page);
+          await expectFits(page, width);
+          await picture(page, `${look.name}-${size}`);
+        }
+      }
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await look.ready(page);
+      await expectAccessible(page);
+      await picture(page, `${look.name}-light`);
+      await setTheme(page, 'dark');
+      await expectAccessible(page, 'colours');
+      await picture(page, `${look.name}-dark`);
+    });
+  });
+}
+
+test('axe sees what is wrong', async ({ person: page }) => {
+  await page.goto('/about');
+  await expectAccessible(page);
+  await page.evaluate(() => {
+    const text = Object.assign(document.createElement('p'), { textContent: 'pale' });
+    Object.assign(text.style, { color: '#888888', backgroundColor: '#777777' });
+    document.querySelector('h1')!.after(text, document.createElement('img'));
+  });
+  await expect(expectAccessible(page)).rejects.toThrow(/color-contrast[^]*image-alt/);
+  await expect(expectAccessible(page, 'colours')).rejects.toThrow(/color-contrast/);
+  await expect(expectAccessible(page, 'structure')).rejects.toThrow(/image-alt/);
+});
+
+test('the sign-in is accessible in both themes', async ({ visitor }) => {
+  await visitor.goto('/');
+  await expect(visitor.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await expectAccessible(visitor);
+  await picture(visitor, 'sign-in-light');
+  await setTheme(visitor, 'dark');
+  await expectAccessible(visitor, 'colours');
+  await picture(visitor, 'sign-in-dark');
+});
+
+test('dialogs are accessible', async ({ person: page }) => {
+  await page.goto('/vms');
+  await rows(page);
+  await page.getByRole('button', { name: 'Filter', exact: true }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await expectAccessible(page);
+  await picture(page, 'filter');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Columns' }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await expectAccessible(page);
+  await picture(page, 'columns');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+k');
+  // What is typed at once is asked for: the focus is in the box.
+  await expect(page.getByRole('dialog').getByRole('textbox')).toBeFocused();
+  await page.keyboard.type('dns');
+  await expect(page.getByRole('option', { name: /dns/ }).first()).toBeVisible();
+  await expectAccessible(page);
+  await picture(page, 'search');
+});
+
+test('Chinese is complete and kept', async ({ person: page }) => {
+  await page.goto('/vms');
+  await rows(page);
+  await page.getByRole('button', { name: 'Language' }).click();
+  await page.getByRole('menuitem', { name: '简体中文' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: '虚拟机' })).toBeVisible();
+  await page.reload();
+  await rows(page);
+  await expect(page.locator('html')).toHaveAttribute('lang', 'zh-CN');
+  await picture(page, 'vms-zh');
+});

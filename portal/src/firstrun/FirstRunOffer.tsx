@@ -1,0 +1,12 @@
+// Who signs in to a gateway without any platform is led to the first steps, once.
+import { useQuery } from '@tanstack/react-query';
+import { Navigate, useLocation } from 'react-router';
+import { providersQuery } from '@/api/queries';
+import { isFirstRunOver } from './steps';
+
+export function FirstRunOffer() {
+  const { pathname } = useLocation();
+  const { data: providers } = useQuery(providersQuery);
+  if (pathname !== '/' || providers?.length !== 0 || isFirstRunOver()) return null;
+  return <Navigate to="/first-run" replace />;
+}

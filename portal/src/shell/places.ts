@@ -1,0 +1,54 @@
+// Every place that one can go to: for the navigation, and for the search box's commands. A new page adds itself here.
+import type { ComponentType } from 'react';
+import type { TFunction } from 'i18next';
+import AboutIcon from '@patternfly/react-icons/dist/esm/icons/info-circle-icon';
+import AccountIcon from '@patternfly/react-icons/dist/esm/icons/user-icon';
+import FirstRunIcon from '@patternfly/react-icons/dist/esm/icons/route-icon';
+import ProvidersIcon from '@patternfly/react-icons/dist/esm/icons/connected-icon';
+import HomeIcon from '@patternfly/react-icons/dist/esm/icons/tachometer-alt-icon';
+import TreeIcon from '@patternfly/react-icons/dist/esm/icons/project-diagram-icon';
+import { paths, type Kind } from '@/api/gen/fields';
+import { kindIcons } from '@/nouns/icons';
+
+export interface Place {
+  id: string;
+  path: string;
+  icon: ComponentType;
+  label: (t: TFunction) => string;
+}
+
+const noun = (kind: Kind): Place => ({
+  id: kind,
+  path: `/${paths[kind]}`,
+  icon: kindIcons[kind],
+  label: (t) => t(`kinds.${kind}.many`),
+});
+
+export const places: readonly Place[] = [
+  { id: 'overview', path: '/', icon: HomeIcon, label: (t) => t('shell.overview') },
+  { id: 'inventory', path: '/inventory', icon: TreeIcon, label: (t) => t('inventory.title') },
+  ...(Object.keys(paths) as Kind[]).map(noun),
+  { id: 'providers', path: '/providers', icon: ProvidersIcon, label: (t) => t('providers.title') },
+  { id: 'account', path: '/account', icon: AccountIcon, label: (t) => t('account.title') },
+  { id: 'first-run', path: '/first-run', icon: FirstRunIcon, label: (t) => t('firstRun.title') },
+  { id: 'about', path: '/about', icon: AboutIcon, label: (t) => t('about.title') },
+];
+
+interface Group {
+  id: string;
+  label?: (t: TFunction) => string;
+  places: readonly string[];
+}
+
+export const groups: readonly Group[] = [
+  { id: 'top', places: ['overview', 'inventory'] },
+  { id: 'compute', label: (t) => t('shell.groups.compute'), places: ['vm', 'snapshot', 'image'] satisfies Kind[] },
+  { id: 'storage', label: (t) => t('shell.groups.storage'), places: ['datastore', 'volume', 'storage_policy', 'content_library'] satisfies Kind[] },
+  { id: 'network', label: (t) => t('shell.groups.network'), places: ['network', 'nic'] satisfies Kind[] },
+  {
+    id: 'infrastructure',
+    label: (t) => t('shell.groups.infrastructure'),
+    places: ['zone', 'cluster', 'host', 'resource_pool', 'folder', 'tag'] satisfies Kind[],
+  },
+  { id: 'settings', label: (t) => t('shell.groups.settings'), places: ['providers'] },
+];
