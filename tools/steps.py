@@ -25,6 +25,8 @@ _UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in ", re.M)
 _UNITTEST_BAD = re.compile(r"^FAILED \((.*)\)$", re.M)
 # What cargo's runner says of one failed test, up to the next one or the list of names.
 _CARGO_FAILURE = re.compile(r"^---- (\S+) stdout ----\n(.*?)(?=^---- \S+ stdout ----$|^failures:$|\Z)", re.M | re.S)
+# Why a test of cargo's failed, up to what the harness adds.
+_PANIC = re.compile(r"^thread '[^\n]* panicked at [^\n]*\n(?:(?!note: run with|thread ')[^\n]*\n?){0,12}", re.M)
 
 
 def count_tests(text):
@@ -106,9 +108,12 @@ class Steps:
 
 
 def _failures(text):
-    """Each failed test of cargo's runners with what it said; empty where no such runner failed. A tail alone would show the
-    suites that ran after the failing one."""
-    return "\n".join(f"    ✗ {name}\n{_tail(said, FAILURE_LINES)}" for name, said in _CARGO_FAILURE.findall(text))
+    """Each failed test of cargo's runners with what it said, and at the end the reason of each; empty where no such runner
+    failed. A tail alone would show the suites that ran after the failing one."""
+    failures = _CARGO_FAILURE.findall(text)
+    whole = [f"    ✗ {name}\n{_tail(said, FAILURE_LINES)}" for name, said in failures]
+    reasons = [f"    ✗ {name}\n{_tail(panic)}" for name, said in failures for panic in _PANIC.findall(said)[:3]]
+    return "\n".join(whole + reasons)
 
 
 def _tail(text, limit=TAIL_LINES):

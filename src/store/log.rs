@@ -172,6 +172,19 @@ impl TryFrom<change_log::Model> for LogEntry {
 }
 
 impl SystemStore {
+    /// Waits until no transaction that appends to the log is under way, also one whose commit was sent over a connection
+    /// that broke before the answer: the server may carry it out later, and holds the lock until then. What is read
+    /// afterwards is all that came of what was written before.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn settle_log(&self) -> Result<()> {
+        const WHAT: &str = "the change log";
+        let tx = self.begin_write(WHAT).await?;
+        LogWriter::begin(&tx).await?;
+        tx.commit().await.writing(WHAT)
+    }
+
     /// The revision of the last committed change; 0 before the first.
     ///
     /// # Errors

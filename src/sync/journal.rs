@@ -49,12 +49,14 @@ impl Journal {
         &self.duplicates
     }
 
-    /// Shows what is committed and was not shown.
+    /// Shows what is committed and was not shown, also what is being committed by a transaction that nobody waits for any
+    /// more.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be written or read.
     pub(super) async fn catch_up(&self) -> Result<(), store::Error> {
         let _turn = self.turn.lock().await;
+        self.store.system("wait for what is under way").settle_log().await?;
         self.show_missing().await
     }
 

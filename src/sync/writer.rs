@@ -124,7 +124,7 @@ impl Writer {
     }
 
     async fn load(&self, state: &mut State) -> Result<Arc<Identities>, ApplyError> {
-        // What was loaded before was thrown away: perhaps a commit's answer was lost.
+        // What was loaded before was thrown away: perhaps a commit's answer was lost, and it is still on its way.
         self.journal.catch_up().await?;
         let system = self.journal.store().system("load what is known of a provider");
         let mut rows = Vec::new();

@@ -9,9 +9,10 @@ use rand::rngs::StdRng;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::comparison::text;
 use crate::comparison::vsphere::{caught_up, compare};
 use crate::harness::{
-    Database, Gateway, Mode, Relay, Setup, Simulator, Witness, eventually, output, postgres, random, server_command,
+    Database, Gateway, LATE, Mode, Relay, Setup, Simulator, Witness, eventually, output, postgres, random, server_command,
 };
 
 on_both_databases!(killed_at_any_instant_of_a_first_load, killed_at_any_instant_of_many_changes);
@@ -108,17 +109,22 @@ impl Scene {
     }
 }
 
+/// A relay before a database, and the database's address through it.
+async fn relayed(database: &str) -> (Relay, String) {
+    let mut url = url::Url::parse(database).unwrap();
+    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap()).parse().unwrap();
+    let relay = Relay::start(server).await;
+    url.set_port(Some(relay.address.port())).unwrap();
+    (relay, url.into())
+}
+
 const QUICK: &str = "[sync]\nlagging_after_s = 15\n";
 
 /// PostgreSQL is stopped, is killed in the middle of commits, and does not answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_database_it_serves_and_says_so() {
-    let url = url::Url::parse(&postgres::new_database().await).unwrap();
-    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap()).parse().unwrap();
-    let relay = Relay::start(server).await;
-    let mut relayed = url;
-    relayed.set_port(Some(relay.address.port())).unwrap();
-    let setup = Setup { configuration: QUICK.to_owned(), database_url: Some(relayed.into()), ..Setup::default() };
+    let (relay, url) = relayed(&postgres::new_database().await).await;
+    let setup = Setup { configuration: QUICK.to_owned(), database_url: Some(url), ..Setup::default() };
     let scene = Scene::start(setup).await;
     // Connections that break at any moment, also between a commit and its answer.
     let mut random = random();
@@ -148,6 +154,32 @@ async fn without_its_database_it_serves_and_says_so() {
     scene.hurry().await;
     scene.witness.state("live").await;
     scene.check().await;
+}
+
+/// A connection breaks between a commit and its answer, and the commit arrives when everything was read anew: what it brings
+/// late is not taken for what is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_arrives_late_is_waited_for() {
+    let (relay, url) = relayed(&postgres::new_database().await).await;
+    let simulator = Simulator::start(&["--vms", "30", "--scenario", "lifelike"]);
+    let gateway = Gateway::start_as(Setup { database_url: Some(url), ..Setup::default() }).await;
+    let provider = gateway.join(simulator.provider("vc")).await;
+    let witness = Witness::begin(&gateway).await;
+    witness.state("live").await;
+    let vm = gateway.all("vms", "power_state=running").await.swap_remove(0);
+    let name = text(&vm, "name");
+    relay.set(Mode::LateCommit);
+    simulator.govc(&["vm.power", "-off", "-force", name]);
+    assert_eq!(witness.state("unreachable").await, "store_failed");
+    simulator.govc(&["vm.power", "-on", name]);
+    relay.set(Mode::Pass);
+    gateway.post(&format!("/v1/providers/{provider}/resync"), json!({})).await.ok();
+    witness.state("live").await;
+    caught_up(&gateway, &simulator).await;
+    tokio::time::sleep(LATE).await;
+    caught_up(&gateway, &simulator).await;
+    witness.settle(&gateway).await;
+    compare(&gateway, &simulator, &provider).await;
 }
 
 /// A standby, or an administrator's precaution.

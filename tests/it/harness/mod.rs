@@ -14,7 +14,7 @@ pub use clock::Clock;
 pub use gateway::{ADMIN_PASSWORD, Database, Gateway, Setup, server_command};
 pub use lab::{HangingFolder, Lab};
 pub use process::output;
-pub use relay::{LibvirtRelay, Mode, Relay};
+pub use relay::{LATE, LibvirtRelay, Mode, Relay};
 pub use simulator::{PASSWORD, Simulator};
 pub use watch::{WatchEvent, Watcher};
 pub use witness::Witness;

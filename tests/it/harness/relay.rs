@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -22,7 +23,14 @@ pub enum Mode {
     Freeze,
     /// Passes everything on but libvirt's events.
     LoseEvents,
+    /// Ends the connection to a PostgreSQL server that a commit is sent on, and lets the commit arrive [`LATE`] all the same.
+    LateCommit,
 }
+
+/// How long a commit is on its way.
+pub const LATE: Duration = Duration::from_secs(3);
+/// PostgreSQL's message that commits: a simple query.
+const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 
 /// See the module. Ends when it is dropped.
 pub struct Relay {
@@ -61,13 +69,36 @@ async fn connection(client: TcpStream, server: SocketAddr, mut modes: watch::Rec
     }
     let Ok(server) = TcpStream::connect(server).await else { return };
     let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    let (from_server, mut to_server) = server.into_split();
     let mut refused = modes.clone();
-    tokio::select! {
-        () = pass_on(from_client, to_server, modes.clone()) => {}
-        () = pass_on(from_server, to_client, modes) => {}
-        _ = refused.wait_for(|mode| *mode == Mode::Refuse) => {}
+    let held_back = tokio::select! {
+        held_back = pass_on_until_commit(from_client, &mut to_server, modes.clone()) => held_back,
+        () = pass_on(from_server, to_client, modes) => None,
+        _ = refused.wait_for(|mode| *mode == Mode::Refuse) => None,
+    };
+    // The client's side has ended.
+    if let Some(commit) = held_back {
+        tokio::time::sleep(LATE).await;
+        let _ = to_server.write_all(&commit).await;
     }
+}
+
+/// Ends with what it did not pass on, when that is a commit which is to be late.
+async fn pass_on_until_commit(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut modes: watch::Receiver<Mode>,
+) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let passed = &buffer[..length];
+        let mode = *modes.wait_for(|mode| *mode != Mode::Freeze).await.ok()?;
+        if mode == Mode::LateCommit && passed.windows(COMMIT.len()).any(|message| message == COMMIT) {
+            return Some(passed.to_vec());
+        }
+        to.write_all(passed).await.ok()?;
+    }
+    None
 }
 
 async fn pass_on(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut modes: watch::Receiver<Mode>) {
