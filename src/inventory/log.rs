@@ -63,7 +63,15 @@ impl Rendered {
         self.0.store(Some(Arc::new(RenderedFor { source: source.cloned(), frame: frame.clone() })));
         frame
     }
+
+    /// Forgets it; one that needs it still makes it again.
+    fn forget(&self) {
+        self.0.store(None);
+    }
 }
+
+/// So many of the newest changes keep their events as they are sent: nearly all watchers are told of them at once.
+const RENDERED_MAX: usize = 1_000;
 
 /// An event in the form of a server-sent event, with its JSON within.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,8 +137,15 @@ impl Log {
             self.base += 1;
             self.compacted_through = oldest.revision;
         }
+        let place = |changes: &Vector<_>, max: usize| changes.len().checked_sub(max + 1);
+        if let Some(at) = place(&self.changes, RENDERED_MAX)
+            && let Some(aged) = self.changes.get(at)
+            && let LoggedOp::Version(_, rendered) | LoggedOp::Deleted(rendered) = &aged.op
+        {
+            rendered.forget();
+        }
         // The change that has just become too old to keep its version.
-        if let Some(at) = self.changes.len().checked_sub(self.version_max + 1)
+        if let Some(at) = place(&self.changes, self.version_max)
             && let Some(aged) = self.changes.get(at)
             && let LoggedOp::Version(..) = aged.op
         {

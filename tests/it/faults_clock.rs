@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::comparison;
-use crate::harness::{Clock, Database, Gateway, Lab, Setup, Simulator, Witness, eventually};
+use crate::harness::{Database, Gateway, Lab, Preload, Setup, Simulator, Witness, eventually};
 
 on_both_databases!(clocks_that_jump_lose_nothing);
 
@@ -22,7 +22,7 @@ fn is_of(at: DateTime<Utc>, ahead_s: i64) -> bool {
 
 /// A gateway with a clock of its own, and what it follows.
 struct Scene {
-    clock: Clock,
+    clock: Preload,
     simulator: Simulator,
     lab: Lab,
     gateway: Gateway,
@@ -33,7 +33,7 @@ struct Scene {
 
 impl Scene {
     async fn start(database: Database) -> Self {
-        let clock = Clock::new();
+        let clock = Preload::clock();
         let simulator = Simulator::start(&["--vms", "30", "--scenario", "lifelike"]);
         let lab = Lab::start(0, &[]);
         let setup = Setup { wrapper: clock.wrapper(), ..Setup::on(database, "[sync]\ncompare_every_s = 10\n").await };
@@ -80,7 +80,7 @@ async fn clocks_that_jump_lose_nothing(database: Database) {
     for (round, days) in [200, -200, 0].into_iter().enumerate() {
         let ahead_s = days * DAY_S;
         // The gateway's clock, and the other way the platform's, while changes come.
-        scene.clock.set(ahead_s);
+        scene.clock.tell(ahead_s);
         scene.simulator.control("/clock", json!({"ahead_s": -ahead_s - platform_ahead_s})).await;
         platform_ahead_s = -ahead_s;
         let from = scene.witness.changes();

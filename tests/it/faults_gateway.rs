@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::comparison::text;
 use crate::comparison::vsphere::{caught_up, compare};
 use crate::harness::{
-    Database, Gateway, LATE, Mode, Relay, Setup, Simulator, Witness, eventually, output, postgres, random, server_command,
+    Database, Gateway, LATE, Mode, Preload, Relay, Setup, Simulator, Witness, eventually, output, postgres, random, server_command,
 };
 
 on_both_databases!(killed_at_any_instant_of_a_first_load, killed_at_any_instant_of_many_changes);
@@ -196,6 +196,18 @@ async fn with_a_read_only_database_it_serves_and_says_so() {
     switch("on").await;
     scene.without_database("unreachable").await;
     switch("off").await;
+    scene.witness.state("live").await;
+    scene.check().await;
+}
+
+/// The kernel makes a file system read-only when its disk fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_file_system_that_turns_read_only_it_serves_and_says_so() {
+    let files = Preload::read_only();
+    let scene = Scene::start(Setup { wrapper: files.wrapper(), ..Setup::default() }).await;
+    files.tell(1);
+    scene.without_database("unreachable").await;
+    files.tell(0);
     scene.witness.state("live").await;
     scene.check().await;
 }

@@ -4,6 +4,7 @@
 //! not take them for [`SEND_LIMIT`], or goes away, the task ends and gives its place among the watchers back.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use axum::Extension;
@@ -11,7 +12,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::{BoxFuture, OptionFuture};
 use futures::{FutureExt, StreamExt};
 use opentelemetry::metrics::UpDownCounter;
@@ -32,10 +33,8 @@ use crate::model::{ObjectId, ProviderId};
 const SEND_LIMIT: Duration = Duration::from_secs(60);
 /// After how long a silence a comment is sent, so that a dead connection is noticed and no proxy closes a living one.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// How many events are put together into one write, bytes.
-const CHUNK_BYTES: usize = 64 << 10;
-/// How many writes may wait for the client.
-const CHUNKS: usize = 4;
+/// How many events may wait for the client. They are shared by all watchers that are told the same.
+const EVENTS_WAITING: usize = 64;
 
 /// Metrics of the change stream.
 #[derive(Clone)]
@@ -95,8 +94,8 @@ async fn watch(
     };
     let asked = watch_request(&params, last_event_id)?;
     let watching = api.app().watch(&session, asked)?;
-    let (sender, receiver) = mpsc::channel(CHUNKS);
-    let carrier = Carrier { api, session, watching, sender, chunk: BytesMut::new() };
+    let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
+    let carrier = Carrier { api, session, watching, sender };
     tokio::spawn(carrier.run().in_current_span());
     let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
     let headers = response.headers_mut();
@@ -127,7 +126,6 @@ struct Carrier {
     session: Session,
     watching: Watching,
     sender: mpsc::Sender<Result<Bytes, Infallible>>,
-    chunk: BytesMut,
 }
 
 impl Carrier {
@@ -143,37 +141,17 @@ impl Carrier {
     async fn carry(&mut self) -> Result<(), Gone> {
         let bookmark_every = self.api.options().bookmark_every;
         let shutdown = self.api.options().shutdown.clone();
-        self.chunk.extend_from_slice(b"retry: 1000\n\n");
-        let mut begun = false;
+        self.send(Bytes::from_static(b"retry: 1000\n\n")).await?;
+        // The providers, and what was asked for from the past; then this is where the present begins.
+        if self.tell_all_there_is().await?.is_break() {
+            return Ok(());
+        }
+        self.bookmark().await?;
         let mut bookmark_at = Instant::now() + bookmark_every;
         // Beside the events: neither they nor the bookmarks wait for the database.
         let mut checking: OptionFuture<BoxFuture<'static, bool>> = None.into();
         let mut is_checking = false;
         loop {
-            // Everything that is there already goes out together.
-            loop {
-                match self.watching.watch.next().now_or_never() {
-                    Some(Some(event)) => {
-                        let end = matches!(event, WatchEvent::End { .. });
-                        self.write(&event);
-                        if end {
-                            return self.flush().await;
-                        }
-                        if self.chunk.len() >= CHUNK_BYTES {
-                            self.flush().await?;
-                        }
-                    }
-                    Some(None) => return self.flush().await,
-                    None => break,
-                }
-            }
-            if !begun {
-                // The providers, and what was asked for from the past, were told: this is where the present begins.
-                begun = true;
-                let bookmark = self.watching.watch.bookmark();
-                self.write(&bookmark);
-            }
-            self.flush().await?;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return self.end("shutting_down").await,
@@ -182,8 +160,7 @@ impl Carrier {
                     if !std::mem::replace(&mut is_checking, true) {
                         checking = Some(session_is_valid(self.api.clone(), self.session.clone()).boxed()).into();
                     }
-                    let bookmark = self.watching.watch.bookmark();
-                    self.write(&bookmark);
+                    self.bookmark().await?;
                     bookmark_at = Instant::now() + bookmark_every;
                 }
                 Some(valid) = &mut checking => {
@@ -192,42 +169,47 @@ impl Carrier {
                         return self.end("signed_out").await;
                     }
                 }
-                event = self.watching.watch.next() => match event {
-                    Some(event) => {
-                        let end = matches!(event, WatchEvent::End { .. });
-                        self.write(&event);
-                        if end {
-                            return self.flush().await;
-                        }
+                event = self.watching.watch.next() => {
+                    let Some(event) = event else { return Ok(()) };
+                    self.tell(&event).await?;
+                    if self.tell_all_there_is().await?.is_break() {
+                        return Ok(());
                     }
-                    None => return self.flush().await,
-                },
-                () = tokio::time::sleep(KEEP_ALIVE) => self.chunk.extend_from_slice(b":\n\n"),
+                }
+                () = tokio::time::sleep(KEEP_ALIVE) => self.send(Bytes::from_static(b":\n\n")).await?,
             }
         }
     }
 
-    fn write(&mut self, event: &WatchEvent) {
-        let about_object = matches!(event, WatchEvent::Put { .. } | WatchEvent::Delete { .. });
-        if about_object && self.watching.providers_only {
-            return;
+    /// Without looking at the clock between one event and the next. Breaks at the end of the watch.
+    async fn tell_all_there_is(&mut self) -> Result<ControlFlow<()>, Gone> {
+        while let Some(event) = self.watching.watch.next().now_or_never() {
+            let Some(event) = event else { return Ok(ControlFlow::Break(())) };
+            self.tell(&event).await?;
         }
-        self.chunk.extend_from_slice(event.frame());
+        Ok(ControlFlow::Continue(()))
     }
 
-    async fn end(&mut self, reason: &str) -> Result<(), Gone> {
+    async fn tell(&self, event: &WatchEvent) -> Result<(), Gone> {
+        let about_object = matches!(event, WatchEvent::Put { .. } | WatchEvent::Delete { .. });
+        if about_object && self.watching.providers_only {
+            return Ok(());
+        }
+        self.send(event.frame().clone()).await
+    }
+
+    async fn bookmark(&self) -> Result<(), Gone> {
+        self.tell(&self.watching.watch.bookmark()).await
+    }
+
+    async fn end(&self, reason: &str) -> Result<(), Gone> {
         let position = self.watching.watch.position();
         let event =
             format!("event: end\nid: {position}\ndata: {{\"reason\":\"{reason}\",\"resume_from\":\"{position}\"}}\n\n");
-        self.chunk.extend_from_slice(event.as_bytes());
-        self.flush().await
+        self.send(event.into()).await
     }
 
-    async fn flush(&mut self) -> Result<(), Gone> {
-        if self.chunk.is_empty() {
-            return Ok(());
-        }
-        let chunk = self.chunk.split().freeze();
-        self.sender.send_timeout(Ok(chunk), SEND_LIMIT).await.map_err(|_| Gone::Client)
+    async fn send(&self, bytes: Bytes) -> Result<(), Gone> {
+        self.sender.send_timeout(Ok(bytes), SEND_LIMIT).await.map_err(|_| Gone::Client)
     }
 }

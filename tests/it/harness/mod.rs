@@ -1,18 +1,18 @@
 //! Starts and stops what a test needs; nothing is left when a test ends, however it ends.
 
-mod clock;
 mod gateway;
 mod lab;
 pub mod postgres;
+mod preload;
 mod process;
 mod relay;
 mod simulator;
 mod watch;
 mod witness;
 
-pub use clock::Clock;
 pub use gateway::{ADMIN_PASSWORD, Database, Gateway, Setup, server_command};
 pub use lab::{HangingFolder, Lab};
+pub use preload::Preload;
 pub use process::output;
 pub use relay::{LATE, LibvirtRelay, Mode, Relay};
 pub use simulator::{PASSWORD, Simulator};
