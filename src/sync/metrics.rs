@@ -27,6 +27,8 @@ struct Figures {
     name: String,
     /// Rows written.
     changes: u64,
+    /// Complete comparisons with the platform.
+    comparisons: u64,
     /// Changes that only a comparison found. Stays 0 while notices are complete.
     missed: u64,
     /// Connections that failed or ended, by reason.
@@ -58,6 +60,16 @@ impl Metrics {
             .with_callback(move |observer| {
                 for figures in providers.lock().values() {
                     observer.observe(figures.changes, &[figures.label()]);
+                }
+            })
+            .build();
+        let providers = self.clone();
+        let _ = meter
+            .u64_observable_counter("spandrel_sync_comparisons")
+            .with_description("Complete comparisons with the platform.")
+            .with_callback(move |observer| {
+                for figures in providers.lock().values() {
+                    observer.observe(figures.comparisons, &[figures.label()]);
                 }
             })
             .build();
@@ -117,6 +129,10 @@ impl Metrics {
 
     pub(super) fn changes(&self, provider: ProviderId, name: &str, rows: usize) {
         self.note(provider, name, |figures| figures.changes += rows as u64);
+    }
+
+    pub(super) fn comparison(&self, provider: ProviderId, name: &str) {
+        self.note(provider, name, |figures| figures.comparisons += 1);
     }
 
     pub(super) fn missed(&self, provider: ProviderId, name: &str, groups: usize) {

@@ -390,6 +390,7 @@ impl Supervisor {
         for (family, reason) in applied.loaded {
             if family == Family::Core && reason == LoadReason::Comparison {
                 run.compare = tracing::Span::none();
+                self.metrics.comparison(provider, &self.spec.provider_name);
             }
             if family == Family::Core && reason == LoadReason::Fresh {
                 run.loading = false;

@@ -1,16 +1,20 @@
 //! vCenters in trouble. After each fault the model equals the platform, nothing was told that cannot be, nothing was removed
 //! without evidence, the state was honest, and nobody had to help.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
 use crate::comparison::vsphere::compare;
-use crate::harness::{Database, Gateway, Simulator, Witness, eventually};
+use crate::harness::{Database, Gateway, Simulator, Watcher, Witness, eventually};
+
+on_both_databases!(whatever_breaks_the_connection_loses_nothing, lost_sessions_versions_and_services_lose_nothing);
 
 /// Comparisons are frequent, so that one that finds something is noticed.
 const WATCHFUL: &str = "[sync]\ncompare_every_s = 10\npoll_every_s = 1\nlagging_after_s = 15\n";
+const COMPARISONS: &str = "spandrel_sync_comparisons_total";
+const MISSED: &str = "spandrel_sync_missed_changes_total";
 
 /// A vCenter that is followed, and somebody who listens.
 struct Scene {
@@ -22,11 +26,11 @@ struct Scene {
 
 impl Scene {
     async fn start(flags: &[&str]) -> Self {
-        Self::with(Simulator::start(flags)).await
+        Self::with(Simulator::start(flags), Database::Sqlite).await
     }
 
-    async fn with(simulator: Simulator) -> Self {
-        let gateway = Gateway::start_configured(Database::Sqlite, WATCHFUL).await;
+    async fn with(simulator: Simulator, database: Database) -> Self {
+        let gateway = Gateway::start_configured(database, WATCHFUL).await;
         let provider = gateway.join(simulator.provider("vc")).await;
         let witness = Witness::begin(&gateway).await;
         let scene = Self { simulator, gateway, provider, witness };
@@ -56,7 +60,13 @@ impl Scene {
         compare(&self.gateway, &self.simulator, &self.provider).await;
     }
 
-    /// The connection ends, and the next one is well. It comes by itself; that the waits grow with every failure is left out.
+    /// The connection ends, and the next one is well.
+    async fn recovers_by_itself(&self) {
+        self.witness.state("unreachable").await;
+        self.witness.state("live").await;
+    }
+
+    /// The same; that the waits grow with every failure is left out.
     async fn recovers(&self) {
         self.witness.state("unreachable").await;
         self.gateway.post(&format!("/v1/providers/{}/resync", self.provider), json!({})).await.ok();
@@ -78,30 +88,30 @@ impl Scene {
         }
     }
 
-    /// Nothing was found that the notices had missed.
+    /// The gateway compares all that it knows with the platform, and finds nothing that the notices had missed. The second
+    /// comparison begins when it is certain of the first what was missed.
     async fn nothing_was_missed(&self) {
-        let metrics = self.gateway.get("/metrics").await.ok();
-        let lines = metrics.as_str().unwrap().lines();
-        let missed = lines.filter(|line| line.starts_with("spandrel_sync_missed_changes_total"));
-        let missed: f64 = missed.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
-        assert_eq!(missed, 0.0, "{}", self.gateway.log());
+        for _ in 0..2 {
+            self.gateway.metric_rises(COMPARISONS, self.gateway.metric(COMPARISONS).await).await;
+        }
+        assert_eq!(self.gateway.metric(MISSED).await, 0.0, "{}", self.gateway.log());
     }
 }
 
 /// What ends a connection, while things change all the time and answers come in many pages.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_breaks_the_connection_loses_nothing() {
-    let scene = Scene::start(&["--vms", "60", "--scenario", "lifelike", "--max-updates", "20"]).await;
+async fn whatever_breaks_the_connection_loses_nothing(database: Database) {
+    let simulator = Simulator::start(&["--vms", "60", "--scenario", "lifelike", "--max-updates", "20"]);
+    let scene = Scene::with(simulator, database).await;
     scene.control("/churn", json!({"rate": 30})).await;
     let on_watch = |mode: &str| json!({"mode": mode, "match": "WaitForUpdatesEx", "count": 1});
-    for mode in ["reset", "resetlate", "half", "malformed", "html", "503"] {
+    for mode in ["reset", "resetlate", "half", "resethalf", "malformed", "html", "503"] {
         scene.control("/wire", on_watch(mode)).await;
         scene.recovers().await;
     }
     // Slow, but not too slow: nobody notices.
     scene.control("/wire", json!({"mode": "slow", "match": "WaitForUpdatesEx", "count": 2, "delay_ms": 1500})).await;
     // An answer that is lost after a truncated page: within a first load there are several.
-    for mode in ["resetlate", "half", "malformed"] {
+    for mode in ["resetlate", "resethalf", "malformed"] {
         scene.control("/wire", json!({"mode": mode, "match": "WaitForUpdatesEx", "count": 1, "skip": 2})).await;
         scene.control("/versions", json!({"mode": "forget"})).await;
         scene.recovers().await;
@@ -115,12 +125,18 @@ async fn whatever_breaks_the_connection_loses_nothing() {
     scene.control("/churn", json!({"rate": 0})).await;
     scene.check().await;
     scene.nothing_was_missed().await;
+    // And nobody has to ask for the next try.
+    for mode in ["503", "half", "malformed"] {
+        scene.control("/wire", on_watch(mode)).await;
+        scene.recovers_by_itself().await;
+    }
+    scene.check().await;
 }
 
 /// Sessions and versions end, and the client goes on by itself.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lost_sessions_versions_and_services_lose_nothing() {
-    let scene = Scene::start(&["--vms", "60", "--scenario", "lifelike", "--max-updates", "20"]).await;
+async fn lost_sessions_versions_and_services_lose_nothing(database: Database) {
+    let simulator = Simulator::start(&["--vms", "60", "--scenario", "lifelike", "--max-updates", "20"]);
+    let scene = Scene::with(simulator, database).await;
     scene.control("/churn", json!({"rate": 30})).await;
     for round in 0..2 {
         for (path, body) in [
@@ -147,6 +163,80 @@ async fn lost_sessions_versions_and_services_lose_nothing() {
     scene.control("/churn", json!({"rate": 0})).await;
     scene.check().await;
     scene.nothing_was_missed().await;
+    scene.control("/restart", json!({"down_ms": 700})).await;
+    scene.recovers_by_itself().await;
+    scene.check().await;
+}
+
+/// A change of which no notice comes is found by comparing, shown, and counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_without_notice_is_found_by_comparing() {
+    let scene = Scene::start(&["--vms", "20", "--scenario", "lifelike"]).await;
+    scene.nothing_was_missed().await;
+    let vm = scene.machines().await.pop_first().unwrap();
+    scene.control("/mute", json!({"type": "VirtualMachine", "moref": vm})).await;
+    scene.control("/vm/update", json!({"vm": vm, "set": {"annotation": "in silence"}})).await;
+    eventually("it is shown", || async {
+        let vms = scene.gateway.all("vms", "").await;
+        vms.iter()
+            .any(|shown| shown["description"] == "in silence" && shown["native"]["moref"] == vm.as_str())
+            .then_some(())
+    })
+    .await;
+    scene.gateway.metric_rises(MISSED, 0.0).await;
+    assert_eq!(scene.gateway.metric(MISSED).await, 1.0);
+    scene.control("/mute", json!({"type": "VirtualMachine", "moref": vm, "told": true})).await;
+    scene.check().await;
+}
+
+/// An account that lost its rights is told of nothing: that is no evidence that nothing is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_inventory_is_a_fault_and_removes_nothing() {
+    let scene = Scene::start(&["--vms", "20", "--scenario", "lifelike"]).await;
+    let before = parts(&scene.gateway).await;
+    scene.control("/hide", json!({})).await;
+    scene.control("/sessions/expire", json!({"mode": "fault"})).await;
+    assert_eq!(scene.witness.state("unreachable").await, "empty_answer");
+    assert_eq!(parts(&scene.gateway).await, before);
+    let vms = scene.gateway.all("vms", "").await;
+    assert!(vms.iter().all(|vm| vm["power_state"] == "unknown"), "nothing is taken for the present truth");
+    scene.control("/hide", json!({"shown": true})).await;
+    scene.recovers_by_itself().await;
+    assert!(scene.witness.settle(&scene.gateway).await.is_empty(), "nothing was told to be gone");
+    scene.check().await;
+}
+
+/// The same of what is polled: one empty list is no evidence, while one that stays empty is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_empty_list_of_tags_removes_no_tag() {
+    let scene = Scene::start(&["--vms", "20", "--scenario", "lifelike"]).await;
+    let tags = eventually("there are tags", || async {
+        Some(scene.gateway.all("tags", "").await).filter(|tags| !tags.is_empty())
+    })
+    .await;
+    let revision = scene.gateway.get("/v1/tags?limit=1").await.ok()["revision"].clone();
+    let query = format!("types=tag,vm&from_revision={}", revision.as_str().unwrap());
+    let mut watcher = Watcher::begin(&scene.gateway, &query).await.unwrap();
+    let list = |count: u32| json!({"mode": "empty", "match": "GET /api/cis/tagging/tag", "count": count});
+    for _ in 0..5 {
+        scene.control("/wire", list(1)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    }
+    scene.caught_up().await;
+    let first = watcher
+        .find("the first change", |event| matches!(event.name.as_str(), "put" | "delete").then(|| event.data.clone()))
+        .await;
+    let note = first["object"]["description"].as_str().unwrap_or_default();
+    assert!(note.starts_with("mark-"), "nothing changed before this mark: {first}");
+    assert_eq!(scene.gateway.all("tags", "").await, tags);
+    scene.control("/wire", list(0)).await;
+    eventually("there are no tags", || async { scene.gateway.all("tags", "").await.is_empty().then_some(()) }).await;
+    scene.control("/wire", json!({"mode": "ok"})).await;
+    eventually("they are there again", || async {
+        (scene.gateway.all("tags", "").await.len() == tags.len()).then_some(())
+    })
+    .await;
+    scene.check().await;
 }
 
 /// One byte a second, and no byte at all; others notice nothing.
@@ -183,13 +273,19 @@ async fn a_vcenter_that_hangs_or_crawls_is_said_so_and_hinders_nobody() {
     compare(&scene.gateway, &hanging, &hangs).await;
 }
 
-/// How many machines there are, and what hangs on them.
-async fn parts(gateway: &Gateway) -> [u64; 4] {
-    let mut counts = [0; 4];
-    for (count, collection) in counts.iter_mut().zip(["vms", "volumes", "nics", "snapshots"]) {
+/// How many machines there are, and what hangs on them, and templates.
+async fn parts(gateway: &Gateway) -> [u64; 5] {
+    let mut counts = [0; 5];
+    for (count, collection) in counts.iter_mut().zip(["vms", "volumes", "nics", "snapshots", "images"]) {
         *count = gateway.get(&format!("/v1/{collection}/count")).await.ok()["count"].as_u64().unwrap();
     }
     counts
+}
+
+/// The machines, templates not among them, by their references.
+async fn names(gateway: &Gateway) -> BTreeMap<String, Value> {
+    let vms = gateway.all("vms", "").await.into_iter();
+    vms.map(|vm| (vm["native"]["moref"].as_str().unwrap().to_owned(), vm)).collect()
 }
 
 /// Types that nobody knows, values that cannot be read, properties that vanish or may not be read: the object alone is
@@ -207,12 +303,31 @@ async fn what_cannot_be_understood_concerns_one_object_only() {
         "name",
         "runtime.host",
     ];
-    let machines: Vec<String> = scene.machines().await.into_iter().collect();
-    let before = parts(&scene.gateway).await;
+    let machines: Vec<String> = names(&scene.gateway).await.into_keys().collect();
+    let modes = ["future", "garbage", "gone"];
+    let snapshot_at = paths.iter().position(|path| *path == "snapshot").unwrap();
+    for mode in 0..modes.len() {
+        let moref = &machines[mode * paths.len() + snapshot_at];
+        scene.control("/vm/snapshot", json!({"vm": moref, "name": "before"})).await;
+    }
+    scene.check().await;
+    let (before, named) = (parts(&scene.gateway).await, names(&scene.gateway).await);
+    let lost = &machines[(modes.len() - 1) * paths.len() + snapshot_at];
+    let lost =
+        scene.gateway.all("snapshots", "").await.iter().filter(|s| s["vm_id"] == named[lost]["id"]).count() as u64;
     let mut strange = Vec::new();
-    for mode in ["future", "garbage", "gone"] {
+    // Of a template whose configuration cannot be read it is known that it is one.
+    for image in scene.gateway.all("images", "").await {
+        let what = json!({"type": "VirtualMachine", "moref": image["native"]["moref"], "path": "config.template"});
+        let mut make = what.clone();
+        make["mode"] = json!("gone");
+        scene.control("/strange", make).await;
+        strange.push(what);
+    }
+    let images = strange.len();
+    for mode in modes {
         for path in paths {
-            let moref = &machines[strange.len() % machines.len()];
+            let moref = &machines[strange.len() - images];
             let what = json!({"type": "VirtualMachine", "moref": moref, "path": path});
             let mut make = what.clone();
             make["mode"] = json!(mode);
@@ -224,8 +339,14 @@ async fn what_cannot_be_understood_concerns_one_object_only() {
     for round in 0..2 {
         scene.caught_up().await;
         scene.gateway.wait_for_state(&scene.provider, "live").await;
-        let now = parts(&scene.gateway).await;
-        assert_eq!(now[0], before[0], "no machine is gone");
+        let mut now = parts(&scene.gateway).await;
+        // A machine that has no such property has no snapshots; nothing else is gone.
+        now[3] += lost;
+        assert_eq!(now, before);
+        let now = names(&scene.gateway).await;
+        assert!(named.iter().all(|(moref, vm)| now[moref]["name"] == vm["name"]), "a name that cannot be read is none");
+        let provider = scene.gateway.get(&format!("/v1/providers/{}", scene.provider)).await.ok();
+        assert_eq!(provider["sources"][0]["quarantined_count"], modes.len(), "those without a name: {provider}");
         if round == 0 {
             scene.control("/versions", json!({"mode": "forget"})).await;
         }
@@ -270,19 +391,24 @@ async fn deltas_and_identities_are_followed() {
     scene.control("/host/state", json!({"host": of("HostSystem")[1]["moref"], "state": "normal"})).await;
     // A machine whose UUID comes later, and one made again under the same name.
     let made = scene.control("/vm/create", json!({"name": "late", "count": 1})).await["vms"][0].clone();
+    let late = || scene.gateway.by_name("vms", made["name"].as_str().unwrap());
+    let with_uuid = eventually("it has a UUID", || async { late().await.filter(|vm| vm["uuid"].is_string()) }).await;
     let uuids = ["config.uuid", "config.instanceUuid", "summary.config.uuid", "summary.config.instanceUuid"];
     for path in uuids {
         let gone = json!({"type": "VirtualMachine", "moref": made["moref"], "path": path, "mode": "gone"});
         scene.control("/strange", gone).await;
     }
-    eventually("it has no UUID", || async {
-        let late = scene.gateway.by_name("vms", made["name"].as_str().unwrap()).await?;
-        (late["uuid"].is_null() && late["bios_uuid"].is_null()).then_some(())
+    let without = eventually("it has no UUID", || async {
+        late().await.filter(|vm| vm["uuid"].is_null() && vm["bios_uuid"].is_null())
     })
     .await;
+    assert_eq!(without["id"], with_uuid["id"], "the same machine");
     for path in uuids {
         scene.control("/strange", json!({"type": "VirtualMachine", "moref": made["moref"], "path": path})).await;
     }
+    let back =
+        eventually("it has its UUID", || async { late().await.filter(|vm| vm["uuid"] == with_uuid["uuid"]) }).await;
+    assert_eq!(back["id"], with_uuid["id"], "still the same");
     let again = scene.control("/vm/create", json!({"name": "again", "count": 1})).await["vms"][0].clone();
     let first =
         eventually("the machine is there", || scene.gateway.by_name("vms", again["name"].as_str().unwrap())).await;
@@ -311,7 +437,7 @@ async fn a_vcenter_with_other_references_is_read_anew() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let flags =
         ["--vms", "25", "--scenario", "lifelike", "--identity", identity.to_str().unwrap(), "--listen", &address];
-    let mut scene = Scene::with(Simulator::start(&flags)).await;
+    let mut scene = Scene::with(Simulator::start(&flags), Database::Sqlite).await;
     let before = scene.machines().await;
     scene.simulator.kill();
     scene.witness.state("unreachable").await;

@@ -22,6 +22,10 @@ const GROWTH_KIB: f64 = 24.0 * 1024.0;
 const GROWTH_TASKS: f64 = 24.0;
 const GROWTH_HANDLES: f64 = 12.0;
 
+/// The gateway's own comparisons, and the changes that only they found.
+const COMPARISONS: &str = "spandrel_sync_comparisons_total";
+const MISSED: &str = "spandrel_sync_missed_changes_total";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "./dev soak runs it: it takes as long as it is told to"]
 async fn soak() {
@@ -45,15 +49,19 @@ async fn soak() {
             tokio::time::sleep(BETWEEN_FAULTS).await;
         }
         let recovered = soak.calm_down().await;
+        let compared = soak.gateway.metric(COMPARISONS).await;
         soak.compare().await;
+        // The gateway compares by itself what it has heard since the last fault.
+        soak.gateway.metric_rises(COMPARISONS, compared).await;
         let sample = soak.sample(recovered).await;
         eprintln!("soak: minute {minute}: {sample:?}");
         samples.push(sample);
     }
     watched.abort();
-    let report = Report::of(&samples, &soak.metrics().await, &faults, seed, database);
+    let report = Report::of(&samples, &soak.gateway, &faults, seed, database).await;
     // The one line that ./dev soak reads.
     println!("soak-report {}", report.0);
+    assert_eq!(soak.gateway.metric(MISSED).await, 0.0, "notices told of every change");
     flat("resident memory, KiB", &samples, |sample| sample.resident_kib, GROWTH_PART, GROWTH_KIB);
     flat("tasks", &samples, |sample| sample.tasks, 0.0, GROWTH_TASKS);
     flat("threads", &samples, |sample| sample.threads, 0.0, GROWTH_HANDLES);
@@ -131,7 +139,7 @@ impl Soak {
     async fn start(database: Database) -> Self {
         let simulator = Simulator::start(&["--vms", "600", "--scenario", "lifelike"]);
         let lab = Lab::start(2, &[]);
-        let gateway = Gateway::start_configured(database, "[sync]\ncompare_every_s = 45\npoll_every_s = 5\n").await;
+        let gateway = Gateway::start_configured(database, "[sync]\ncompare_every_s = 10\npoll_every_s = 5\n").await;
         let vcenter = gateway.join(simulator.provider("vc")).await;
         let kvm = gateway.join(lab.provider("kvm")).await;
         Self { gateway, simulator, lab, vcenter, kvm }
@@ -220,7 +228,7 @@ impl Soak {
     }
 
     async fn sample(&self, recovered: Duration) -> Sample {
-        let tasks = total(&self.metrics().await, "spandrel_tasks");
+        let tasks = self.gateway.metric("spandrel_tasks").await;
         let folder = format!("/proc/{}", self.gateway.pid());
         let status = std::fs::read_to_string(format!("{folder}/status")).unwrap();
         let field = |name: &str| -> f64 {
@@ -235,10 +243,6 @@ impl Soak {
             handles,
             recovered_s: recovered.as_secs_f64(),
         }
-    }
-
-    async fn metrics(&self) -> String {
-        self.gateway.get("/metrics").await.ok().as_str().unwrap().to_owned()
     }
 }
 
@@ -255,12 +259,6 @@ struct Sample {
     threads: f64,
     handles: f64,
     recovered_s: f64,
-}
-
-/// The sum of a metric over all its labels.
-fn total(metrics: &str, name: &str) -> f64 {
-    let lines = metrics.lines().filter(|line| line.starts_with(name));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 /// The middle one of a part of the samples.
@@ -282,7 +280,7 @@ fn flat(what: &str, samples: &[Sample], of: impl Fn(&Sample) -> f64 + Copy, part
 struct Report(Value);
 
 impl Report {
-    fn of(samples: &[Sample], metrics: &str, faults: &Faults, seed: u64, database: Database) -> Self {
+    async fn of(samples: &[Sample], gateway: &Gateway, faults: &Faults, seed: u64, database: Database) -> Self {
         let quarter = samples.len() / 4;
         let early = &samples[quarter..2 * quarter];
         let late = &samples[samples.len() - quarter..];
@@ -295,8 +293,9 @@ impl Report {
             "faults": faults.by_name.values().sum::<u32>(),
             "fault_kinds": faults.by_name.len(),
             "comparisons": samples.len(),
-            "changes": total(metrics, "spandrel_sync_changes_total"),
-            "missed_changes": total(metrics, "spandrel_sync_missed_changes_total"),
+            "changes": gateway.metric("spandrel_sync_changes_total").await,
+            "own_comparisons": gateway.metric(COMPARISONS).await,
+            "missed_changes": gateway.metric(MISSED).await,
             "resident_kib": pair(|sample| sample.resident_kib),
             "tasks": pair(|sample| sample.tasks),
             "threads": pair(|sample| sample.threads),

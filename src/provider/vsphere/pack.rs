@@ -32,6 +32,7 @@ mod tag {
     pub(super) const ARRAY: u8 = 8;
     pub(super) const OBJECT: u8 = 9;
     pub(super) const STRING: u8 = 10;
+    pub(super) const UNREADABLE: u8 = 12;
     /// Of an array.
     pub(super) const END: u8 = 11;
 }
@@ -120,6 +121,7 @@ impl Packer {
             Value::DateTime(value) => text(out, tag::TIME, value),
             Value::String(value) => text(out, tag::STRING, value),
             Value::Text(value) => text(out, tag::TEXT, value),
+            Value::Unreadable(value) => text(out, tag::UNREADABLE, value),
             Value::Enum(value) => text(out, tag::TEXT, &value.value),
             Value::MoRef(reference) => {
                 text(out, tag::REFERENCE, &reference.value);
@@ -209,6 +211,7 @@ impl<'a> Reader<'a> {
             tag::NUMBER => Value::Double(f64::from_le_bytes(self.take(8)?.try_into().ok()?)),
             tag::TEXT => Value::Text(self.text()?.into()),
             tag::STRING => Value::String(self.text()?.into()),
+            tag::UNREADABLE => Value::Unreadable(self.text()?.into()),
             tag::TIME => Value::DateTime(self.text()?.into()),
             tag::REFERENCE => {
                 let id = self.text()?;

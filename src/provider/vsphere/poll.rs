@@ -32,6 +32,18 @@ pub(super) enum Polled {
     Libraries(Vec<(Library, Vec<LibraryItem>)>),
 }
 
+impl Polled {
+    /// Whether there is nothing of it.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Tags(tags) => tags.tags.is_empty(),
+            Self::Policies(policies) => policies.is_empty(),
+            Self::Applied(applied) => applied.is_empty(),
+            Self::Libraries(libraries) => libraries.is_empty(),
+        }
+    }
+}
+
 /// All tags, with what they are attached to.
 #[derive(Debug, Default)]
 pub(super) struct Tags {

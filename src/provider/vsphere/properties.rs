@@ -50,6 +50,7 @@ const VM: &[&str] = &[
     "guest.toolsVersionStatus2",
     "guest.toolsVersion",
     // What vCenter still knows of a machine whose configuration cannot be read.
+    "summary.config.template",
     "summary.config.numCpu",
     "summary.config.memorySizeMB",
     "summary.config.numEthernetCards",

@@ -5,6 +5,7 @@
 //! it was.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ pub(super) async fn follow(endpoint: &str, connected: Connected, context: Source
         reading: tracing::Span::none(),
         impacts: Vec::new(),
         told: HashMap::new(),
+        doubted: HashSet::new(),
         comparison: None,
         telling: None,
         compare_every: context.compare_every,
@@ -90,6 +92,8 @@ struct Follower {
     impacts: Vec<(MoRef, Impact)>,
     /// What was last told of the families that are polled.
     told: HashMap<Family, Vec<Group>>,
+    /// What was last polled as an empty list, once.
+    doubted: HashSet<Discriminant<Polled>>,
     comparison: Option<Comparison>,
     /// What a comparison has still to tell.
     telling: Option<VecDeque<Key>>,
@@ -370,6 +374,10 @@ impl Follower {
     }
 
     async fn take_polled(&mut self, polled: Polled) -> Result<(), SourceError> {
+        if self.is_doubtful(&polled) {
+            tracing::debug!(endpoint = self.endpoint, "an empty list is believed when the next round says the same");
+            return Ok(());
+        }
         match polled {
             Polled::Tags(tags) => self.take_tags(tags).await,
             Polled::Policies(policies) => {
@@ -387,6 +395,18 @@ impl Follower {
                     groups.extend(items.iter().map(|item| normalize::library_item(item, library, self.scope())));
                 }
                 self.tell_family(Family::ContentLibraries, groups).await
+            }
+        }
+    }
+
+    /// A service that begins or ends may have nothing to tell of what is there: one empty list is no evidence.
+    fn is_doubtful(&mut self, polled: &Polled) -> bool {
+        let kind = std::mem::discriminant(polled);
+        match polled.is_empty() {
+            true => self.doubted.insert(kind),
+            false => {
+                self.doubted.remove(&kind);
+                false
             }
         }
     }

@@ -217,6 +217,19 @@ impl Gateway {
         found.pop()
     }
 
+    /// The sum of a metric over all its labels.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let metrics = self.get("/metrics").await.ok();
+        let lines = metrics.as_str().unwrap().lines().filter(|line| line.starts_with(name));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Waits until a metric is greater than it was.
+    pub async fn metric_rises(&self, name: &str, from: f64) {
+        eventually(&format!("{name} rises over {from}"), || async { (self.metric(name).await > from).then_some(()) })
+            .await;
+    }
+
     /// What it logged until now.
     pub fn log(&self) -> String {
         std::fs::read_to_string(log_path(self.data.path())).unwrap()

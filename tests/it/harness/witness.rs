@@ -1,5 +1,5 @@
-//! Somebody who listens all the time: to what is told of machines and of one provider, over restarts of the gateway, and who
-//! knows when something was told that cannot be.
+//! Somebody who listens all the time: to what is told of machines, of what they stand on, and of one provider, over restarts of
+//! the gateway, and who knows when something was told that cannot be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,14 @@ use tokio::task::JoinHandle;
 use super::watch::Address;
 use super::{Gateway, WatchEvent, Watcher, eventually};
 
+/// What it listens to: the kinds, and where they are listed. Platforms do not use a reference of these again.
+const KINDS: [(&str, &str); 5] =
+    [("vm", "vms"), ("host", "hosts"), ("cluster", "clusters"), ("datastore", "datastores"), ("network", "networks")];
+
+/// An object's revision, and what its platform calls it, where that is sure: provider/moref, or provider/UUID of one of
+/// libvirt.
+type Held = (String, Option<String>);
+
 /// See the module. Ends when it is dropped.
 pub struct Witness {
     address: watch::Sender<Address>,
@@ -20,9 +28,9 @@ pub struct Witness {
 
 #[derive(Default)]
 struct Seen {
-    /// The machines: id to revision and reference, as provider/moref, or provider/UUID of one of libvirt.
-    held: BTreeMap<String, (String, String)>,
-    /// The references of machines that were told to be gone, and did not come back.
+    /// What there is, by id.
+    held: BTreeMap<String, Held>,
+    /// What was told to be gone.
     gone: BTreeSet<String>,
     /// The last revision.
     last: u64,
@@ -36,15 +44,11 @@ struct Seen {
 }
 
 impl Witness {
-    /// Lists the machines and listens from there.
+    /// Lists what there is and listens from there.
     pub async fn begin(gateway: &Gateway) -> Self {
-        let mut seen = Seen::default();
-        let page = gateway.get("/v1/vms?limit=1000").await.ok();
-        assert!(page["next_page_token"].is_null(), "too many for one page");
-        for vm in page["items"].as_array().unwrap() {
-            seen.held.insert(text(&vm["id"]), entry(vm));
-        }
-        seen.last = text(&page["revision"]).parse().unwrap();
+        let first = gateway.get("/v1/vms?limit=1").await.ok();
+        let last = text(&first["revision"]).parse().unwrap();
+        let seen = Seen { held: listed(gateway).await, last, ..Seen::default() };
         let seen = Arc::new(Mutex::new(seen));
         let (address, addressed) = watch::channel(Address::of(gateway));
         let task = tokio::spawn(listen(Arc::clone(&seen), addressed));
@@ -93,13 +97,11 @@ impl Witness {
         self.seen.lock().unwrap().changes
     }
 
-    /// Waits until it knows what a list says; then nothing may have been told that cannot be. Gives the references of the
-    /// machines that were told to be gone.
+    /// Waits until it knows what a list says; then nothing may have been told that cannot be. Gives the references of what
+    /// was told to be gone.
     pub async fn settle(&self, gateway: &Gateway) -> BTreeSet<String> {
         eventually("the listener knows what there is", || async {
-            let listed = gateway.all("vms", "").await;
-            let listed: BTreeMap<String, (String, String)> =
-                listed.iter().map(|vm| (text(&vm["id"]), entry(vm))).collect();
+            let listed = listed(gateway).await;
             (self.seen.lock().unwrap().held == listed).then_some(())
         })
         .await;
@@ -120,11 +122,21 @@ impl Drop for Witness {
     }
 }
 
+async fn listed(gateway: &Gateway) -> BTreeMap<String, Held> {
+    let mut held = BTreeMap::new();
+    for (_, collection) in KINDS {
+        let objects = gateway.all(collection, "").await;
+        held.extend(objects.iter().map(|object| (text(&object["id"]), entry(object))));
+    }
+    held
+}
+
 async fn listen(seen: Arc<Mutex<Seen>>, mut addressed: watch::Receiver<Address>) {
+    let types = KINDS.map(|(kind, _)| kind).join(",");
     loop {
         let address = addressed.borrow_and_update().clone();
         let last = seen.lock().unwrap().last;
-        let begun = Watcher::begin_at(&address, &format!("types=vm&from_revision={last}")).await;
+        let begun = Watcher::begin_at(&address, &format!("types={types}&from_revision={last}")).await;
         let Some(Ok(mut watcher)) = begun else {
             // Refused for now, or nobody is there.
             if let Some(Err((410, body))) = begun {
@@ -161,22 +173,24 @@ impl Seen {
         self.last = revision;
         self.changes += 1;
         if event.name == "put" {
-            let vm = &event.data["object"];
-            let entry = entry(vm);
-            self.gone.remove(&entry.1);
-            self.held.insert(text(&vm["id"]), entry);
+            let object = &event.data["object"];
+            let entry = entry(object);
+            if let Some(reference) = entry.1.as_ref().filter(|reference| self.gone.contains(*reference)) {
+                self.faults.push(format!("{reference} was told to be gone, and is there: {object}"));
+            }
+            self.held.insert(text(&object["id"]), entry);
         } else {
             match self.held.remove(&text(&event.data["id"])) {
-                Some((_, moref)) => drop(self.gone.insert(moref)),
+                Some((_, reference)) => self.gone.extend(reference),
                 None => self.faults.push(format!("the deletion of what was not there: {}", event.data)),
             }
         }
     }
 }
 
-fn entry(vm: &Value) -> (String, String) {
-    let reference = vm["native"]["moref"].as_str().or(vm["uuid"].as_str()).unwrap_or_default();
-    (text(&vm["revision"]), format!("{}/{reference}", text(&vm["provider_id"])))
+fn entry(object: &Value) -> Held {
+    let reference = object["native"]["moref"].as_str().or(object["uuid"].as_str());
+    (text(&object["revision"]), reference.map(|reference| format!("{}/{reference}", text(&object["provider_id"]))))
 }
 
 fn text(value: &Value) -> String {

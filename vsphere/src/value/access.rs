@@ -136,7 +136,7 @@ impl Value {
     /// untyped leaves and objects; an array answers its item type.
     pub fn type_name(&self) -> Option<&str> {
         match self {
-            Value::Unset | Value::Text(_) => None,
+            Value::Unset | Value::Text(_) | Value::Unreadable(_) => None,
             Value::Bool(_) => Some("xsd:boolean"),
             Value::Byte(_) => Some("xsd:byte"),
             Value::Short(_) => Some("xsd:short"),

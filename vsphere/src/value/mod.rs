@@ -40,6 +40,8 @@ pub enum Value {
     String(Arc<str>),
     /// A leaf whose type the wire does not say: a number, a boolean, an enumeration, a time or a text.
     Text(Arc<str>),
+    /// A leaf whose text is not of the type that the wire says it is of, as written. It answers for nothing.
+    Unreadable(Arc<str>),
     /// `xsd:dateTime`, as written.
     DateTime(Arc<str>),
     /// `xsd:base64Binary`, decoded.

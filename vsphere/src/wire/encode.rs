@@ -91,7 +91,7 @@ fn value(out: &mut String, name: &str, value_: &Value) -> Result<(), EncodeError
         Value::Float(v) => leaf(out, "xsd:float", &v.to_string()),
         Value::Double(v) => leaf(out, "xsd:double", &v.to_string()),
         Value::String(v) => leaf(out, "xsd:string", v),
-        Value::Text(v) => leaf(out, "", v),
+        Value::Text(v) | Value::Unreadable(v) => leaf(out, "", v),
         Value::DateTime(v) => leaf(out, "xsd:dateTime", v),
         Value::Binary(v) => leaf(out, "xsd:base64Binary", &base64::engine::general_purpose::STANDARD.encode(v)),
         Value::Enum(v) => leaf(out, &v.type_name, &v.value),

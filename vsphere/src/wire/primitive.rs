@@ -72,7 +72,7 @@ impl Primitive {
         })
     }
 
-    /// Reads the text as this type. What does not parse stays untyped text: decoding never fails over a value.
+    /// Reads the text as this type. What does not parse is kept as unreadable: decoding never fails over a value.
     pub(super) fn read(self, text: &str, texts: &mut Texts) -> Value {
         let trimmed = text.trim();
         let value = match self {
@@ -95,7 +95,7 @@ impl Primitive {
                 bytes.map(|bytes| Value::Binary(Arc::from(bytes)))
             }
         };
-        value.unwrap_or_else(|| Value::Text(texts.get(text)))
+        value.unwrap_or_else(|| Value::Unreadable(texts.get(text)))
     }
 }
 

@@ -55,8 +55,8 @@ fn primitives_have_the_type_that_the_wire_names() {
     check("<val>untyped</val>", Value::Text("untyped".into()));
     check(r#"<val xsi:nil="true"/>"#, Value::Unset);
     // What is not of its type is kept as it is.
-    check(r#"<val xsi:type="xsd:int">many</val>"#, Value::Text("many".into()));
-    check(r#"<val xsi:type="xsd:int">99999999999</val>"#, Value::Text("99999999999".into()));
+    check(r#"<val xsi:type="xsd:int">many</val>"#, Value::Unreadable("many".into()));
+    check(r#"<val xsi:type="xsd:int">99999999999</val>"#, Value::Unreadable("99999999999".into()));
     // The prefix is whatever the server chose.
     check(r#"<val XMLSchema-instance:type="xs:int">4</val>"#, Value::Int(4));
 }

@@ -19,7 +19,7 @@ struct Parts {
 /// machine: to vSphere it is one.
 pub(super) fn group(object: &ObjectState, scope: Scope<'_>) -> Result<Vec<Observed>, Reason> {
     let key = object.object().id();
-    let is_template = flag_at(object, "config.template").unwrap_or(false);
+    let is_template = is_template(object);
     let vm_id: VmId = scope.id(if is_template { Kind::Image } else { Kind::Vm }, key);
     let snapshots = snapshot::snapshots(object, vm_id, scope);
     let parts = Parts {
@@ -54,11 +54,19 @@ fn has_devices(object: &ObjectState) -> bool {
     object.get("config.hardware.device").is_some_and(|devices| devices.as_array().is_some())
 }
 
-/// Whether its snapshots are known. A machine without any has no such property, as one whose configuration cannot be read.
+/// Whether its snapshots are known. A machine without any has no such property, as one whose configuration cannot be read;
+/// one that has the property has at least one snapshot.
 fn has_snapshots(object: &ObjectState) -> bool {
+    if object.get("snapshot").is_some_and(|snapshot| !snapshot.is_unset()) {
+        return object.all("snapshot.rootSnapshotList").next().is_some();
+    }
     let is_denied = object.missing().iter().any(|missing| missing.path.starts_with("snapshot"));
-    !is_denied
-        && (object.get("config.hardware.numCPU").is_some() || object.all("snapshot.rootSnapshotList").next().is_some())
+    !is_denied && object.get("config.hardware.numCPU").is_some()
+}
+
+/// Of one whose configuration cannot be read, vCenter remembers whether it is a template.
+fn is_template(object: &ObjectState) -> bool {
+    ["config.template", "summary.config.template"].iter().find_map(|path| flag_at(object, path)).unwrap_or(false)
 }
 
 fn volumes(object: &ObjectState, vm_id: VmId, scope: Scope<'_>) -> Vec<(String, Volume)> {

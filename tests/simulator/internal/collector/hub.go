@@ -1,8 +1,10 @@
 package collector
 
 import (
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -19,6 +21,8 @@ type Hub struct {
 	from, to      string
 	denials       denials
 	oddities      oddities
+	muted         sync.Map // of types.ManagedObjectReference
+	hidden        atomic.Bool
 
 	mu         sync.Mutex
 	collectors map[*PropertyCollector]string // and their sessions
@@ -72,7 +76,33 @@ func (h *Hub) RemoveObject(_ *simulator.Context, ref types.ManagedObjectReferenc
 
 // UpdateObject implements simulator.RegisterObject.
 func (h *Hub) UpdateObject(_ *simulator.Context, object mo.Reference, changes []types.PropertyChange) {
+	if _, muted := h.muted.Load(object.Reference()); muted {
+		return
+	}
 	h.each(func(c *PropertyCollector) { c.modify(object.Reference(), changes) })
+}
+
+// Mute lets changes of an object go untold, or not any more. Who reads it sees it as it is.
+func (h *Hub) Mute(ref types.ManagedObjectReference, mute bool) {
+	if mute {
+		h.muted.Store(ref, true)
+	} else {
+		h.muted.Delete(ref)
+	}
+}
+
+// Hide lets whoever begins to watch or read find none of the inventory's objects, or find them again.
+func (h *Hub) Hide(hide bool) { h.hidden.Store(hide) }
+
+// visible are the objects that are found.
+func (h *Hub) visible(ctx *simulator.Context, refs []types.ManagedObjectReference) []types.ManagedObjectReference {
+	if !h.hidden.Load() {
+		return refs
+	}
+	return slices.DeleteFunc(refs, func(ref types.ManagedObjectReference) bool {
+		_, isEntity := ctx.Map.Get(ref).(mo.Entity)
+		return isEntity
+	})
 }
 
 func (h *Hub) each(f func(*PropertyCollector)) {

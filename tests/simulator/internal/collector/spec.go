@@ -58,6 +58,7 @@ func selectObjects(ctx *simulator.Context, spec *types.PropertyFilterSpec) (sele
 			return selection{}, fault
 		}
 	}
+	s.refs = hubOf(ctx.Map).visible(ctx, s.refs)
 	return s.selection, nil
 }
 

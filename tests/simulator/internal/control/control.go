@@ -46,6 +46,10 @@ type Collectors interface {
 	// Strange makes a property of an object be answered in a strange way, or (with an empty mode) as it is again; false
 	// when the mode is unknown.
 	Strange(ref types.ManagedObjectReference, path, mode string) bool
+	// Mute lets changes of an object go untold, or not any more.
+	Mute(ref types.ManagedObjectReference, mute bool)
+	// Hide lets whoever begins to watch or read find nothing of the inventory, or find it again.
+	Hide(hide bool)
 }
 
 // Control has what the control API acts on. REST and Policies are nil on an ESXi host.
@@ -98,6 +102,8 @@ func (c *Control) Handler() http.Handler {
 	})
 	post("/deny", c.deny)
 	post("/strange", c.strange)
+	post("/mute", c.mute)
+	post("/hide", c.hide)
 	post("/wire", c.wire)
 	post("/versions", c.versions)
 	post("/stop-accepting", c.stopAccepting)
@@ -246,6 +252,35 @@ func (c *Control) strange(in *http.Request) (any, error) {
 	if !c.Collectors.Strange(types.ManagedObjectReference{Type: req.Type, Value: req.Moref}, req.Path, req.Mode) {
 		return nil, fmt.Errorf("mode %q is neither future nor garbage nor gone", req.Mode)
 	}
+	return done, nil
+}
+
+// mute lets changes of an object go untold.
+func (c *Control) mute(in *http.Request) (any, error) {
+	var req struct {
+		Type  string `json:"type"`
+		Moref string `json:"moref"`
+		Told  bool   `json:"told"` // told again
+	}
+	if err := decode(in, &req); err != nil {
+		return nil, err
+	}
+	if req.Type == "" || req.Moref == "" {
+		return nil, errors.New("type and moref are needed")
+	}
+	c.Collectors.Mute(types.ManagedObjectReference{Type: req.Type, Value: req.Moref}, !req.Told)
+	return done, nil
+}
+
+// hide is what an account sees that has lost its rights.
+func (c *Control) hide(in *http.Request) (any, error) {
+	var req struct {
+		Shown bool `json:"shown"` // shown again
+	}
+	if err := decode(in, &req); err != nil {
+		return nil, err
+	}
+	c.Collectors.Hide(!req.Shown)
 	return done, nil
 }
 

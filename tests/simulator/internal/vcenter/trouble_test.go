@@ -116,6 +116,7 @@ func TestWire(t *testing.T) {
 		{"reset", func(err error) bool { return strings.Contains(err.Error(), "reset") || errors.Is(err, io.EOF) }},
 		{"resetlate", func(err error) bool { return strings.Contains(err.Error(), "reset") || errors.Is(err, io.EOF) }},
 		{"half", func(err error) bool { return err != nil }},
+		{"resethalf", func(err error) bool { return err != nil }},
 		{"malformed", func(err error) bool { return strings.Contains(err.Error(), "XML") }},
 		{"html", func(err error) bool { return err != nil }},
 	} {
@@ -138,7 +139,7 @@ func TestWire(t *testing.T) {
 	s.control(http.MethodPost, "/wire", map[string]any{"mode": "hang", "match": "CurrentTime"})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		for s.control(http.MethodGet, "/counts", nil)["calls"].(map[string]any)["CurrentTime"].(float64) < 15 {
+		for s.control(http.MethodGet, "/counts", nil)["calls"].(map[string]any)["CurrentTime"].(float64) < 17 {
 		}
 		cancel()
 	}()

@@ -30,6 +30,8 @@ const (
 	Reset     Mode = "reset"     // the connection is reset before any answer
 	ResetLate Mode = "resetlate" // the request is done, but the connection is reset before its answer
 	Half      Mode = "half"      // half of the answer, then the end of the connection
+	ResetHalf Mode = "resethalf" // half of the answer, then the connection is reset
+	Empty     Mode = "empty"     // an empty list, as a REST service answers that has nothing to tell
 	Slow      Mode = "slow"      // the answer in small pieces, over the delay
 	Drip      Mode = "drip"      // the answer byte by byte, with the delay (a second) before each
 	Delay     Mode = "delay"     // the whole answer after the delay
@@ -39,7 +41,7 @@ const (
 )
 
 var modes = map[Mode]bool{
-	OK: true, Status503: true, Status401: true, Reset: true, ResetLate: true, Half: true, Slow: true, Drip: true, Delay: true,
+	OK: true, Status503: true, Status401: true, Reset: true, ResetLate: true, Half: true, ResetHalf: true, Empty: true, Slow: true, Drip: true, Delay: true,
 	Malformed: true, HTML: true, Hang: true,
 }
 
@@ -163,17 +165,21 @@ func (w *Wire) serve(out http.ResponseWriter, in *http.Request, mode Mode, delay
 	case Hang:
 		<-in.Context().Done()
 	case Reset:
-		cut(out, nil)
+		cut(out, nil, true)
 	case ResetLate:
 		record(w.next, in)
-		cut(out, nil)
+		cut(out, nil, true)
 	case Malformed:
 		answer := record(w.next, in)
 		out.Header().Set("Content-Type", "text/xml; charset=utf-8")
 		_, _ = out.Write(spoil(answer.body.Bytes()))
 	case Half:
-		answer := record(w.next, in)
-		cut(out, answer)
+		cut(out, record(w.next, in), false)
+	case ResetHalf:
+		cut(out, record(w.next, in), true)
+	case Empty:
+		out.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(out, "[]")
 	case Slow:
 		trickle(out, in, record(w.next, in), delay, 20)
 	case Drip:
@@ -212,8 +218,8 @@ func sleep(in *http.Request, delay time.Duration) bool {
 	}
 }
 
-// cut ends the connection: by a reset, or after half of an answer.
-func cut(out http.ResponseWriter, answer *recorded) {
+// cut ends the connection, after half of an answer if there is one.
+func cut(out http.ResponseWriter, answer *recorded, reset bool) {
 	if counted, ok := out.(*counter); ok {
 		out = counted.ResponseWriter
 	}
@@ -230,6 +236,8 @@ func cut(out http.ResponseWriter, answer *recorded) {
 		_, _ = buffer.WriteString("HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n")
 		_, _ = buffer.Write(body[:len(body)/2])
 		_ = buffer.Flush()
+	}
+	if !reset {
 		_ = conn.Close()
 		return
 	}
