@@ -91,5 +91,5 @@ async fn keep_up(
     Ok(())
 }
 
-const LIMIT_CHANGE: &str = "the simulator gathers updates for 20 ms; then one transaction with its flush to disk";
+const LIMIT_CHANGE: &str = "one transaction with its flush to disk; changes that come meanwhile wait for it";
 const LIMIT_CHANGES: &str = "CPU: decoding, translating and writing each changed machine anew";

@@ -158,6 +158,6 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> anyhow::Result<()> {
 }
 
 const LIMIT_WALL: &str = "the server's own CPU; on two cores the gateway and the simulator share them";
-const LIMIT_CPU: &str = "SQLite's B-trees and the JSON of each object";
+const LIMIT_CPU: &str = "decoding, the database's rows and indexes, translating: see the shares below";
 const LIMIT_MEMORY: &str = "entries of the read model and the provider's packed properties";
 const LIMIT_DECODE: &str = "the walk over the XML and one allocation a text";

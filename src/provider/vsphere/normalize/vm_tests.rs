@@ -240,6 +240,18 @@ fn devices_that_cannot_be_understood_are_not_gone() {
     );
     let (.., unread) = devices(machine().values("config.hardware.device", Vec::<Object>::new()).denied("snapshot"));
     assert_eq!(unread, [Kind::Snapshot]);
+    // One that has the property has snapshots, whatever they are.
+    let (.., unread) = devices(
+        machine().values("config.hardware.device", Vec::<Object>::new()).value("snapshot", Object::new("FutureThing")),
+    );
+    assert_eq!(unread, [Kind::Snapshot]);
+}
+
+#[test]
+fn a_template_whose_configuration_cannot_be_read_is_one() {
+    let bare = of("VirtualMachine", "vm-7").text("name", "golden").text("summary.config.template", "true");
+    let image: Image = one(&held([bare]), "vm-7");
+    assert_eq!(image.name, "golden");
 }
 
 #[test]
