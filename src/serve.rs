@@ -21,7 +21,7 @@ use crate::jobs;
 use crate::model::provider::{Capability, Connection, TestReport};
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{ProviderId, ProviderKind, Revision};
-use crate::store::{self, DatabaseUrl, Keyring, LogRetention, Store};
+use crate::store::{self, DatabaseUrl, Hold, Keyring, LogRetention, Store};
 use crate::sync::{self, Pace, Sync};
 use crate::telemetry::Telemetry;
 
@@ -54,6 +54,7 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     let address = listener.local_addr()?;
     let connections_max = connections_max(&config, handles::raise());
     let had_keys = config::environment("SPANDREL_KEYS").is_none() && config.key_file().exists();
+    let _hold = hold_folder(&config, &clock).await?;
     let store = open_store(&config, clock.clone()).await?;
     match store.system("take the newest key into use").keys_rotate_if_due().await {
         Ok(None) => {}
@@ -206,8 +207,16 @@ fn keyring(config: &Config) -> anyhow::Result<Keyring> {
     }
 }
 
-async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+/// The data folder is this gateway's alone, whatever the database is. One that cannot be written shares nothing.
+async fn hold_folder(config: &Config, clock: &Clock) -> anyhow::Result<Option<Hold>> {
     std::fs::create_dir_all(&config.data_directory).with_context(|| cannot_make(config))?;
+    match Hold::take(&config.data_directory.join("spandrel"), clock).await {
+        Err(store::Error::File { .. }) if matches!(database_url(config)?, DatabaseUrl::Postgres { .. }) => Ok(None),
+        hold => Ok(Some(hold?)),
+    }
+}
+
+async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     Ok(Store::open(&database_url(config)?, keyring(config)?, clock).await?)
 }
 

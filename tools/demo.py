@@ -18,13 +18,15 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zlib
 
 from tools import install, project
 from tools.project import DevError, paint, say
 
 import labkit
 
-LAB_NAME = "spandrel-demo"
+# One for each folder, so that a trial can run beside a demonstration.
+LAB_NAME = "spandrel-demo" + (f"-{zlib.crc32(project.RUN.encode()):08x}" if "SPANDREL_RUN_DIRECTORY" in os.environ else "")
 PREFERRED = "127.0.0.1:8480"
 # Providers that earlier demonstrations added. Their simulator is gone, so they are removed and added anew.
 DEMO_PROVIDERS = ("demo-vcenter", "demo-kvm")
@@ -345,7 +347,7 @@ def watch_children(gateway, demonstration):
 
 def run(arguments):
     os.makedirs(project.RUN, mode=0o700, exist_ok=True)
-    lock = labkit.Lock(os.path.join(project.LOCAL, "run.lock"))
+    lock = labkit.Lock(project.RUN + ".lock")
     if not lock.try_take():
         raise DevError(f"./dev run is running already (process {lock.holder()})")
     gateway, demonstration = None, Demonstration()

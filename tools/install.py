@@ -65,6 +65,7 @@ PACKAGES = [
     ("doors", "openssh-client", _program("ssh"), "libvirt's way to a host by ssh"),
     ("doors", "openssh-server", _program("sshd"), "the private KVM host by ssh; the tests start one of their own"),
     ("postgres", "postgresql", _file("/usr/lib/postgresql/*/bin/initdb"), "the tests run on it too, in a cluster of their own"),
+    ("postgres", "sqlite3", _program("sqlite3"), "backs up the embedded database, as operators do"),
 ]
 
 

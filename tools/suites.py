@@ -69,6 +69,7 @@ def test(_arguments):
                       ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"], env=env)
         _documents(steps)
         _browser(steps, npm, simulator, govc)
+        steps.run("./dev run, as a new user", [sys.executable, "-m", "unittest", "tools.trial"])
 
 
 def _static(steps, go):

@@ -32,10 +32,10 @@ pub enum Error {
         /// Which, without its password.
         database: String,
     },
-    /// The data folder belongs to another running gateway.
-    #[error("the database {} is in use by another gateway ({holder})", path.display())]
+    /// The database, or the data folder, belongs to another running gateway.
+    #[error("{} is in use by another gateway ({holder})", path.display())]
     InUse {
-        /// The database file.
+        /// The database file, or the folder.
         path: PathBuf,
         /// Who has it: its process id and since when.
         holder: String,

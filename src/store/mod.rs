@@ -62,7 +62,7 @@ pub use user::{NewUser, UserRecord};
 use self::db::{Pools, Tx, Visible};
 use self::error::While;
 use self::fence::Fence;
-use self::open::Hold;
+pub use self::open::Hold;
 use self::sealing::Sealer;
 use self::timing::Mode;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +100,11 @@ impl Store {
     /// [`Error::Keyring`], each saying how to mend it.
     pub async fn open(url: &DatabaseUrl, keyring: Keyring, clock: Clock) -> Result<Self> {
         let hold = match url {
-            DatabaseUrl::Sqlite { path } => Some(Hold::take(path, &clock).await?),
+            DatabaseUrl::Sqlite { path } => {
+                let hold = Hold::take(path, &clock).await?;
+                open::make_private(path)?;
+                Some(hold)
+            }
             DatabaseUrl::Postgres { .. } => None,
         };
         let connected = Pools::connect(url).await;

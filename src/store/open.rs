@@ -35,16 +35,19 @@ const HOLD_PAUSE: Duration = Duration::from_millis(100);
 /// How long it may take to find out why PostgreSQL cannot be reached.
 const CAUSE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The hold on a SQLite file: nobody else opens it until this is dropped. The operating system lets go of it when the
+/// The hold on a file or folder: no other gateway has it until this is dropped. The operating system lets go of it when the
 /// process ends, however it ends.
-pub(super) struct Hold {
+pub struct Hold {
     _file: File,
 }
 
 impl Hold {
-    /// Takes hold of the file at `path`, which need not be there yet. A process that was killed just now may need a moment
-    /// to be gone, so it is tried for a while.
-    pub(super) async fn take(path: &Path, clock: &Clock) -> Result<Self> {
+    /// Takes hold of what is at `path`, which need not be there yet, by a lock on the file beside it. A process that was killed
+    /// just now may need a moment to be gone, so it is tried for a while.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], or [`Error::File`] when the file beside it cannot be made.
+    pub async fn take(path: &Path, clock: &Clock) -> Result<Self> {
         let mut left = HOLD_TRIES;
         loop {
             match Self::try_take(path, clock) {
@@ -80,14 +83,18 @@ impl Hold {
         file.rewind().map_err(fail)?;
         let holder = format!("process {} since {}", std::process::id(), clock.now().format("%Y-%m-%dT%H:%M:%SZ"));
         writeln!(file, "{holder}").map_err(fail)?;
-        // The database is made by SQLite with the process's umask; the secrets' owner alone shall read it.
-        let database = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        match database {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(Error::File { path: path.to_owned(), source: error })
-            }
-            _ => Ok(Self { _file: file }),
+        Ok(Self { _file: file })
+    }
+}
+
+/// Makes the file of a SQLite database when it is not there. SQLite itself would do it with the process's umask; the secrets'
+/// owner alone shall read it.
+pub(super) fn make_private(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::File { path: path.to_owned(), source })
         }
+        _ => Ok(()),
     }
 }
 

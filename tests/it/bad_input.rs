@@ -29,6 +29,7 @@ async fn a_wrong_password_is_tried_once(database: Database) {
     let next = chrono::DateTime::parse_from_rfc3339(sync(&provider)["next_try_at"].as_str().unwrap()).unwrap();
     let since = chrono::DateTime::parse_from_rfc3339(sync(&provider)["since"].as_str().unwrap()).unwrap();
     assert!(next - since > chrono::TimeDelta::minutes(25), "the account must not be locked: {provider}");
+    assert_eq!(simulator.calls("Login").await, 1, "and was asked once");
     let body = json!({"password": PASSWORD});
     gateway.call(Method::PATCH, &format!("/v1/providers/{id}"), Some(body)).await.ok();
     gateway.wait_for_state(&id, "live").await;

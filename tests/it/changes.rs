@@ -1,10 +1,12 @@
 //! Changes made outside appear as they happen: in reads, in the change stream, and complete.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt as _;
 
-use crate::harness::{Database, Gateway, Lab, Simulator, Watcher, eventually};
+use crate::harness::{Database, Gateway, Lab, PATIENCE, Simulator, Watcher, eventually};
 
 on_both_databases!(
     a_power_change_by_govc_appears,
@@ -27,6 +29,7 @@ async fn a_power_change_by_govc_appears(database: Database) {
     let name = running[0]["name"].as_str().unwrap().to_owned();
     let mut watcher = Watcher::begin(&gateway, "types=vm").await.unwrap();
     let path = simulator.govc(&["find", "/", "-type", "m", "-name", &name]).trim().to_owned();
+    let revision = gateway.get("/v1/vms?limit=1").await.ok()["revision"].as_str().unwrap().to_owned();
     simulator.govc(&["vm.power", "-off", "-force", &path]);
     // It may be told before for another reason: what is polled comes when it comes.
     watcher
@@ -37,6 +40,7 @@ async fn a_power_change_by_govc_appears(database: Database) {
         })
         .await;
     assert_eq!(power_of(&gateway, &name).await.as_deref(), Some("stopped"), "the stream was ahead of the reads");
+    printed(&gateway, &["watch", "--types", "vm", "--from", &revision], &[&name, "running", "stopped"]).await;
     simulator.govc(&["vm.power", "-on", &path]);
     eventually("the VM runs again", || async { (power_of(&gateway, &name).await? == "running").then_some(()) }).await;
     // It is told afterwards, back to when the VM was first seen.
@@ -54,6 +58,24 @@ async fn a_power_change_by_govc_appears(database: Database) {
     let output = gateway.cli(&["vm", "changes", &name]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("power_state running") && text.contains("created"), "{text}");
+}
+
+/// A command of the client that goes on prints a line with all of these words.
+async fn printed(gateway: &Gateway, arguments: &[&str], words: &[&str]) {
+    let mut client = tokio::process::Command::from(gateway.cli(arguments));
+    let mut client = client.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = tokio::io::BufReader::new(client.stdout.take().unwrap()).lines();
+    let mut printed = Vec::new();
+    let found = tokio::time::timeout(PATIENCE, async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if words.iter().all(|word| line.contains(word)) {
+                return true;
+            }
+            printed.push(line);
+        }
+        false
+    });
+    assert_eq!(found.await, Ok(true), "{printed:?}");
 }
 
 /// What the states were is told, and an end of the gateway is seen in it.

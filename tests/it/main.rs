@@ -8,6 +8,7 @@
 mod harness;
 
 mod apply;
+mod backup;
 mod bad_input;
 mod changes;
 mod command_line;

@@ -86,15 +86,16 @@ async fn a_watcher_resumes_over_a_restart(database: Database) {
 }
 
 async fn a_second_gateway_on_the_same_data_folder_refuses(database: Database) {
-    let gateway = Gateway::start(database).await;
-    if database == Database::Postgres {
-        return the_newer_gateway_has_the_database(gateway).await;
-    }
-    let second = crate::harness::server_command(gateway.data.path(), &Setup::default()).output().unwrap();
+    let setup = Setup::on(database, "").await;
+    let gateway = Gateway::start_as(setup.clone()).await;
+    let second = crate::harness::server_command(gateway.data.path(), &setup).output().unwrap();
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("in use by another gateway"), "{said}");
     assert!(gateway.get("/v1/session").await.status.is_success(), "the first goes on");
+    if database == Database::Postgres {
+        the_newer_gateway_has_the_database(gateway).await;
+    }
 }
 
 /// On a server nobody can see who else is there: the older gateway cannot write any more, and leaves.

@@ -326,6 +326,20 @@ async fn post(simulator: &Simulator, session: &str, path: &str, body: serde_json
     answer["value"].as_str().unwrap_or_default().to_owned()
 }
 
+/// An idle session is kept by a call now and then.
+#[tokio::test]
+async fn an_idle_session_is_kept_alive() {
+    let simulator = Simulator::start(&["--scenario", "flat", "--vms", "1"]);
+    let config = simulator.config().keep_alive(Duration::from_millis(50));
+    let _idle = Client::connect(&config, simulator.credentials()).await.expect("connects");
+    within(async {
+        while simulator.calls("CurrentTime") < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn tags_libraries_and_storage_policies_are_read() {
     use serde_json::json;

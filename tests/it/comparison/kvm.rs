@@ -38,16 +38,24 @@ pub fn furnish(lab: &Lab) {
     lab.virsh(&["desc", &first, "--config", "--title", "Its title"]);
 }
 
-pub async fn compare(gateway: &Gateway, lab: &Lab, provider: &str) {
-    let filter = format!("provider_id={provider}");
-    let vms = by(gateway.all("vms", &filter).await, |vm| text(vm, "uuid").to_owned());
-    let uuids: BTreeMap<String, ()> =
-        lab.virsh_lines(&["list", "--all", "--uuid"]).into_iter().map(|uuid| (uuid, ())).collect();
-    assert_eq!(keys(&vms), keys(&uuids));
+/// The machines of a provider, each as its host tells it.
+pub async fn compare_machines(gateway: &Gateway, labs: &[&Lab], provider: &str) {
+    let vms = by(gateway.all("vms", &format!("provider_id={provider}")).await, |vm| text(vm, "uuid").to_owned());
+    let of_lab = |lab: &&Lab| {
+        let lab: &Lab = lab;
+        lab.virsh_lines(&["list", "--all", "--uuid"]).into_iter().map(move |uuid| (uuid, lab)).collect::<Vec<_>>()
+    };
+    let domains: BTreeMap<String, &Lab> = labs.iter().flat_map(of_lab).collect();
+    assert_eq!(keys(&vms), keys(&domains));
     for (uuid, vm) in &vms {
-        compare_domain(lab, uuid, vm);
-        compare_parts(gateway, lab, uuid, vm).await;
+        compare_domain(domains[uuid], uuid, vm);
+        compare_parts(gateway, domains[uuid], uuid, vm).await;
     }
+}
+
+pub async fn compare(gateway: &Gateway, lab: &Lab, provider: &str) {
+    compare_machines(gateway, &[lab], provider).await;
+    let filter = format!("provider_id={provider}");
     let hosts = gateway.all("hosts", &filter).await;
     assert_eq!(hosts.len(), 1);
     let networks = gateway.all("networks", &filter).await;

@@ -13,6 +13,22 @@ use crate::harness::{Database, Gateway, Lab, PATIENCE, Simulator};
 
 on_both_databases!(a_vcenter_with_odd_shapes_equals_govc, an_esxi_equals_govc, a_kvm_host_equals_virsh);
 
+/// Before 7.0.2 there is no `/api`, in 6.5 no date of creation either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vcenters_of_every_version_equal_govc() {
+    let gateway = Gateway::start(Database::Sqlite).await;
+    for version in ["6.5.0", "6.7.0", "7.0.1", "7.0.3", "9.0.0"] {
+        let flags = ["--vms", "15", "--scenario", "lifelike", "--version", version, "--seed", version];
+        let simulator = Simulator::start(&flags[..6]);
+        let id = gateway.join(simulator.provider(version)).await;
+        let provider = gateway.get(&format!("/v1/providers/{id}")).await.ok();
+        assert_eq!(provider["sources"][0]["identity"]["version"], version, "{provider}");
+        vsphere::compare(&gateway, &simulator, &id).await;
+        vsphere::compare_polled(&gateway, &simulator, &id).await;
+        assert_eq!(gateway.call(reqwest::Method::DELETE, &format!("/v1/providers/{id}"), None).await.status, 202);
+    }
+}
+
 async fn a_vcenter_with_odd_shapes_equals_govc(database: Database) {
     let simulator = Simulator::start(&["--vms", "80", "--scenario", "odd"]);
     let gateway = Gateway::start(database).await;

@@ -109,6 +109,9 @@ fn compare_machine(object: &Value, told: &Value, reference: &impl Fn(&Value, &st
     let moref = text(told, "moref");
     if object["kind"] == "image" {
         assert_eq!(told["template"], true, "{moref} is shown as an image");
+        for (field, name) in [("vcpu_count", "cpus"), ("memory_mib", "memory_mib"), ("location", "path")] {
+            assert_eq!(object[field], told[name], "{field} of {moref}");
+        }
         return;
     }
     assert_ne!(told["template"], true, "{moref} is a template and shown as a machine");
@@ -171,6 +174,11 @@ fn compare_host(object: &Value, told: &Value) {
     assert_eq!(object["cpu_thread_count"], told["threads"], "{moref}");
     assert_eq!(object["memory_mib"].as_u64().unwrap(), told["memory_bytes"].as_u64().unwrap() >> 20, "{moref}");
     assert!(text(object, "hardware_uuid").eq_ignore_ascii_case(text(told, "uuid")), "{moref}");
+    assert_eq!(text(object, "cpu_model"), text(told, "cpu_model"), "{moref}");
+    assert_eq!(object["cpu_mhz"], told["mhz"], "{moref}");
+    for (field, name) in [("hardware_model", "vendor"), ("hardware_model", "model"), ("hypervisor", "version")] {
+        assert!(text(object, field).contains(text(told, name)), "{field} of {moref}: {object}");
+    }
 }
 
 /// What hangs on machines: volumes, NICs, snapshots.

@@ -203,7 +203,8 @@ pub async fn compare_parts(gateway: &Gateway, provider: &str, all: &Objects, tru
             nics.insert((id.to_owned(), nic["key"].to_string()), json!([network, nic["connected"]]));
         }
         for snapshot in told["snapshots"].as_array().into_iter().flatten() {
-            let what = json!([text(snapshot, "parent"), text(snapshot, "description")]);
+            let current = snapshot["moref"] == told["current_snapshot"];
+            let what = json!([text(snapshot, "parent"), text(snapshot, "description"), current]);
             snapshots.insert((id.to_owned(), text(snapshot, "moref").to_owned()), what);
         }
     }
@@ -223,7 +224,7 @@ pub async fn compare_parts(gateway: &Gateway, provider: &str, all: &Objects, tru
     let shown = shown.iter().map(|snapshot| {
         let parent = snapshot["parent_id"].as_str().map(|id| moref(&by_id[id])).unwrap_or_default();
         let key = (text(snapshot, "vm_id").to_owned(), moref(snapshot));
-        (key, json!([parent, text(snapshot, "description")]))
+        (key, json!([parent, text(snapshot, "description"), snapshot["current"]]))
     });
     assert_eq!(shown.collect::<BTreeMap<_, _>>(), snapshots, "snapshots");
 }

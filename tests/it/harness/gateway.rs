@@ -97,7 +97,8 @@ impl Gateway {
         Self::start_in(data, self.setup.clone()).await
     }
 
-    async fn start_in(data: tempfile::TempDir, setup: Setup) -> Self {
+    /// Starts one on a data directory that was prepared.
+    pub async fn start_in(data: tempfile::TempDir, setup: Setup) -> Self {
         std::fs::write(data.path().join("spandrel.toml"), &setup.configuration).unwrap();
         let (child, url) = launch(data.path(), &setup);
         let http = reqwest::Client::builder().build().unwrap();

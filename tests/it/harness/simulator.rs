@@ -60,7 +60,16 @@ impl Simulator {
 
     /// Everything that it holds, straight from its registry.
     pub async fn truth(&self) -> Value {
-        let url = format!("{}/truth", self.helper.text("control"));
+        self.ask("/truth").await
+    }
+
+    /// How often a method was called.
+    pub async fn calls(&self, method: &str) -> u64 {
+        self.ask("/counts").await["calls"][method].as_u64().unwrap_or_default()
+    }
+
+    async fn ask(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.helper.text("control"));
         self.http.get(&url).send().await.unwrap().json().await.unwrap()
     }
 

@@ -57,15 +57,26 @@ impl Simulator {
 
     /// Posts to the control address.
     pub fn control(&self, path: &str, body: &Json) {
+        self.ask("POST", path, &body.to_string());
+    }
+
+    /// How often a method was called.
+    pub fn calls(&self, method: &str) -> u64 {
+        let counts: Json = serde_json::from_str(&self.ask("GET", "/counts", "")).expect("JSON");
+        counts["calls"][method].as_u64().unwrap_or_default()
+    }
+
+    /// The answer of the control address.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
         let address = self.text("control").trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the control address");
-        let body = body.to_string();
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}", body.len());
+        // HTTP/1.0, so that the answer comes in one piece.
+        let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}", body.len());
         write!(stream, "{head}\r\n\r\n{body}").expect("it listens");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
-        assert!(answer.starts_with("HTTP/1.1 2"), "{path} {body}: {answer}");
+        assert!(answer.starts_with("HTTP/1.0 2"), "{path} {body}: {answer}");
+        answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
     }
 
     pub async fn connect(&self) -> Client {
