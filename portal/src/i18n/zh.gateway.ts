@@ -1,5 +1,5 @@
 // What the gateway says of platforms in English sentences, in Chinese: what a connection test found, why a platform is not in
-// step, what a platform can do. What is not here is shown in the gateway's own words. `$1` is what the sentence names.
+// step, why an object was left out, what a platform can do. What is not here is shown in the gateway's own words. `$1` is what the sentence names.
 import type { Sentence } from './sentences';
 
 const F = { fault: true } as const;
@@ -59,6 +59,23 @@ export const gateway: readonly Sentence[] = [
   [/libvirt is not installed or not started on this machine/, '本机未安装或未启动 libvirt：systemctl start libvirtd', F],
   [/and that libvirtd listens there/, '无法连接：请检查名称和端口、防火墙，以及 libvirtd 是否在该处监听', F],
   [/Check with: ssh USER@HOST virsh list/, '无法通过 ssh 连接：请用 ssh USER@HOST virsh list 检查', F],
+  // Why an object was left out.
+  [/^its name cannot be read: (.+)$/, '无法读取其名称：$1'],
+  [/^the platform tells no name of it$/, '平台没有给出其名称'],
+  [/^(\S+) is not read from the inventory$/, '清单中不读取此类对象：$1'],
+  [/^the domain (.+?): /, '无法读取虚拟机“$1”', F],
+  [/^the network (.+?): /, '无法读取网络“$1”', F],
+  [/^the volume (.+?) of the pool (.+?) could not /, '无法读取存储池“$2”中的卷“$1”', F],
+  [/^could not understand the XML of /, '无法理解其 XML', F],
+  [/^could not .+ on (\S+) within (\d+)s$/, '$1 在 $2 秒内没有响应', F],
+  [/^could not .+ on (\S+): (\d+) earlier calls still hang$/, '$1 上仍有 $2 个先前的调用没有返回', F],
+  [/^could not .+ \(libvirt error (\d+), from (.+)\)$/, 'libvirt 报告错误 $1（$2）', F],
+  [/its key contains a NUL character$/, '无法保存：其标识中含有 NUL 字符', F],
+  [/its key has (\d+) bytes; (\d+) is the most$/, '无法保存：其标识有 $1 字节，最多 $2 字节', F],
+  [/it has (\d+) bytes; (\d+) is the most$/, '无法保存：其内容有 $1 字节，最多 $2 字节', F],
+  [/it contains a NUL character$/, '无法保存：其内容中含有 NUL 字符', F],
+  [/its id belongs to an object of another provider$/, '无法保存：其 ID 属于另一平台的对象', F],
+  [/^the (\S+) (.+) cannot be stored: /, '数据库没有接受此对象', F],
   // What a platform can do.
   [/^of a vCenter; a standalone ESXi has none$/, '仅限 vCenter，独立的 ESXi 没有'],
   [/^everything at once; tags, storage policies and content libraries are polled$/, '全部即时更新；标签、存储策略和内容库定期轮询'],
