@@ -1,14 +1,17 @@
 // What every browser test has: the world, a page that is signed in, and a guard that fails the test for what no page may do
-// (a breach of the policy, an error in the console, a request to elsewhere).
+// (a breach of the policy, an error in the console, a request to elsewhere, a jump under its reader).
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test as base, type Page } from '@playwright/test';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Jumps, settled, STEADY } from './jumps';
 import { PASSWORD, World } from './world';
 
 export { expect, PASSWORD };
 
 interface Fixtures {
+  /** A page at which nothing is looked after yet. */
+  nobody: Page;
   /** A page of nobody: at the sign-in, once it goes anywhere. */
   visitor: Page;
   /** A page that is signed in and has not gone anywhere yet. */
@@ -17,6 +20,8 @@ interface Fixtures {
   page: Page;
   /** Messages of the console that the test brings about on purpose. */
   allowed: RegExp[];
+  /** How much the page has moved by itself. */
+  jumps: Jumps;
 }
 
 export const test = base.extend<Fixtures, { world: World; realm: string }>({
@@ -33,9 +38,13 @@ export const test = base.extend<Fixtures, { world: World; realm: string }>({
   ],
   baseURL: async ({ world }, use) => use(world.url),
   allowed: async ({}, use) => use([]),
-  visitor: async ({ browser, world, allowed, viewport, locale, colorScheme, timezoneId }, use) => {
+  nobody: async ({ browser, world, viewport, locale, colorScheme, timezoneId }, use) => {
     const context = await browser.newContext({ baseURL: world.url, viewport, locale, colorScheme, timezoneId });
-    const page = await context.newPage();
+    await use(await context.newPage());
+    await context.close();
+  },
+  jumps: async ({ nobody }, use) => use(await Jumps.of(nobody)),
+  visitor: async ({ nobody: page, jumps, world, allowed }, use) => {
     const faults: string[] = [];
     page.on('console', (message) => {
       const text = `${message.text()} ${message.location().url}`;
@@ -48,8 +57,11 @@ export const test = base.extend<Fixtures, { world: World; realm: string }>({
     // Nobody is signed in: the browser says so in the console by itself.
     allowed.push(/401 .*\/v1\/session$/);
     await use(page);
+    await settled(page);
     expect(faults, 'what no page may do').toEqual([]);
-    await context.close();
+    const { value, what, page: where } = jumps.worst();
+    if (process.env.JUMPS) console.log(`JUMP ${value.toFixed(4)} ${where}\n    ${what.join('\n    ')}`);
+    expect(value, `the page moves by itself: ${where}\n  ${what.join('\n  ')}`).toBeLessThan(STEADY);
   },
   // The form of the sign-in has tests of its own; here the cookie is there already.
   person: async ({ visitor, world }, use) => {
