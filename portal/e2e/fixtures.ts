@@ -112,6 +112,14 @@ export async function expectAccessible(page: Page, what: 'all' | 'colours' | 'st
   expect(found, 'axe').toEqual([]);
 }
 
+/** The same of what is open, in both themes: what a person has typed stays. */
+export async function expectAccessibleInBoth(page: Page): Promise<void> {
+  await expectAccessible(page);
+  await setTheme(page, 'dark');
+  await expectAccessible(page, 'colours');
+  await setTheme(page, 'light');
+}
+
 /** A picture of the page, for people to look at and for the documentation. */
 export async function picture(page: Page, name: string): Promise<void> {
   const folder = process.env.SPANDREL_PICTURES ?? join(import.meta.dirname, '../test-results/pictures');

@@ -31,27 +31,35 @@ export interface Stretch {
 
 export class Jumps {
   private readonly shifts: Shift[] = [];
+  private excused = false;
 
   /** Follows a page from its next load on. */
   static async of(page: Page): Promise<Jumps> {
     const jumps = new Jumps();
-    await page.exposeBinding('tellJump', (_, shift: Shift) => void jumps.shifts.push(shift));
+    await page.exposeBinding('tellJump', (_, shift: Shift) => void (jumps.excused || jumps.shifts.push(shift)));
     await page.addInitScript(() => {
       if (window.top !== window) return;
-      const tell = (window as unknown as { tellJump: (shift: Shift) => void }).tellJump;
+      const tell = (window as unknown as { tellJump: (shift: Shift) => Promise<void> }).tellJump;
       const called = ({ node, previousRect: a, currentRect: b }: LayoutShift['sources'][number]) => {
         const element = node instanceof Element ? node : node?.parentElement;
         const rect = (one: DOMRectReadOnly) => [one.x, one.y, one.width, one.height].map(Math.round).join(' ');
         return `${element?.tagName.toLowerCase() ?? '?'}.${element?.getAttribute('class') ?? ''} “${(node?.textContent ?? '').slice(0, 30)}” ${rect(a)} → ${rect(b)}`;
       };
-      new PerformanceObserver((list) => {
-        for (const entry of list.getEntries() as LayoutShift[]) {
-          if (entry.hadRecentInput) continue;
-          tell({ page: `${location.pathname} ${performance.timeOrigin}`, at: entry.startTime, value: entry.value, what: entry.sources.map(called).join('; ') });
-        }
-      }).observe({ type: 'layout-shift', buffered: true });
+      const take = (entries: PerformanceEntryList) => Promise.all((entries as LayoutShift[]).filter((entry) => !entry.hadRecentInput).map((entry) =>
+        tell({ page: `${location.pathname} ${performance.timeOrigin}`, at: entry.startTime, value: entry.value, what: entry.sources.map(called).join('; ') })));
+      const observer = new PerformanceObserver((list) => void take(list.getEntries()));
+      observer.observe({ type: 'layout-shift', buffered: true });
+      Object.assign(window, { tellJumps: () => take(observer.takeRecords()) });
     });
     return jumps;
+  }
+
+  /** What the test itself moves, such as by another size of the window, is no jump. */
+  async excuse(page: Page, act: () => Promise<void>): Promise<void> {
+    this.excused = true;
+    await act();
+    await settled(page);
+    this.excused = false;
   }
 
   /** The worst stretch so far. */
@@ -74,5 +82,8 @@ export class Jumps {
 
 /** Waits until what was painted last has been told. */
 export async function settled(page: Page): Promise<void> {
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))));
+  await page.evaluate(async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))));
+    await (window as unknown as { tellJumps?: () => Promise<unknown> }).tellJumps?.();
+  });
 }

@@ -15,8 +15,9 @@ interface Props {
 }
 
 export function FilterChips({ filters, onEdit, onRemove }: Props) {
+  const { t } = useTranslation();
   return (
-    <LabelGroup numLabels={8}>
+    <LabelGroup numLabels={8} aria-label={t('list.filters')} collapsedText={t('list.moreFilters')} expandedText={t('list.fewerFilters')}>
       {filters.map((filter) => (
         <Chip key={`${filter.field.name}.${filter.operator}`} filter={filter} onEdit={() => onEdit(filter)} onRemove={() => onRemove(filter)} />
       ))}
