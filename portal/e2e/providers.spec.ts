@@ -229,6 +229,8 @@ test('one is removed while it is read, after what will happen was said', async (
   await menu(page, 'vc-main', 'Disable');
   await menu(page, 'vc-main', 'Enable');
   await expect(page.locator('.sp-providers').getByText(/Loading|Connecting/).first()).toBeVisible();
+  // Long work says how far it is.
+  await expect(page.getByRole('progressbar').or(page.getByText(/read so far$/)).first()).toBeVisible();
   await page.getByRole('link', { name: 'vc-main' }).click();
   // The list has a menu of this name too: it is not opened any more.
   await expect(page.getByRole('heading', { level: 1, name: 'vc-main' })).toBeVisible();

@@ -56,7 +56,7 @@ function Parts<K extends keyof typeof SHOWN>({ kind, rows }: { kind: K; rows: re
                   {fields.map((field) => (
                     <Td key={field.name} dataLabel={t(`fields.${field.name}`)}>
                       <Flash of={textOf(valueOf(row, field))}>
-                        <FieldValue kind={kind} object={row} field={field} most={2} />
+                        <FieldValue kind={kind} object={row} field={field} most={2} copies />
                       </Flash>
                     </Td>
                   ))}

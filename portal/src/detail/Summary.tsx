@@ -97,7 +97,7 @@ function Entry<K extends Kind>({ kind, object, cell }: { kind: K; object: Object
         ) : (
           field && (
             <Flash of={textOf(valueOf(object, field))}>
-              <FieldValue kind={kind} object={object} field={field} most={12} />
+              <FieldValue kind={kind} object={object} field={field} most={12} copies />
             </Flash>
           )
         )}
