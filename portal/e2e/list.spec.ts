@@ -99,7 +99,8 @@ test('back leads to the place in a long list, a new page begins at its top and a
   }).toPass();
   const id = await row.getAttribute('data-id');
   await row.getByRole('link').first().click();
-  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`/volumes/${id}$`));
+  await expect(page.getByRole('tabpanel')).toBeVisible();
   await page.goBack();
   await expect(page.locator(`tr[data-id="${id}"]`)).toBeInViewport();
   await page.getByRole('link', { name: 'VMs', exact: true }).click();

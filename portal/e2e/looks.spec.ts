@@ -201,7 +201,7 @@ test('Chinese is complete and kept', async ({ person: page }) => {
 /** What is called in Latin letters only, and stands nowhere on the page as a name of something: a component's own word. */
 const strangers = (page: Page) => page.evaluate(() => {
   const shown = document.body.innerText;
-  const names = [...document.querySelectorAll('[aria-label], [title], [placeholder], .pf-v6-screen-reader')].flatMap((element) => [
+  const names = [...document.querySelectorAll('[aria-label], [title], [placeholder], .pf-v6-screen-reader')].filter((element) => !element.closest('[aria-hidden=true]')).flatMap((element) => [
     ...['aria-label', 'title', 'placeholder'].map((name) => element.getAttribute(name) ?? ''),
     element.matches('.pf-v6-screen-reader') ? element.textContent : '',
   ]);

@@ -42,7 +42,7 @@ test('a jump is seen, and what follows a press is none', async ({ nobody: page, 
   expect(jumps.worst().value).toBeLessThan(STEADY);
   const push = () => {
     const block = Object.assign(document.createElement('div'), { id: 'pushed' });
-    block.style.height = '400px';
+    block.style.minHeight = '400px';
     document.querySelector('.sp-cards')!.before(block);
   };
   await page.evaluate(`document.addEventListener('keydown', ${push.toString()}, { once: true })`);

@@ -40,7 +40,7 @@ function words(t: TFunction, { field, operator, value }: Filter): string {
 function Chip({ filter, onEdit, onRemove }: { filter: Filter; onEdit: () => void; onRemove: () => void }) {
   const { t } = useTranslation();
   const { field, operator, value } = filter;
-  const single = field.type === 'id' && !value.includes(',') ? value : undefined;
+  const single = field.type === 'id' && operator !== 'exists' && !value.includes(',') ? value : undefined;
   const name = useName(isKind(field.kind) ? field.kind : 'vm', isKind(field.kind) ? single : undefined);
   const provider = useProviderName(field.kind === 'provider' ? single : undefined);
   const shown = operator === 'exists' ? '' : (name ?? provider ?? words(t, filter));
