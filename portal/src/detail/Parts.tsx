@@ -24,10 +24,10 @@ export function VmParts({ object }: { object: Objects['vm'] }) {
   // Both at once, so that the first does not move the second.
   if (!volumes.data || !nics.data) return <Skeleton height="9rem" screenreaderText={t('common.loading')} />;
   return (
-    <div className="sp-parts">
+    <>
       <Parts kind="volume" rows={volumes.data.rows} />
       <Parts kind="nic" rows={nics.data.rows} />
-    </div>
+    </>
   );
 }
 

@@ -47,14 +47,12 @@ export function Summary<K extends Kind>({ kind, object }: { kind: K; object: Obj
 export function sectionsOf<K extends Kind>(kind: K, sections: readonly Section<K>[], Below?: ComponentType<{ object: Objects[K] }>) {
   return function SectionsOfKind({ object }: { object: Objects[K] }) {
     return (
-      <>
-        <div className="sp-summary">
-          {sections.map((section) => (
-            <SectionCard key={section.title} kind={kind} object={object} section={section} />
-          ))}
-        </div>
+      <div className="sp-parts">
+        {sections.map((section) => (
+          <SectionCard key={section.title} kind={kind} object={object} section={section} />
+        ))}
         {Below && <Below object={object} />}
-      </>
+      </div>
     );
   };
 }
