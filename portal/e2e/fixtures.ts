@@ -24,9 +24,11 @@ interface Fixtures {
   jumps: Jumps;
 }
 
-export const test = base.extend<Fixtures, { world: World; realm: string }>({
+export const test = base.extend<Fixtures, { world: World; realm: string; firstPassword: 'given' | 'shown' }>({
   // Files that leave the gateway otherwise than they found it (another password) say a name of their own: theirs is started anew.
   realm: ['', { option: true, scope: 'worker' }],
+  // Whether the administrator's first password is given to the gateway, or the one that it makes and shows.
+  firstPassword: ['given', { option: true, scope: 'worker' }],
   world: [
     async ({}, use) => {
       const world = await World.start();
@@ -130,8 +132,8 @@ export async function picture(page: Page, name: string): Promise<void> {
 /** The same, at a gateway to which nothing is joined yet. */
 export const bareTest = test.extend<object, { world: World }>({
   world: [
-    async ({}, use) => {
-      const world = await World.start();
+    async ({ firstPassword }, use) => {
+      const world = await World.start(undefined, firstPassword === 'given');
       await use(world);
       await world.stop();
     },
