@@ -1,5 +1,5 @@
 // One's own account: the password, tokens, language and theme; about; commands.
-import { expect, expectAccessible, PASSWORD, picture, signIn, test } from './fixtures';
+import { expect, expectAccessibleInBoth, PASSWORD, picture, signIn, test } from './fixtures';
 
 test.use({ realm: 'account' });
 test.describe.configure({ mode: 'serial' });
@@ -16,7 +16,7 @@ test('a token is made, shown once, works, and is revoked', async ({ person: page
   await dialog.getByRole('spinbutton').fill('0');
   await dialog.getByRole('button', { name: 'Create token' }).click();
   await expect(dialog.getByText('From 1 to 3650 days.')).toBeVisible();
-  await expectAccessible(page);
+  await expectAccessibleInBoth(page);
   await picture(page, 'token-create');
   await dialog.getByRole('spinbutton').fill('30');
   // Sent with the keyboard.
@@ -24,7 +24,7 @@ test('a token is made, shown once, works, and is revoked', async ({ person: page
   await expect(page.getByText('Copy it now')).toBeVisible();
   const token = await page.getByRole('dialog').getByRole('textbox').inputValue();
   expect(token.length).toBeGreaterThan(20);
-  await expectAccessible(page);
+  await expectAccessibleInBoth(page);
   await page.keyboard.press('Escape');
   await expect(page.getByText('Copy it now'), 'what is shown once is not closed by chance').toBeVisible();
   await page.getByRole('button', { name: 'I have copied it' }).click();
@@ -32,6 +32,8 @@ test('a token is made, shown once, works, and is revoked', async ({ person: page
   expect((await ask()).status).toBe(200);
   expect(await page.content()).not.toContain(token);
   await page.getByRole('button', { name: 'Revoke “backup job”' }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await expectAccessibleInBoth(page);
   await page.getByRole('dialog').getByRole('textbox').fill('backup job');
   await page.keyboard.press('Enter');
   await expect(page.getByText('You have no tokens.')).toBeVisible();

@@ -1,14 +1,17 @@
 // What every browser test has: the world, a page that is signed in, and a guard that fails the test for what no page may do
-// (a breach of the policy, an error in the console, a request to elsewhere).
+// (a breach of the policy, an error in the console, a request to elsewhere, a jump under its reader).
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test as base, type Page } from '@playwright/test';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Jumps, settled, STEADY } from './jumps';
 import { PASSWORD, World } from './world';
 
 export { expect, PASSWORD };
 
 interface Fixtures {
+  /** A page at which nothing is looked after yet. */
+  nobody: Page;
   /** A page of nobody: at the sign-in, once it goes anywhere. */
   visitor: Page;
   /** A page that is signed in and has not gone anywhere yet. */
@@ -17,11 +20,15 @@ interface Fixtures {
   page: Page;
   /** Messages of the console that the test brings about on purpose. */
   allowed: RegExp[];
+  /** How much the page has moved by itself. */
+  jumps: Jumps;
 }
 
-export const test = base.extend<Fixtures, { world: World; realm: string }>({
+export const test = base.extend<Fixtures, { world: World; realm: string; firstPassword: 'given' | 'shown' }>({
   // Files that leave the gateway otherwise than they found it (another password) say a name of their own: theirs is started anew.
   realm: ['', { option: true, scope: 'worker' }],
+  // Whether the administrator's first password is given to the gateway, or the one that it makes and shows.
+  firstPassword: ['given', { option: true, scope: 'worker' }],
   world: [
     async ({}, use) => {
       const world = await World.start();
@@ -33,9 +40,13 @@ export const test = base.extend<Fixtures, { world: World; realm: string }>({
   ],
   baseURL: async ({ world }, use) => use(world.url),
   allowed: async ({}, use) => use([]),
-  visitor: async ({ browser, world, allowed, viewport, locale, colorScheme, timezoneId }, use) => {
+  nobody: async ({ browser, world, viewport, locale, colorScheme, timezoneId }, use) => {
     const context = await browser.newContext({ baseURL: world.url, viewport, locale, colorScheme, timezoneId });
-    const page = await context.newPage();
+    await use(await context.newPage());
+    await context.close();
+  },
+  jumps: async ({ nobody }, use) => use(await Jumps.of(nobody)),
+  visitor: async ({ nobody: page, jumps, world, allowed }, use) => {
     const faults: string[] = [];
     page.on('console', (message) => {
       const text = `${message.text()} ${message.location().url}`;
@@ -48,8 +59,11 @@ export const test = base.extend<Fixtures, { world: World; realm: string }>({
     // Nobody is signed in: the browser says so in the console by itself.
     allowed.push(/401 .*\/v1\/session$/);
     await use(page);
+    await settled(page);
     expect(faults, 'what no page may do').toEqual([]);
-    await context.close();
+    const { value, what, page: where } = jumps.worst();
+    if (process.env.JUMPS) console.log(`JUMP ${value.toFixed(4)} ${where}\n    ${what.join('\n    ')}`);
+    expect(value, `the page moves by itself: ${where}\n  ${what.join('\n  ')}`).toBeLessThan(STEADY);
   },
   // The form of the sign-in has tests of its own; here the cookie is there already.
   person: async ({ visitor, world }, use) => {
@@ -100,6 +114,14 @@ export async function expectAccessible(page: Page, what: 'all' | 'colours' | 'st
   expect(found, 'axe').toEqual([]);
 }
 
+/** The same of what is open, in both themes: what a person has typed stays. */
+export async function expectAccessibleInBoth(page: Page): Promise<void> {
+  await expectAccessible(page);
+  await setTheme(page, 'dark');
+  await expectAccessible(page, 'colours');
+  await setTheme(page, 'light');
+}
+
 /** A picture of the page, for people to look at and for the documentation. */
 export async function picture(page: Page, name: string): Promise<void> {
   const folder = process.env.SPANDREL_PICTURES ?? join(import.meta.dirname, '../test-results/pictures');
@@ -110,8 +132,8 @@ export async function picture(page: Page, name: string): Promise<void> {
 /** The same, at a gateway to which nothing is joined yet. */
 export const bareTest = test.extend<object, { world: World }>({
   world: [
-    async ({}, use) => {
-      const world = await World.start();
+    async ({ firstPassword }, use) => {
+      const world = await World.start(undefined, firstPassword === 'given');
       await use(world);
       await world.stop();
     },

@@ -53,6 +53,35 @@ test('the other views are in the address and go down to VMs', async ({ person: p
   }
 });
 
+test('every noun has a page with an id to copy, and says what does not belong to it', async ({ person: page, world }) => {
+  test.slow();
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  for (const noun of ['vms', 'hosts', 'clusters', 'zones', 'resource-pools', 'folders', 'datastores', 'networks', 'images', 'volumes', 'nics', 'snapshots', 'tags', 'storage-policies', 'content-libraries']) {
+    const [first] = await world.list(`/v1/${noun}?limit=1`);
+    await page.goto(`/${noun}/${first!.id}`);
+    const copy = page.getByRole('tabpanel').getByRole('button', { name: 'Copy: Id' });
+    await expect(copy, noun).toBeVisible();
+    await copy.click();
+    expect(await page.evaluate(() => navigator.clipboard.readText()), noun).toBe(first!.id);
+  }
+  const [bare] = await world.list('/v1/vms?nic_count=0&limit=1');
+  if (bare) {
+    await page.goto(`/vms/${bare.id}/nics`);
+    await expect(page.getByText('No NIC belongs to it.')).toBeVisible();
+  }
+});
+
+test('hardware is told with its parts', async ({ person: page, world }) => {
+  const [vm] = await world.list('/v1/vms?volume_count.gt=1&nic_count.gt=0&limit=1');
+  await page.goto(`/vms/${vm!.id}`);
+  await page.getByRole('tab', { name: 'Hardware' }).click();
+  await expect(page).toHaveURL(/\/hardware$/);
+  const volumes = await world.list(`/v1/volumes?vm_id=${vm!.id}`);
+  for (const { name } of volumes) await expect(page.getByRole('grid', { name: 'Volumes' }).getByRole('link', { name, exact: true })).toBeVisible();
+  const [nic] = await world.list(`/v1/nics?vm_id=${vm!.id}`);
+  await expect(page.getByRole('grid', { name: 'NICs' }).getByText(nic!.mac_address as string)).toBeVisible();
+});
+
 test('relations are links, and snapshots a tree', async ({ person: page, world }) => {
   const [vm] = await world.list('/v1/vms?snapshot_count.gt=1&limit=1');
   await page.goto(`/vms/${vm!.id}/snapshots`);

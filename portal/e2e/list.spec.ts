@@ -40,6 +40,9 @@ test('sorting, columns and widths are in the address', async ({ person: page, wo
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByRole('columnheader', { name: 'UUID' })).toBeVisible();
   await expect(page.getByRole('columnheader', { name: 'vCPUs' })).toHaveCount(0);
+  // Rows keep the height that the list reckons with, whatever is in them.
+  await expect(page.locator('tr[data-id]').first().getByRole('button', { name: 'Copy: UUID' })).toBeVisible();
+  expect(await page.locator('tr[data-id]').evaluateAll((all) => all.map((row) => row.getBoundingClientRect().height).filter((height) => height !== 41))).toEqual([]);
   await page.getByRole('separator', { name: 'Width of Name' }).focus();
   await page.keyboard.press('ArrowRight');
   await expect(page).toHaveURL(/widths=name%3A270/);
@@ -61,6 +64,48 @@ test('all rows are reached by scrolling, and exported', async ({ person: page, w
   const text = await readFile(await (await download).path(), 'utf8');
   expect(text.trimEnd().split('\r\n')).toHaveLength(count + 1);
   expect(text).toMatch(/^\ufeffid,name,/);
+});
+
+test('rows are selected and taken together; what needs a selection says so', async ({ person: page, world }) => {
+  await page.goto('/hosts');
+  await expect(page.locator('tr[data-id]').nth(2)).toBeVisible();
+  const more = page.getByRole('button', { name: 'More actions' });
+  await more.click();
+  await expect(page.getByRole('menuitem', { name: /^Copy ids Select rows first/ })).toBeDisabled();
+  await page.keyboard.press('Escape');
+  const [first, second] = [page.locator('tr[data-id]').nth(0), page.locator('tr[data-id]').nth(2)];
+  for (const row of [first, second]) await row.getByRole('checkbox').check();
+  await expect(page.getByText('2 selected')).toBeVisible();
+  const ids = await Promise.all([first, second].map((row) => row.getAttribute('data-id')));
+  const download = page.waitForEvent('download');
+  await more.click();
+  await page.getByRole('menuitem', { name: 'Export the selected' }).click();
+  const lines = (await readFile(await (await download).path(), 'utf8')).trimEnd().split('\r\n');
+  expect(lines.slice(1).map((line) => line.split(',')[0])).toEqual(ids);
+  await page.getByRole('checkbox', { name: 'Select all loaded rows' }).check();
+  const { count } = (await world.call('GET', '/v1/hosts/count')) as { count: number };
+  await expect(page.getByText(`${count} selected`)).toBeVisible();
+  await page.getByRole('button', { name: 'Clear the selection' }).click();
+  await expect(page.getByText(/\d selected/)).toBeHidden();
+});
+
+test('back leads to the place in a long list, a new page begins at its top and at its head', async ({ person: page }) => {
+  await page.goto('/volumes');
+  const region = page.getByRole('region', { name: /Table of/ });
+  const row = page.locator('tr[aria-rowindex="80"]');
+  await expect(async () => {
+    await region.evaluate((element) => element.scrollTo(0, 41 * 70));
+    await expect(row).toBeVisible({ timeout: 500 });
+  }).toPass();
+  const id = await row.getAttribute('data-id');
+  await row.getByRole('link').first().click();
+  await expect(page).toHaveURL(new RegExp(`/volumes/${id}$`));
+  await expect(page.getByRole('tabpanel')).toBeVisible();
+  await page.goBack();
+  await expect(page.locator(`tr[data-id="${id}"]`)).toBeInViewport();
+  await page.getByRole('link', { name: 'VMs', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'VMs' })).toBeFocused();
+  await expect(page.locator('tr[aria-rowindex="2"]')).toBeInViewport();
 });
 
 test('the search box finds an object by its address, MAC and UUID, and opens it', async ({ page, world }) => {

@@ -4,6 +4,11 @@ test('the overview counts, and its figures lead to what they count', async ({ pa
   const { count } = (await world.call('GET', '/v1/vms/count?power_state=stopped')) as { count: number };
   await expect(page.getByRole('heading', { name: 'Capacity and use' })).toBeVisible();
   await expect(page.getByRole('meter').first()).toBeVisible();
+  // The figures of a provider, and those of its clusters: CPU, memory and storage.
+  const [cluster] = await world.list('/v1/clusters?host_count.gt=1&sort=-memory_mib&limit=1');
+  for (const what of ['CPU', 'Memory', 'Storage']) {
+    for (const where of ['vc-lab', cluster!.name]) await expect(page.getByRole('meter', { name: `${what}: ${where}`, exact: true })).toBeVisible();
+  }
   const stopped = page.getByRole('link', { name: /^Stopped/ });
   await expect(stopped).toContainText(String(count));
   await stopped.click();

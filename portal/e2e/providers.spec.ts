@@ -1,6 +1,6 @@
 // Platforms are joined, mended and removed as a person does it.
 import type { Page } from '@playwright/test';
-import { bareTest as test, expect, expectAccessible, picture } from './fixtures';
+import { bareTest as test, expect, expectAccessible, expectAccessibleInBoth, picture } from './fixtures';
 import type { World } from './world';
 
 test.use({ realm: 'providers' });
@@ -169,14 +169,14 @@ test('it is edited, its credentials changed, disabled, enabled and read anew', a
   await menu(page, 'vc-main', 'Change credentials');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByRole('dialog').getByText('This is needed.')).toBeVisible();
-  await expectAccessible(page);
+  await expectAccessibleInBoth(page);
   await picture(page, 'provider-credentials');
   await field(page, 'Password').fill('wrong');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('Credentials refused')).toBeVisible({ timeout: 60_000 });
   await menu(page, 'vc-main', 'Test connection');
   await expect(check(page, 'Credentials')).toContainText('Failed');
-  await expectAccessible(page);
+  await expectAccessibleInBoth(page);
   await picture(page, 'provider-test');
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
   await menu(page, 'vc-main', 'Change credentials');
@@ -212,9 +212,15 @@ test('what could not be read is shown with its reason', async ({ person: page, w
   await expectAccessible(page);
   await picture(page, 'providers');
   await page.getByRole('link', { name: '1', exact: true }).click();
-  await expect(page.getByText('NoPermission')).toBeVisible();
+  await expect(page.getByText('its name cannot be read: NoPermission')).toBeVisible();
   await expectAccessible(page);
   await picture(page, 'provider-quarantine');
+  // The same in the reader's language, and what needs attention leads here.
+  await page.goto('/account');
+  await page.getByRole('radio', { name: '简体中文' }).click();
+  await page.getByRole('link', { name: '概览', exact: true }).click();
+  await page.getByRole('link', { name: /^vc-main：.*1/ }).click();
+  await expect(page.getByText('无法读取其名称：NoPermission')).toBeVisible();
 });
 
 test('one is removed while it is read, after what will happen was said', async ({ person: page, world }) => {
@@ -223,6 +229,8 @@ test('one is removed while it is read, after what will happen was said', async (
   await menu(page, 'vc-main', 'Disable');
   await menu(page, 'vc-main', 'Enable');
   await expect(page.locator('.sp-providers').getByText(/Loading|Connecting/).first()).toBeVisible();
+  // Long work says how far it is.
+  await expect(page.getByRole('progressbar').or(page.getByText(/read so far$/)).first()).toBeVisible();
   await page.getByRole('link', { name: 'vc-main' }).click();
   // The list has a menu of this name too: it is not opened any more.
   await expect(page.getByRole('heading', { level: 1, name: 'vc-main' })).toBeVisible();
@@ -232,7 +240,7 @@ test('one is removed while it is read, after what will happen was said', async (
   await expect(dialog.getByText('Everything that is known here')).toBeVisible();
   await expect(dialog.getByText(/\d+ VMs/)).toBeVisible();
   await expect(dialog.getByRole('button', { name: 'Remove' })).toBeDisabled();
-  await expectAccessible(page);
+  await expectAccessibleInBoth(page);
   await picture(page, 'provider-remove');
   await dialog.getByRole('textbox').fill('vc-main');
   await dialog.getByRole('button', { name: 'Remove' }).click();

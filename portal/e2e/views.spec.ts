@@ -1,12 +1,12 @@
 // Saved views, and what is done without a mouse.
-import { expect, expectAccessible, picture, test } from './fixtures';
+import { expect, expectAccessible, expectAccessibleInBoth, picture, test } from './fixtures';
 
 test('a view is saved, gone to, shared by its link, replaced and deleted', async ({ person: page }) => {
   await page.goto('/vms?power_state=running&sort=-memory_mib');
   await page.getByRole('button', { name: 'Views' }).click();
   await page.getByRole('menuitem', { name: 'Save this view' }).click();
   await page.getByRole('dialog').getByRole('textbox').fill('Running, biggest first');
-  await expectAccessible(page);
+  await expectAccessibleInBoth(page);
   await picture(page, 'view-save');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'Views: Running, biggest first' })).toBeVisible();
@@ -28,6 +28,8 @@ test('a view is saved, gone to, shared by its link, replaced and deleted', async
   await page.goto('/vms');
   await page.getByRole('button', { name: 'Views' }).click();
   await page.getByRole('menuitem', { name: 'Manage views' }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await expectAccessibleInBoth(page);
   await page.getByRole('button', { name: 'Delete the view “Running, biggest first”' }).click();
   await expect(page.getByText('No views are saved yet.')).toBeVisible();
 });

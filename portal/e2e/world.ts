@@ -65,32 +65,38 @@ export class World {
   private readonly labs: Lab[] = [];
   private readonly folder = mkdtempSync(join(tmpdir(), 'spandrel-portal-'));
   url = '';
+  /** The administrator's first password: given to the gateway, or the one that it made and has shown. */
+  password = PASSWORD;
   simulator!: Simulator;
 
-  static async start(simulator = ['--scenario', 'lifelike', '--vms', '120']): Promise<World> {
+  static async start(simulator = ['--scenario', 'lifelike', '--vms', '120'], given = true): Promise<World> {
     const world = new World();
     world.simulator = await Simulator.start(simulator);
-    await world.startGateway();
+    await world.startGateway(given);
     return world;
   }
 
-  async startGateway(): Promise<void> {
+  async startGateway(given = true): Promise<void> {
     const listen = this.url ? new URL(this.url).host : '127.0.0.1:0';
     this.process = child(gatewayProgram, ['serve', '--data-directory', join(this.folder, 'data'), '--listen', listen], {
-      SPANDREL_ADMIN_PASSWORD: PASSWORD,
+      ...(given && { SPANDREL_ADMIN_PASSWORD: PASSWORD }),
       RUST_LOG: 'warn',
       NO_COLOR: '1',
     });
-    const line = await nextLine(this.process, linesOf(this.process), 'the gateway');
-    const address = /https?:\/\/[\d.:]+/.exec(line);
-    if (!address) throw new Error(`the gateway does not say where it listens: ${line}`);
-    this.url = address[0];
+    const lines = linesOf(this.process);
+    let said = '';
+    lines.on('line', (line) => (said += `${line}\n`));
+    await nextLine(this.process, lines, 'the gateway');
+    const find = (pattern: RegExp) => pattern.exec(said)?.[1];
+    await this.until('the gateway says where it listens', async () => find(/(https?:\/\/[\d.:]+)/) !== undefined);
+    this.url = find(/(https?:\/\/[\d.:]+)/)!;
+    this.password = find(/shown this once: (\S+)/) ?? this.password;
     this.process.stdout?.resume();
     await this.signIn();
   }
 
   /** A session of the test's own calls. */
-  async signIn(password = PASSWORD): Promise<void> {
+  async signIn(password = this.password): Promise<void> {
     this.token = '';
     const { token } = (await this.call('POST', '/v1/login', { username: 'admin', password })) as { token: string };
     this.token = token;
@@ -151,7 +157,7 @@ export class World {
     const answer = await fetch(`${this.url}/v1/login/cookie`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-spandrel-portal': '1', origin: this.url },
-      body: JSON.stringify({ username: 'admin', password: PASSWORD }),
+      body: JSON.stringify({ username: 'admin', password: this.password }),
     });
     const [, name, value] = /^([^=]+)=([^;]+)/.exec(answer.headers.get('set-cookie') ?? '') ?? [];
     if (!answer.ok || !name || !value) throw new Error(`no session begins: ${answer.status} ${await answer.text()}`);

@@ -1,5 +1,5 @@
 // The tokens of who is signed in: made, shown once, revoked.
-import { Alert, Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader, Skeleton } from '@patternfly/react-core';
+import { Alert, Button, ClipboardCopy, ModalBody, ModalFooter, ModalHeader, Skeleton } from '@patternfly/react-core';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useId, useState } from 'react';
@@ -8,6 +8,7 @@ import { api, data } from '@/api/client';
 import type { components } from '@/api/gen/schema';
 import { Age } from '@/components/Age';
 import { ConfirmByName } from '@/components/ConfirmByName';
+import { Dialog } from '@/components/Dialog';
 import { ProblemAlert } from '@/components/Problem';
 import { ApiForm } from '@/form/ApiForm';
 import { TextField } from '@/form/fields';
@@ -114,7 +115,7 @@ function CreateDialog({ onDone, onClose }: { onDone: (token: Created) => void; o
     onDone,
   });
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
+    <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('account.tokens.add')} labelId={`${id}-title`} />
       <ModalBody>
         <ApiForm form={form} id={`${id}-form`}>
@@ -130,7 +131,7 @@ function CreateDialog({ onDone, onClose }: { onDone: (token: Created) => void; o
           {t('common.cancel')}
         </Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -138,7 +139,7 @@ function ShownOnce({ created, onClose }: { created: Created; onClose: () => void
   const { t } = useTranslation();
   const id = useId();
   return (
-    <Modal isOpen variant="small" aria-labelledby={`${id}-title`} onEscapePress={() => undefined}>
+    <Dialog variant="small" aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('account.tokens.shownTitle')} labelId={`${id}-title`} />
       <ModalBody className="sp-form__part">
         <Alert variant="warning" variantLabel={t('alerts.warning')} isInline isPlain component="h2" title={t('account.tokens.shownHint')} />
@@ -150,6 +151,6 @@ function ShownOnce({ created, onClose }: { created: Created; onClose: () => void
       <ModalFooter>
         <Button onClick={onClose}>{t('account.tokens.close')}</Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }

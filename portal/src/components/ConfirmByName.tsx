@@ -1,8 +1,9 @@
 // A dangerous act is confirmed by writing the name of the thing.
-import { Button, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { Button, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
 import { useMutation } from '@tanstack/react-query';
 import { useId, useState, type ReactNode } from 'react';
 import { Trans, useTranslation } from 'react-i18next';
+import { Dialog } from './Dialog';
 import { ProblemAlert } from './Problem';
 
 interface Props {
@@ -24,7 +25,7 @@ export function ConfirmByName({ title, name, act, children, onConfirm, onClose }
   const matches = typed === name;
   const wrong = typed.length >= name.length && !matches;
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`} elementToFocus={`#${id}-name`}>
+    <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`} elementToFocus={`#${id}-name`}>
       <ModalHeader title={title} titleIconVariant="warning" labelId={`${id}-title`} />
       <ModalBody id={`${id}-body`}>
         {children}
@@ -56,6 +57,6 @@ export function ConfirmByName({ title, name, act, children, onConfirm, onClose }
           {t('common.cancel')}
         </Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }

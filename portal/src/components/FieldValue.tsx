@@ -34,7 +34,10 @@ export function textOf(value: unknown): string {
   return String(value);
 }
 
-function Single({ value, field, kind, object }: { value: unknown; field: Field; kind: Kind; object: Objects[Kind] }) {
+/** What people take elsewhere: to a terminal, to another program. */
+const TAKEN = /^(ip_addresses|mac_addresses|mac_address|addresses|guest_hostname)$/;
+
+function Single({ value, field, kind, object, copies }: { value: unknown; field: Field; kind: Kind; object: Objects[Kind]; copies?: boolean }) {
   const { t } = useTranslation();
   switch (field.type) {
     case 'integer':
@@ -53,7 +56,7 @@ function Single({ value, field, kind, object }: { value: unknown; field: Field; 
       if (isKind(field.kind)) return <ObjectLink kind={field.kind} id={String(value)} />;
       return <CopyText text={String(value)} label={t(`fields.${field.name}`)} />;
     case 'text':
-      if (/(^|_)uuid$/.test(field.name)) return <CopyText text={String(value)} label={t(`fields.${field.name}`)} />;
+      if (/(^|_)uuid$/.test(field.name) || (copies && TAKEN.test(field.name))) return <CopyText text={String(value)} label={t(`fields.${field.name}`)} />;
       if (field.name === 'name') return <ObjectLink kind={kind} id={object.id} name={String(value)} />;
       return <span className="sp-truncate" title={textOf(value)}>{textOf(value)}</span>;
   }
@@ -69,22 +72,24 @@ interface Props {
   field: Field;
   /** How many of several values are shown; the others are counted. */
   most?: number;
+  /** Whether addresses have a button that copies them: where one object is shown. */
+  copies?: boolean;
 }
 
-export function FieldValue({ kind, object, field, most = Infinity }: Props) {
+export function FieldValue({ kind, object, field, most = Infinity, copies }: Props) {
   const { t } = useTranslation();
   const value = valueOf(object, field);
   if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) {
     return <span className="sp-muted">{t('common.none')}</span>;
   }
   if (field.name === 'attributes') return <span className="sp-truncate" title={textOf(value)}>{textOf(value)}</span>;
-  if (!Array.isArray(value)) return <Single value={value} field={field} kind={kind} object={object} />;
+  if (!Array.isArray(value)) return <Single value={value} field={field} kind={kind} object={object} copies={copies} />;
   const shown = value.slice(0, most);
   return (
     <span className="sp-several">
       {shown.map((one) => (
         <span key={textOf(one)} className="sp-several__one">
-          <Single value={one} field={field} kind={kind} object={object} />
+          <Single value={one} field={field} kind={kind} object={object} copies={copies} />
         </span>
       ))}
       {value.length > shown.length && <span className="sp-muted sp-small">{t('common.more', { count: value.length - shown.length })}</span>}

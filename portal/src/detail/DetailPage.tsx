@@ -92,7 +92,7 @@ function ObjectTabs<K extends Kind>({ kind, object, gone }: { kind: K; object: O
   const shown = tabs.find((one) => one.id === active);
   return (
     <>
-      <Tabs activeKey={active} onSelect={(_, to) => go(to)} aria-label={nameOf(object)} className="sp-detail__tabs">
+      <Tabs backScrollAriaLabel={t('shell.tabsBack')} forwardScrollAriaLabel={t('shell.tabsForward')} activeKey={active} onSelect={(_, to) => go(to)} aria-label={nameOf(object)} className="sp-detail__tabs">
         {[
           <Tab key={SUMMARY} eventKey={SUMMARY} title={<TabTitleText>{t('detail.summary')}</TabTitleText>} tabContentId={CONTENT} />,
           ...tabs.map((one) => (
@@ -124,7 +124,7 @@ function Crumbs<K extends Kind>({ kind, object }: { kind: K; object: Objects[K] 
   const { t } = useTranslation();
   const parents = nounOf(kind).parents ?? [];
   return (
-    <Breadcrumb>
+    <Breadcrumb aria-label={t('shell.breadcrumb')}>
       <BreadcrumbItem render={({ className }) => <Link className={className} to={`/${paths[kind]}`}>{t(`kinds.${kind}.many`)}</Link>} />
       {parents.map(({ kind: parent, field }) => {
         const id = (object as unknown as Record<string, string | null | undefined>)[field];

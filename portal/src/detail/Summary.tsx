@@ -1,4 +1,5 @@
 import { Card, CardBody, CardTitle, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core';
+import type { ComponentType } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { FieldName, Kind, Objects } from '@/api/gen/fields';
 import { FieldValue, fieldOf, textOf, valueOf } from '@/components/FieldValue';
@@ -6,12 +7,16 @@ import { Flash } from '@/components/Flash';
 import { nounOf } from '@/nouns';
 import { cellOf, type Cell, type Section } from '@/nouns/noun';
 
+/** Every object has an id that can be copied; a noun that has more to say of it declares the section itself. */
+const IDENTITY = { title: 'identity', fields: [{ id: 'id' }] } as const;
 const FRESHNESS: FieldName[] = ['sync', 'observed_at', 'changed_at', 'first_seen_at'];
 
 /** The sections that the noun declares, and how true they are. */
 export function Summary<K extends Kind>({ kind, object }: { kind: K; object: Objects[K] }) {
   const { t } = useTranslation();
-  const sections = nounOf(kind).sections;
+  const declared = nounOf(kind).sections;
+  const named = declared.some(({ fields }) => fields.some((cell) => cellOf<K>(cell).id === 'id'));
+  const sections: readonly Section<K>[] = named ? declared : [...declared, IDENTITY];
   const attributes = Object.entries((object as { attributes?: Record<string, string> }).attributes ?? {});
   return (
     <div className="sp-summary">
@@ -36,6 +41,20 @@ export function Summary<K extends Kind>({ kind, object }: { kind: K; object: Obj
       <SectionCard kind={kind} object={object} section={{ title: 'freshness', fields: FRESHNESS.map((id) => ({ id })) }} />
     </div>
   );
+}
+
+/** A tab that shows sections, and what stands below them. */
+export function sectionsOf<K extends Kind>(kind: K, sections: readonly Section<K>[], Below?: ComponentType<{ object: Objects[K] }>) {
+  return function SectionsOfKind({ object }: { object: Objects[K] }) {
+    return (
+      <div className="sp-parts">
+        {sections.map((section) => (
+          <SectionCard key={section.title} kind={kind} object={object} section={section} />
+        ))}
+        {Below && <Below object={object} />}
+      </div>
+    );
+  };
 }
 
 function SectionCard<K extends Kind>({ kind, object, section }: { kind: K; object: Objects[K]; section: Section<K> }) {
@@ -76,7 +95,7 @@ function Entry<K extends Kind>({ kind, object, cell }: { kind: K; object: Object
         ) : (
           field && (
             <Flash of={textOf(valueOf(object, field))}>
-              <FieldValue kind={kind} object={object} field={field} most={12} />
+              <FieldValue kind={kind} object={object} field={field} most={12} copies />
             </Flash>
           )
         )}

@@ -3,7 +3,7 @@ export const overview = {
   counts: 'What there is',
   providers: 'Providers',
   capacity: 'Capacity and use',
-  capacityHint: 'CPU and memory of what runs, of what its hosts have; storage as it is filled.',
+  capacityHint: 'CPU and memory of what runs, of what its hosts have; storage as it is filled, of a cluster all that its hosts reach.',
   power: 'Power states',
   attention: 'Needs attention',
   recent: 'Recent changes',

@@ -26,6 +26,7 @@ export const providers = {
   progressOpen: '{{loaded, number}} read so far',
   resync: 'Read anew',
   resyncStarted: '“{{name}}” is read anew',
+  resyncDisabled: 'Not while it is disabled.',
   disable: 'Disable',
   enable: 'Enable',
   disabled: '“{{name}}” is not synced any more',

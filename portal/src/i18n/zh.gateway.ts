@@ -1,5 +1,5 @@
 // What the gateway says of platforms in English sentences, in Chinese: what a connection test found, why a platform is not in
-// step, what a platform can do. What is not here is shown in the gateway's own words. `$1` is what the sentence names.
+// step, why an object was left out, what a platform can do. What is not here is shown in the gateway's own words. `$1` is what the sentence names.
 import type { Sentence } from './sentences';
 
 const F = { fault: true } as const;
@@ -47,6 +47,16 @@ export const gateway: readonly Sentence[] = [
   [/an error of the gateway itself; its log says more/, '网关自身出错，详见其日志', F],
   [/nothing was removed$/, '读到的内容是空的：未移除任何对象', F],
   [/what is stored of this provider cannot be read/, '此平台的存储数据无法读取：请编辑并重新填写', F],
+  [/another host answers than before/, '应答的主机与之前不同；如主机已更换，请移除此地址后重新添加', F],
+  [/it no longer answers the keep-alive/, '对方不再响应保活消息', F],
+  [/the connection broke$/, '连接已中断', F],
+  [/the connection was closed here$/, '连接已由网关关闭', F],
+  [/the stream of events ended$/, '事件流已结束', F],
+  [/the watch of (\S+) ended$/, '对 $1 的监视已结束', F],
+  [/the storage of one of them does not answer/, '无法列出存储池：其中一个的存储没有响应', F],
+  [/needs a user name and a password$/, '需要用户名和密码：请编辑平台并填写', F],
+  [/the trusted fingerprint cannot be used/, '受信任的指纹无法使用', F],
+  [/is not a libvirt address that can be used/, '不是可用的 libvirt 地址', F],
   // How to mend what libvirt says.
   [/Check that libvirtd \(or virtqemud\)/, '没有及时响应：请检查主机上的 libvirtd（或 virtqemud）是否有响应', F],
   [/add it to the group libvirt and restart/, '无权使用 libvirt 套接字：请将网关的用户加入 libvirt 组，然后重启网关', F],
@@ -59,6 +69,23 @@ export const gateway: readonly Sentence[] = [
   [/libvirt is not installed or not started on this machine/, '本机未安装或未启动 libvirt：systemctl start libvirtd', F],
   [/and that libvirtd listens there/, '无法连接：请检查名称和端口、防火墙，以及 libvirtd 是否在该处监听', F],
   [/Check with: ssh USER@HOST virsh list/, '无法通过 ssh 连接：请用 ssh USER@HOST virsh list 检查', F],
+  // Why an object was left out.
+  [/^its name cannot be read: (.+)$/, '无法读取其名称：$1'],
+  [/^the platform tells no name of it$/, '平台没有给出其名称'],
+  [/^(\S+) is not read from the inventory$/, '清单中不读取此类对象：$1'],
+  [/^the domain (.+?): /, '无法读取虚拟机“$1”', F],
+  [/^the network (.+?): /, '无法读取网络“$1”', F],
+  [/^the volume (.+?) of the pool (.+?) could not /, '无法读取存储池“$2”中的卷“$1”', F],
+  [/^could not understand the XML of /, '无法理解其 XML', F],
+  [/^could not .+ on (\S+) within (\d+)s$/, '$1 在 $2 秒内没有响应', F],
+  [/^could not .+ on (\S+): (\d+) earlier calls still hang$/, '$1 上仍有 $2 个先前的调用没有返回', F],
+  [/^could not .+ \(libvirt error (\d+), from (.+)\)$/, 'libvirt 报告错误 $1（$2）', F],
+  [/its key contains a NUL character$/, '无法保存：其标识中含有 NUL 字符', F],
+  [/its key has (\d+) bytes; (\d+) is the most$/, '无法保存：其标识有 $1 字节，最多 $2 字节', F],
+  [/it has (\d+) bytes; (\d+) is the most$/, '无法保存：其内容有 $1 字节，最多 $2 字节', F],
+  [/it contains a NUL character$/, '无法保存：其内容中含有 NUL 字符', F],
+  [/its id belongs to an object of another provider$/, '无法保存：其 ID 属于另一平台的对象', F],
+  [/^the (\S+) (.+) cannot be stored: /, '数据库没有接受此对象', F],
   // What a platform can do.
   [/^of a vCenter; a standalone ESXi has none$/, '仅限 vCenter，独立的 ESXi 没有'],
   [/^everything at once; tags, storage policies and content libraries are polled$/, '全部即时更新；标签、存储策略和内容库定期轮询'],

@@ -5,7 +5,7 @@ export const overview: Translation['overview'] = {
   counts: '资源数量',
   providers: '平台',
   capacity: '容量与使用',
-  capacityHint: 'CPU 与内存：运行中的虚拟机占主机总量的比例；存储：已用空间。',
+  capacityHint: 'CPU 与内存：运行中的虚拟机占主机总量的比例；存储：已用空间，集群为其主机可访问的全部存储。',
   power: '电源状态',
   attention: '需要关注',
   recent: '最近的变化',

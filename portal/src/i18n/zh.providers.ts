@@ -27,6 +27,7 @@ export const providers: Translation['providers'] = {
   progressOpen: '已读取 {{loaded, number}}',
   resync: '重新读取',
   resyncStarted: '正在重新读取“{{name}}”',
+  resyncDisabled: '停用期间不可用。',
   disable: '停用',
   enable: '启用',
   disabled: '“{{name}}”已停止同步',

@@ -1,4 +1,5 @@
 import { relationsOf } from '@/detail/Relations';
+import { sectionsOf } from '@/detail/Summary';
 import type { Noun } from './noun';
 
 export const zone: Noun<'zone'> = {
@@ -48,12 +49,19 @@ export const host: Noun<'host'> = {
   ],
   sections: [
     { title: 'state', fields: ['state', 'maintenance', 'booted_at', 'hypervisor'] },
-    { title: 'hardware', fields: ['hardware_model', 'cpu_model', 'cpu_socket_count', 'cpu_core_count', 'cpu_thread_count', 'cpu_mhz', 'memory_mib'] },
+    { title: 'hardware', fields: ['hardware_model', 'cpu_core_count', 'memory_mib'] },
     { title: 'networking', fields: ['addresses'] },
     { title: 'placement', fields: ['provider_id', 'zone_id', 'cluster_id', 'also_known_as'] },
     { title: 'identity', fields: ['id', 'hardware_uuid', 'tag_ids'] },
   ],
   tabs: [
+    {
+      id: 'hardware', label: 'hardware',
+      Show: sectionsOf('host', [{
+        title: 'hardware',
+        fields: ['hardware_model', 'cpu_model', 'cpu_socket_count', 'cpu_core_count', 'cpu_thread_count', 'cpu_mhz', 'memory_mib', 'hardware_uuid'],
+      }]),
+    },
     { id: 'vms', list: { kind: 'vm', params: (host) => ({ host_id: host.id }), hide: ['host_id'] } },
     { id: 'datastores', list: { kind: 'datastore', params: (host) => ({ hosts: host.id }) } },
     { id: 'networks', list: { kind: 'network', params: (host) => ({ hosts: host.id }) } },

@@ -1,5 +1,7 @@
+import { VmParts } from '@/detail/Parts';
 import { relationsOf } from '@/detail/Relations';
 import { SnapshotTree } from '@/detail/SnapshotTree';
+import { sectionsOf } from '@/detail/Summary';
 import type { Noun } from './noun';
 
 export const vm: Noun<'vm'> = {
@@ -22,7 +24,7 @@ export const vm: Noun<'vm'> = {
   ],
   sections: [
     { title: 'state', fields: ['power_state', 'power_reason', 'condition', 'question', 'booted_at', 'autostart', 'persistent'] },
-    { title: 'hardware', fields: ['vcpu_count', 'cores_per_socket', 'memory_mib', 'memory_max_mib', 'firmware', 'volume_count', 'nic_count', 'snapshot_count'] },
+    { title: 'hardware', fields: ['vcpu_count', 'memory_mib', 'volume_count', 'nic_count', 'snapshot_count'] },
     { title: 'storage', fields: ['storage_provisioned_bytes', 'storage_used_bytes', 'datastore_ids', 'storage_policy_id'] },
     { title: 'guest', fields: ['guest_os', 'guest_hostname', 'guest_agent'] },
     { title: 'networking', fields: ['ip_addresses', 'mac_addresses', 'network_ids'] },
@@ -30,6 +32,10 @@ export const vm: Noun<'vm'> = {
     { title: 'identity', fields: ['id', 'uuid', 'bios_uuid', 'description', 'tag_ids', 'created_at'] },
   ],
   tabs: [
+    {
+      id: 'hardware', label: 'hardware',
+      Show: sectionsOf('vm', [{ title: 'hardware', fields: ['vcpu_count', 'cores_per_socket', 'memory_mib', 'memory_max_mib', 'firmware', 'bios_uuid'] }], VmParts),
+    },
     { id: 'volumes', list: { kind: 'volume', params: (vm) => ({ vm_id: vm.id }), hide: ['vm_id'] }, count: (vm) => vm.volume_count },
     { id: 'nics', list: { kind: 'nic', params: (vm) => ({ vm_id: vm.id }), hide: ['vm_id'] }, count: (vm) => vm.nic_count },
     { id: 'snapshots', label: 'snapshots', Show: SnapshotTree, count: (vm) => vm.snapshot_count },

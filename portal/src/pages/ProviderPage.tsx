@@ -52,7 +52,7 @@ export function ProviderPage() {
 export function ProviderCrumbs({ provider, children }: { provider?: Provider; children?: ReactNode }) {
   const { t } = useTranslation();
   return (
-    <Breadcrumb>
+    <Breadcrumb aria-label={t('shell.breadcrumb')}>
       <BreadcrumbItem render={({ className }) => <Link className={className} to="/providers">{t('providers.title')}</Link>} />
       {provider && children && <BreadcrumbItem render={({ className }) => <Link className={className} to={`/providers/${provider.id}`}>{provider.name}</Link>} />}
       {provider && !children && <BreadcrumbItem isActive>{provider.name}</BreadcrumbItem>}
@@ -102,7 +102,7 @@ function Found({ provider }: { provider: Provider }) {
         </Alert>
       )}
       {!provider.enabled && !provider.removing && <Alert variant="info" variantLabel={t('alerts.info')} isInline component="h2" title={t('providers.disabledHint')} className="sp-detail__gone" />}
-      <Tabs activeKey={shown} onSelect={(_, to) => void navigate(`/providers/${provider.id}${to === 'summary' ? '' : `/${to}`}`)} className="sp-detail__tabs" aria-label={provider.name}>
+      <Tabs backScrollAriaLabel={t('shell.tabsBack')} forwardScrollAriaLabel={t('shell.tabsForward')} activeKey={shown} onSelect={(_, to) => void navigate(`/providers/${provider.id}${to === 'summary' ? '' : `/${to}`}`)} className="sp-detail__tabs" aria-label={provider.name}>
         {TABS.map((name) => (
           <Tab
             key={name} eventKey={name} tabContentId={CONTENT}

@@ -1,7 +1,8 @@
-import { Button, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { Button, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
 import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '@/api/client';
+import { Dialog } from '@/components/Dialog';
 import { ApiForm } from '@/form/ApiForm';
 import { PasswordField, TextField } from '@/form/fields';
 import { useForm } from '@/form/useForm';
@@ -29,7 +30,7 @@ export function CredentialsDialog({ provider, onClose }: { provider: Provider; o
     },
   });
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
+    <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('providers.credentialsTitle', { name: provider.name })} description={t('providers.credentialsLead')} labelId={`${id}-title`} />
       <ModalBody>
         <ApiForm form={form} id={`${id}-form`}>
@@ -45,6 +46,6 @@ export function CredentialsDialog({ provider, onClose }: { provider: Provider; o
           {t('common.cancel')}
         </Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }

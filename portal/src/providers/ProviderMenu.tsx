@@ -37,7 +37,7 @@ export function ProviderMenu({ provider }: { provider: Provider }) {
         }}
       >
         <DropdownList>
-          <DropdownItem isDisabled={!provider.enabled} onClick={() => resync.mutate(provider)}>
+          <DropdownItem isDisabled={!provider.enabled} description={provider.enabled ? undefined : t('providers.resyncDisabled')} onClick={() => resync.mutate(provider)}>
             {t('providers.resync')}
           </DropdownItem>
           <DropdownItem onClick={() => setDialog('test')}>{t('providers.testStored')}</DropdownItem>

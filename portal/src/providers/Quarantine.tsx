@@ -6,6 +6,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { isKind } from '@/api/names';
 import { Age } from '@/components/Age';
+import { GatewayWords } from '@/components/GatewayWords';
 import { FullPageProblem } from '@/components/Problem';
 import { quarantineQuery, type Provider } from './provider';
 
@@ -43,7 +44,7 @@ export function Quarantine({ provider }: { provider: Provider }) {
                 <code className="sp-mono sp-anywhere">{entry.key}</code>
               </Td>
               <Td dataLabel={t('providers.quarantineReason')}>
-                <span lang="en" className="sp-anywhere">{entry.reason}</span>
+                <GatewayWords className="sp-anywhere" message={entry.reason} />
               </Td>
               <Td dataLabel={t('providers.quarantineSince')}>
                 <Age time={entry.since} />

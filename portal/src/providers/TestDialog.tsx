@@ -1,8 +1,9 @@
-import { Button, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { Button, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
 import { useId } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, data } from '@/api/client';
+import { Dialog } from '@/components/Dialog';
 import { Loading } from '@/components/Loading';
 import { ProblemAlert } from '@/components/Problem';
 import { Checks } from './Checks';
@@ -23,7 +24,7 @@ export function TestDialog({ provider, onClose }: { provider: Provider; onClose:
   });
   const fingerprint = test.data?.presented_thumbprint;
   return (
-    <Modal isOpen variant="medium" onClose={onClose} aria-labelledby={`${id}-title`}>
+    <Dialog variant="medium" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('providers.testTitle', { name: provider.name })} labelId={`${id}-title`} />
       <ModalBody tabIndex={0} aria-live="polite">
         {test.isFetching ? <Loading /> : test.error ? <ProblemAlert error={test.error} /> : test.data && <Checks report={test.data} />}
@@ -40,6 +41,6 @@ export function TestDialog({ provider, onClose }: { provider: Provider; onClose:
           {t('common.retry')}
         </Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }

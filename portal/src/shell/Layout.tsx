@@ -15,6 +15,7 @@ import { Navigation } from './Navigation';
 import { Preferences } from './Preferences';
 import { SearchBox } from './SearchBox';
 import { UserMenu } from './UserMenu';
+import { useKeptPlace } from './useKeptPlace';
 import { useLiveStream } from './useLive';
 
 const CONTENT = 'content';
@@ -23,7 +24,9 @@ const CONTENT = 'content';
 export function Layout() {
   const { t } = useTranslation();
   useLiveStream();
-  useFocusOnNewPage();
+  const page = usePage();
+  useFocusOnNewPage(page);
+  useKeptPlace(() => document.getElementById(CONTENT), page);
   const masthead = (
     <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
@@ -91,19 +94,24 @@ function Progress() {
   return state === 'idle' ? null : <div className="sp-progress" aria-hidden="true" />;
 }
 
-/**
- * A reader of screens begins at the top of each new page, as with pages of old. A change of the query is no new page, nor is
- * the next tab of an object or the next of the first steps: these lead to their own heads.
- */
-function useFocusOnNewPage(): void {
+/** The page that an address is of: a change of the query is no new page, nor is the next tab of an object or the next of the first steps. */
+function usePage(): string {
   const { pathname } = useLocation();
-  const page = pathname.split('/').slice(0, pathname.startsWith('/first-run/') ? 2 : 3).join('/');
+  return pathname.split('/').slice(0, pathname.startsWith('/first-run/') ? 2 : 3).join('/');
+}
+
+/** A reader of screens begins at the top of each new page, as with pages of old. */
+function useFocusOnNewPage(page: string): void {
   const first = useRef(true);
   useEffect(() => {
     if (first.current) {
       first.current = false;
       return;
     }
-    document.getElementById(CONTENT)?.focus({ preventScroll: true });
+    const content = document.getElementById(CONTENT);
+    // Its head is read out; of a page that still loads there is only the place.
+    const head = content?.querySelector('h1');
+    if (head) head.tabIndex = -1;
+    (head ?? content)?.focus({ preventScroll: true });
   }, [page]);
 }

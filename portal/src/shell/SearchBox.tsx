@@ -1,5 +1,5 @@
 // One box over everything: objects by name, address, MAC or id, and the places of the portal. Ctrl-K or / opens it.
-import { Modal, ModalBody, ModalVariant, SearchInput } from '@patternfly/react-core';
+import { ModalBody, ModalVariant, SearchInput } from '@patternfly/react-core';
 import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useDeferredValue, useEffect, useId, useState, type KeyboardEvent } from 'react';
@@ -8,6 +8,7 @@ import { useNavigate } from 'react-router';
 import { api, data } from '@/api/client';
 import { paths } from '@/api/gen/fields';
 import { isKind, useProviderName } from '@/api/names';
+import { Dialog } from '@/components/Dialog';
 import { kindIcons } from '@/nouns/icons';
 import { places } from './places';
 import { useCommands } from './useCommands';
@@ -104,7 +105,7 @@ function SearchDialog({ onClose }: { onClose: () => void }) {
     <Option key={entry.key} id={`${id}-${index}`} entry={entry} selected={index === chosen} onChoose={() => go(entry)} onPoint={() => setAt(index)} />
   );
   return (
-    <Modal isOpen variant={ModalVariant.medium} position="top" aria-label={t('search.title')} onClose={onClose} className="sp-palette" elementToFocus=".sp-palette input">
+    <Dialog variant={ModalVariant.medium} position="top" aria-label={t('search.title')} onClose={onClose} className="sp-palette" elementToFocus=".sp-palette input">
       <ModalBody>
         <SearchInput
           value={query} onChange={(_, value) => { setQuery(value); setAt(0); }} onClear={() => setQuery('')} onKeyDown={press}
@@ -129,7 +130,7 @@ function SearchDialog({ onClose }: { onClose: () => void }) {
           {truncated ? t('search.truncated') : query && settled && found.length === 0 ? t('search.nothing', { query: query.trim() }) : t('search.hint')}
         </p>
       </ModalBody>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,8 +1,9 @@
 // Chooses the columns and their order.
-import { Button, Checkbox, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { Button, Checkbox, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
 import { useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Kind } from '@/api/gen/fields';
+import { Dialog } from '@/components/Dialog';
 import { NAME, type Column } from './columns';
 
 interface Props<K extends Kind> {
@@ -22,7 +23,7 @@ export function ColumnsDialog<K extends Kind>({ all, shown, onDone, onClose }: P
     return [...first, ...all.filter((column) => column.id !== NAME && !first.includes(column))];
   });
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
+    <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('list.columnsTitle')} labelId={`${id}-title`} />
       <ModalBody tabIndex={0}>
         <div className="sp-columns" role="group" aria-labelledby={`${id}-title`}>
@@ -43,6 +44,6 @@ export function ColumnsDialog<K extends Kind>({ all, shown, onDone, onClose }: P
           {t('common.cancel')}
         </Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }

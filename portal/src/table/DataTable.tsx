@@ -1,13 +1,16 @@
 // The table: only the rows that are seen are there, so that a hundred thousand scroll as ten do.
+import { Checkbox } from '@patternfly/react-core';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useCallback, useEffect, useRef, type KeyboardEvent, type PointerEvent } from 'react';
+import { memo, useCallback, useEffect, useId, useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useLocation } from 'react-router';
 import type { Kind, Objects } from '@/api/gen/fields';
 import { FieldValue, textOf, valueOf } from '@/components/FieldValue';
 import { Flash } from '@/components/Flash';
 import { useNarrow } from '@/components/useNarrow';
 import { Stale } from '@/components/Stale';
+import { keepPlace, placeOf } from '@/shell/useKeptPlace';
 import { MAX_WIDTH, MIN_WIDTH, NAME, type Column } from './columns';
 
 const ROW_HEIGHT = 41;
@@ -37,13 +40,24 @@ export interface DataTableProps<K extends Kind> {
 export function DataTable<K extends Kind>(props: DataTableProps<K>) {
   const { kind, label, rows, columns, total, sort, onSort, widths, onWidth, selected, onSelect, onEnd } = props;
   const { t } = useTranslation();
+  const id = useId();
   const scroller = useRef<HTMLDivElement>(null);
+  const tableKey = `${useLocation().key} table`;
+  useEffect(() => {
+    const region = scroller.current;
+    const keep = () => region && keepPlace(tableKey, region.scrollTop);
+    region?.addEventListener('scroll', keep, { passive: true });
+    return () => region?.removeEventListener('scroll', keep);
+  }, [tableKey]);
   // The virtualizer keeps its own state: the React compiler must not remember what it says.
   // eslint-disable-next-line react-hooks/incompatible-library
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_HEIGHT,
+    // Who comes back is where he was: the rows there are made before the table's size is known.
+    initialOffset: () => placeOf(tableKey),
+    initialRect: { width: 0, height: innerHeight },
     // Rows are all as high: by their place, which a hundred thousand need not be gone through for at each change.
     overscan: 12,
   });
@@ -95,14 +109,12 @@ export function DataTable<K extends Kind>(props: DataTableProps<K>) {
         </colgroup>
         <Thead>
           <Tr aria-rowindex={1}>
-            <Th
-              screenReaderText={t('list.selectAll')}
-              select={{
-                isSelected: allSelected,
-                onSelect: (_, on) => onSelect(on ? new Set([...selected, ...rows.map((row) => row.id)]) : new Set()),
-                props: { 'aria-label': t('list.selectAll') },
-              }}
-            />
+            <Th className="pf-v6-c-table__check" modifier="fitContent">
+              <Checkbox
+                id={`${id}-all`} aria-label={t('list.selectAll')} isChecked={allSelected}
+                onChange={(_, on) => onSelect(on ? new Set([...selected, ...rows.map((row) => row.id)]) : new Set())}
+              />
+            </Th>
             {columns.map((column, index) => (
               <Th
                 key={column.id} sort={sortBy(index)} isStickyColumn={index === 0} stickyMinWidth="0" stickyLeftOffset="0"
@@ -153,14 +165,10 @@ function RowOf<K extends Kind>({ kind, row, index, columns, isSelected, onToggle
   const name = (row as { name?: string }).name ?? row.id;
   return (
     <Tr aria-rowindex={index + 2} isRowSelected={isSelected} data-id={row.id}>
-      <Td
-        select={{
-          rowIndex: index,
-          isSelected,
-          onSelect: (_, on) => onToggle(row.id, on),
-          props: { 'aria-label': t('list.selectRow', { name }) },
-        }}
-      />
+      {/* The table's own would be called by its number, and in English. */}
+      <Td className="pf-v6-c-table__check">
+        <Checkbox id={`select-${row.id}`} aria-label={t('list.selectRow', { name })} isChecked={isSelected} onChange={(_, on) => onToggle(row.id, on)} />
+      </Td>
       {columns.map((column, at) => (
         <Td key={column.id} dataLabel={column.label} isStickyColumn={at === 0} stickyMinWidth="0" stickyLeftOffset="0">
           <Flash of={column.field ? textOf(valueOf(row, column.field)) : ''}>

@@ -15,8 +15,9 @@ interface Props {
 }
 
 export function FilterChips({ filters, onEdit, onRemove }: Props) {
+  const { t } = useTranslation();
   return (
-    <LabelGroup numLabels={8}>
+    <LabelGroup numLabels={8} aria-label={t('list.filters')} collapsedText={t('list.moreFilters')} expandedText={t('list.fewerFilters')}>
       {filters.map((filter) => (
         <Chip key={`${filter.field.name}.${filter.operator}`} filter={filter} onEdit={() => onEdit(filter)} onRemove={() => onRemove(filter)} />
       ))}
@@ -39,7 +40,7 @@ function words(t: TFunction, { field, operator, value }: Filter): string {
 function Chip({ filter, onEdit, onRemove }: { filter: Filter; onEdit: () => void; onRemove: () => void }) {
   const { t } = useTranslation();
   const { field, operator, value } = filter;
-  const single = field.type === 'id' && !value.includes(',') ? value : undefined;
+  const single = field.type === 'id' && operator !== 'exists' && !value.includes(',') ? value : undefined;
   const name = useName(isKind(field.kind) ? field.kind : 'vm', isKind(field.kind) ? single : undefined);
   const provider = useProviderName(field.kind === 'provider' ? single : undefined);
   const shown = operator === 'exists' ? '' : (name ?? provider ?? words(t, filter));

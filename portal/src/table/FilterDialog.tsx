@@ -1,9 +1,10 @@
 // Makes one filter: a field, a condition that the API has for it, and a value of its type.
-import { Button, Checkbox, Form, FormGroup, FormHelperText, FormSelect, FormSelectOption, HelperText, HelperTextItem, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { Button, Checkbox, Form, FormGroup, FormHelperText, FormSelect, FormSelectOption, HelperText, HelperTextItem, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
 import { useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { fields, type Field, type Kind, type Word } from '@/api/gen/fields';
 import { isKind } from '@/api/names';
+import { Dialog } from '@/components/Dialog';
 import { wordLabel } from '@/components/FieldValue';
 import { joinValues, operatorsOf, splitValues, type Filter, type Operator } from './address';
 import { operatorLabel } from './labels';
@@ -40,7 +41,7 @@ export function FilterDialog({ kind, first, filter, onDone, onClose }: Props) {
     setOperator(next);
   };
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
+    <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('list.filterTitle')} labelId={`${id}-title`} />
       <ModalBody>
         <Form
@@ -75,7 +76,7 @@ export function FilterDialog({ kind, first, filter, onDone, onClose }: Props) {
           {t('common.cancel')}
         </Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }
 

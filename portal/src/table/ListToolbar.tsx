@@ -98,6 +98,8 @@ function ListActions<K extends Kind>({ kind, params, columns, selected }: Props<
   const [open, setOpen] = useState(false);
   const ids = ['id', ...columns.map((column) => column.id).filter((id) => id !== 'id')];
   const file = `${paths[kind]}.csv`;
+  // What cannot be done now says why.
+  const first = selected.length === 0 ? t('list.selectFirst') : undefined;
   const everything = async () => {
     const key = `export ${kind}`;
     try {
@@ -128,10 +130,10 @@ function ListActions<K extends Kind>({ kind, params, columns, selected }: Props<
         <DropdownItem icon={<ExportIcon />} onClick={() => void everything()}>
           {t('list.export')}
         </DropdownItem>
-        <DropdownItem isDisabled={selected.length === 0} onClick={some}>
+        <DropdownItem isDisabled={selected.length === 0} description={first} onClick={some}>
           {t('list.exportSelected')}
         </DropdownItem>
-        <DropdownItem isDisabled={selected.length === 0} onClick={copy}>
+        <DropdownItem isDisabled={selected.length === 0} description={first} onClick={copy}>
           {t('list.copyIds')}
         </DropdownItem>
       </DropdownList>

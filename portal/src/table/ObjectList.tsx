@@ -85,7 +85,7 @@ export function ObjectList<K extends Kind>({ kind, fixed = NOTHING, hide = NO_CO
       ) : rows.length === 0 ? (
         <EmptyState headingLevel="h2" icon={filtered ? SearchIcon : Icon} titleText={filtered ? t('list.noMatch') : t('list.empty')}>
           <EmptyStateBody>
-            {t(filtered ? 'list.noMatchHint' : 'list.emptyHint', { kind: t(`kinds.${kind}.inline`) })}
+            {t(filtered ? 'list.noMatchHint' : fixed === NOTHING ? 'list.emptyHint' : 'list.emptyWithin', { kind: t(`kinds.${kind}.inline`) })}
           </EmptyStateBody>
           {!filtered && providers?.length === 0 && (
             <EmptyStateFooter>

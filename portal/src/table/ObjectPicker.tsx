@@ -44,7 +44,7 @@ export function ObjectPicker({ id, kind, value, onChange }: Props) {
             <TextInputGroup isPlain>
               <TextInputGroupMain
                 inputId={id} value={typed ?? name ?? value} autoComplete="off" placeholder={t('list.filterPick')} role="combobox"
-                isExpanded={open} aria-controls={`${id}-list`} onClick={() => setOpen(true)}
+                isExpanded={open} aria-label={label} aria-controls={`${id}-list`} onClick={() => setOpen(true)}
                 onChange={(_, text) => {
                   setTyped(text);
                   setOpen(true);

@@ -1,5 +1,5 @@
 // The saved views of a list: gone to, saved, shared, deleted.
-import { Button, Divider, Dropdown, DropdownItem, DropdownList, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { Button, Divider, Dropdown, DropdownItem, DropdownList, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, MenuToggle, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
 import BookmarkIcon from '@patternfly/react-icons/dist/esm/icons/bookmark-icon';
 import TrashIcon from '@patternfly/react-icons/dist/esm/icons/trash-icon';
 import { useId, useRef, useState } from 'react';
@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import type { Kind } from '@/api/gen/fields';
 import { copyText } from '@/components/CopyText';
+import { Dialog } from '@/components/Dialog';
 import { useToast } from '@/shell/Toasts';
 import { writeView, type View } from './address';
 import { deleteView, saveView, useSavedViews } from './savedViews';
@@ -54,7 +55,7 @@ export function ViewsMenu({ kind, view }: { kind: Kind; view: View }) {
           <Divider component="li" />
           <DropdownItem onClick={() => setDialog('save')}>{t('views.save')}</DropdownItem>
           <DropdownItem onClick={copy}>{t('views.copyLink')}</DropdownItem>
-          <DropdownItem isDisabled={views.length === 0} onClick={() => setDialog('manage')}>
+          <DropdownItem isDisabled={views.length === 0} description={views.length === 0 ? t('views.none') : undefined} onClick={() => setDialog('manage')}>
             {t('views.manage')}
           </DropdownItem>
         </DropdownList>
@@ -87,7 +88,7 @@ function SaveDialog({ names, initial, onSave, onClose }: SaveProps) {
   const [typed, setTyped] = useState(initial);
   const name = typed.trim();
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
+    <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('views.saveTitle')} description={t('views.saveLead')} labelId={`${id}-title`} />
       <ModalBody>
         <Form
@@ -117,7 +118,7 @@ function SaveDialog({ names, initial, onSave, onClose }: SaveProps) {
           {t('common.cancel')}
         </Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -126,7 +127,7 @@ function ManageDialog({ kind, onClose }: { kind: Kind; onClose: () => void }) {
   const id = useId();
   const views = useSavedViews(kind);
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
+    <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`}>
       <ModalHeader title={t('views.manageTitle')} labelId={`${id}-title`} />
       <ModalBody>
         {views.length === 0 && <p className="sp-muted">{t('views.none')}</p>}
@@ -142,6 +143,6 @@ function ManageDialog({ kind, onClose }: { kind: Kind; onClose: () => void }) {
       <ModalFooter>
         <Button onClick={onClose}>{t('common.close')}</Button>
       </ModalFooter>
-    </Modal>
+    </Dialog>
   );
 }

@@ -4,19 +4,18 @@ import CheckCircleIcon from '@patternfly/react-icons/dist/esm/icons/check-circle
 import ExclamationCircleIcon from '@patternfly/react-icons/dist/esm/icons/exclamation-circle-icon';
 import ExclamationTriangleIcon from '@patternfly/react-icons/dist/esm/icons/exclamation-triangle-icon';
 import InfoCircleIcon from '@patternfly/react-icons/dist/esm/icons/info-circle-icon';
-import { useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueries, useQuery } from '@tanstack/react-query';
 import type { TFunction } from 'i18next';
-import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
-import { paths, type Kind } from '@/api/gen/fields';
-import { countQuery, listQuery, loadMore, providersQuery } from '@/api/queries';
+import { paths } from '@/api/gen/fields';
+import { countQuery, providersQuery } from '@/api/queries';
 import { usedShare } from '@/components/UsedSpace';
 import { formatShare } from '@/format/format';
 import type { Provider } from '@/live/stream';
-import type { en } from '@/i18n/en';
+import { CHECKS, type Status } from './checks';
+import { useDatastores } from './data';
 
-type Status = 'danger' | 'warning' | 'info';
 interface Item {
   key: string;
   status: Status;
@@ -27,32 +26,9 @@ interface Item {
 const looks = { danger: ExclamationCircleIcon, warning: ExclamationTriangleIcon, info: InfoCircleIcon } as const;
 const ORDER: Status[] = ['danger', 'warning', 'info'];
 
-/** The key of a text that is told of one and of several. */
-type Stem<Key> = Key extends `${infer Start}_one` ? Start : never;
-
-/** What is counted by a filter; the link is to the same list. */
-interface Check {
-  kind: Kind;
-  params: Record<string, string>;
-  status: Status;
-  text: Stem<keyof (typeof en)['overview']['checks']>;
-}
-const CHECKS: readonly Check[] = [
-  { kind: 'host', params: { state: 'disconnected,not_responding' }, status: 'danger', text: 'hostsDown' },
-  { kind: 'vm', params: { power_state: 'crashed' }, status: 'danger', text: 'crashed' },
-  { kind: 'vm', params: { condition: 'disconnected,inaccessible,orphaned,invalid' }, status: 'warning', text: 'condition' },
-  { kind: 'vm', params: { 'question.exists': 'true' }, status: 'warning', text: 'question' },
-  { kind: 'datastore', params: { state: 'inaccessible' }, status: 'danger', text: 'storesDown' },
-  { kind: 'host', params: { 'also_known_as.exists': 'true' }, status: 'info', text: 'duplicates' },
-  { kind: 'host', params: { maintenance: 'true' }, status: 'info', text: 'maintenance' },
-];
-
 const NEARLY_FULL = 0.9;
 /** Datastores that are named one by one. */
 const NAMED = 4;
-/** Datastores that are looked at. */
-const MOST = 2_000;
-const BY_FREE = { sort: 'free_bytes' };
 
 export function Attention() {
   const { t } = useTranslation();
@@ -67,7 +43,7 @@ export function Attention() {
     }),
     ...full,
   ].sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
-  if (!providers || counts.some((count) => count.isPending)) return <Skeleton height="3rem" screenreaderText={t('common.loading')} />;
+  if (!providers || counts.some((count) => count.isPending)) return <Skeleton height="1.5rem" screenreaderText={t('common.loading')} />;
   if (items.length === 0) {
     return (
       <p className="sp-attention__one">
@@ -105,20 +81,14 @@ function ofProvider(t: TFunction, provider: Provider): Item[] {
   }
   if (lagging.length > 0) items.push({ key: `${provider.id} lags`, status: 'warning', text: t('overview.providerLags', { name }) + because, to });
   const quarantined = provider.sources.reduce((sum, source) => sum + source.quarantined_count, 0);
-  if (quarantined > 0) items.push({ key: `${provider.id} quarantine`, status: 'warning', text: t('overview.quarantined', { name, count: quarantined }), to });
+  if (quarantined > 0) items.push({ key: `${provider.id} quarantine`, status: 'warning', text: t('overview.quarantined', { name, count: quarantined }), to: `${to}/quarantine` });
   return items;
 }
 
-/** The nearly full datastores. The API has no filter by share, so that all are looked at; there are few. */
+/** The nearly full datastores. */
 function useNearlyFull(t: TFunction): Item[] {
-  const client = useQueryClient();
-  const { data } = useQuery(listQuery('datastore', BY_FREE));
-  const loaded = data?.rows.length ?? 0;
-  const goesOn = Boolean(data?.next) && loaded < MOST;
-  useEffect(() => {
-    if (goesOn) loadMore(client, 'datastore', BY_FREE).catch(() => undefined);
-  }, [client, goesOn, loaded]);
-  const full = (data?.rows ?? [])
+  const all = useDatastores();
+  const full = (all?.stores ?? [])
     .filter((store) => !store.datastore_cluster)
     .flatMap((store) => ({ store, share: usedShare(store) ?? 0 }))
     .filter(({ share }) => share >= NEARLY_FULL)

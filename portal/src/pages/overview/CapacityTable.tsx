@@ -11,7 +11,7 @@ import { Meter } from '@/components/Meter';
 import { ObjectLink } from '@/components/ObjectLink';
 import { formatBytes, formatNumber, MIB } from '@/format/format';
 import { kindIcons } from '@/nouns/icons';
-import type { Capacity, Figures, Space } from './data';
+import { useClusterSpace, type Capacity, type Figures, type Space } from './data';
 
 /** Clusters shown of each provider: the largest. */
 const MOST = 6;
@@ -24,6 +24,7 @@ interface Props {
 export function CapacityTable({ figures, space }: Props) {
   const { t } = useTranslation();
   const { data: providers } = useQuery(providersQuery);
+  const clusterSpace = useClusterSpace();
   if (!figures || !providers) return <Skeleton height="6rem" screenreaderText={t('common.loading')} />;
   if (providers.length === 0) return <p className="sp-muted">{t('overview.noCapacity')}</p>;
   return (
@@ -45,7 +46,7 @@ export function CapacityTable({ figures, space }: Props) {
                 <strong>{provider.name}</strong>
               </Line>
               {all.slice(0, MOST).map(([id, capacity]) => (
-                <ClusterLine key={id} id={id} of={capacity} />
+                <ClusterLine key={id} id={id} of={capacity} space={clusterSpace?.get(id)} />
               ))}
               {all.length > MOST && (
                 <Tr>
@@ -62,11 +63,11 @@ export function CapacityTable({ figures, space }: Props) {
   );
 }
 
-function ClusterLine({ id, of }: { id: string; of: Capacity }) {
+function ClusterLine({ id, of, space }: { id: string; of: Capacity; space: Space | undefined }) {
   const name = useName('cluster', id);
   const Icon = kindIcons.cluster;
   return (
-    <Line name={name ?? ''} of={of}>
+    <Line name={name ?? ''} of={of} space={space}>
       <span className="sp-capacity__cluster">
         <span className="sp-muted" aria-hidden="true">
           <Icon />

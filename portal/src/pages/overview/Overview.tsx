@@ -1,5 +1,5 @@
 // What there is, as it is now: how the platforms stand, what they hold and have left, what needs attention, what happens.
-import { Card, CardBody, CardTitle, Title } from '@patternfly/react-core';
+import { Card, CardBody, CardTitle, Skeleton, Title } from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -12,7 +12,7 @@ import { formatNumber } from '@/format/format';
 import { kindIcons } from '@/nouns/icons';
 import { Attention } from './Attention';
 import { CapacityTable } from './CapacityTable';
-import { useFigures, useSpace } from './data';
+import { useAnswered, useFigures, useSpace } from './data';
 import { Power } from './Power';
 import { Providers } from './Providers';
 import { Recent } from './Recent';
@@ -23,6 +23,7 @@ const EVERYTHING = {};
 export function Overview() {
   const { t } = useTranslation();
   useTitle(t('overview.title'));
+  const answered = useAnswered();
   const figures = useFigures();
   const space = useSpace();
   return (
@@ -35,27 +36,29 @@ export function Overview() {
           <Count key={kind} kind={kind} />
         ))}
       </nav>
-      <div className="sp-overview">
-        <div className="sp-overview__main">
-          <Section title={t('overview.providers')}>
-            <Providers figures={figures} space={space} />
-          </Section>
-          <Section title={t('overview.capacity')} hint={t('overview.capacityHint')}>
-            <CapacityTable figures={figures} space={space} />
-          </Section>
-          <Section title={t('overview.power')}>
-            <Power figures={figures} />
-          </Section>
+      {!answered ? <Skeleton height="24rem" screenreaderText={t('common.loading')} /> : (
+        <div className="sp-overview">
+          <div className="sp-overview__main">
+            <Section title={t('overview.providers')}>
+              <Providers figures={figures} space={space} />
+            </Section>
+            <Section title={t('overview.power')}>
+              <Power figures={figures} />
+            </Section>
+            <Section title={t('overview.capacity')} hint={t('overview.capacityHint')}>
+              <CapacityTable figures={figures} space={space} />
+            </Section>
+          </div>
+          <div className="sp-overview__side">
+            <Section title={t('overview.attention')}>
+              <Attention />
+            </Section>
+            <Section title={t('overview.recent')}>
+              <Recent />
+            </Section>
+          </div>
         </div>
-        <div className="sp-overview__side">
-          <Section title={t('overview.attention')}>
-            <Attention />
-          </Section>
-          <Section title={t('overview.recent')}>
-            <Recent />
-          </Section>
-        </div>
-      </div>
+      )}
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { figuresOf } from './data';
+import type { Objects } from '@/api/gen/fields';
+import { figuresOf, spaceOfClusters } from './data';
 
 const group = (key: Record<string, string | null>, count: number, sums: Record<string, number>) => ({ key, count, sums });
 
@@ -25,5 +26,23 @@ describe('the figures of the overview', () => {
   it('count only what runs as used', () => {
     expect(figures.providers.get('q')).toMatchObject({ vms: 1, running: 0, vcpus: 0, givenMib: 0, cores: 0 });
     expect([...figures.power]).toEqual([['running', 3], ['stopped', 3]]);
+  });
+});
+
+describe('the storage of clusters', () => {
+  const hosts = { revision: '1', groups: [
+    group({ cluster_id: 'c', id: 'h1' }, 1, {}), group({ cluster_id: 'c', id: 'h2' }, 1, {}), group({ cluster_id: 'd', id: 'h3' }, 1, {}), group({ cluster_id: null, id: 'h4' }, 1, {}),
+  ] };
+  const store = (reached: string[], more: object) => ({ hosts: reached.map((host_id) => ({ host_id, accessible: true })), ...more }) as unknown as Objects['datastore'];
+
+  it('is what their hosts reach, each datastore once', () => {
+    const space = spaceOfClusters([
+      store(['h1', 'h2'], { capacity_bytes: 100, free_bytes: 40 }),
+      store(['h2', 'h3'], { capacity_bytes: 10, free_bytes: 10 }),
+      store(['h4'], { capacity_bytes: 7, free_bytes: 7 }),
+      store(['h1'], { capacity_bytes: 110, free_bytes: 50, datastore_cluster: true }),
+      store(['h3'], {}),
+    ], hosts);
+    expect([...space]).toEqual([['c', { count: 2, capacity: 110, free: 50 }], ['d', { count: 2, capacity: 10, free: 10 }]]);
   });
 });
