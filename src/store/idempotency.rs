@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::db::Tx;
 use super::entity::idempotency;
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::sealing::place;
 use super::{Error, Result, SystemStore, TenantStore, codec};
 use crate::model::IdempotencyId;
@@ -43,7 +43,7 @@ pub enum Outcome<T> {
 }
 
 impl TenantStore {
-    /// The answer that was kept for a request, if there is one. Who asks holds the log's lock until it has kept its own: of
+    /// The answer that was kept for a request, if there is one. Who asks holds the write lock until it has kept its own: of
     /// two that come at once, the second finds what the first did.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl TenantStore {
     pub(super) async fn done_before<T>(
         &self,
         tx: &Tx,
-        _lock: &LogWriter,
+        _lock: &WriteLock,
         once: &Once<T>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let mine = idempotency::Entity::find()
@@ -75,7 +75,7 @@ impl TenantStore {
     pub(super) async fn keep<T>(
         &self,
         tx: &Tx,
-        lock: &LogWriter,
+        lock: &WriteLock,
         once: &Once<T>,
         done: &T,
     ) -> Result<Zeroizing<Vec<u8>>> {

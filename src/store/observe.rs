@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::error::{Fault, While};
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::object_change::{self, Noted};
 use super::{Error, Result, SourceUpdate, SystemStore, bulk, codec, entity, quarantine, source};
 use crate::model::{Kind, LogOp, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
@@ -169,8 +169,8 @@ impl SystemStore {
     pub async fn observe(&self, batch: &ObserveBatch) -> Result<Committed> {
         const WHAT: &str = "what was observed";
         let tx = self.begin_write(WHAT).await?;
-        let mut log = LogWriter::begin(&tx).await?;
-        let began_at = log.revision;
+        let mut lock = WriteLock::take(&tx).await?;
+        let began_at = lock.revision;
         let provider = entity::provider::Entity::find_by_id(batch.provider_id.0).one(&tx).await.writing(WHAT)?;
         let provider = provider.filter(|row| !row.removing).ok_or(Error::ProviderGone(batch.provider_id))?;
         let sources = active_sources(&tx, batch.provider_id).await?;
@@ -184,14 +184,14 @@ impl SystemStore {
 
         write_identities(&tx, batch).await?;
         let mut writer =
-            Writer { tx: &tx, batch, owner, sources, at, next: log.revision, puts: Vec::new(), refused: Vec::new() };
+            Writer { tx: &tx, batch, owner, sources, at, next: lock.revision, puts: Vec::new(), refused: Vec::new() };
         writer.put_all().await.writing(WHAT)?;
         for written in &writer.puts {
             let put = &batch.puts[written.index];
-            log.append(Owner { source: writer.source_of(put), ..owner }, put.kind, written.id, LogOp::Put);
+            lock.append(Owner { source: writer.source_of(put), ..owner }, put.kind, written.id, LogOp::Put);
         }
         let Writer { puts, refused, .. } = writer;
-        let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, at, &mut log).await?;
+        let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, at, &mut lock).await?;
         let changed = changed(batch, &puts, began_at, at);
         object_change::note(&tx, owner, at, changed.chain(deleted.iter().map(Noted::deleted))).await?;
         quarantine::release(&tx, batch.source_id, &batch.released).await?;
@@ -206,7 +206,7 @@ impl SystemStore {
         });
         quarantine::put(&tx, owner, batch.quarantine.iter().cloned().chain(refusals), at).await?;
         source::update(&tx, batch.source_id, &batch.source).await?;
-        let revision = log.finish(&tx, at).await?;
+        let revision = lock.finish(&tx, at).await?;
         tx.commit().await.writing(WHAT)?;
         Ok(Committed { tenant_id: owner.tenant, at, revision, puts, deleted, refused })
     }
@@ -473,7 +473,7 @@ pub(super) async fn delete(
     ids: &[ObjectId],
     owner: Owner,
     at: Time,
-    log: &mut LogWriter,
+    lock: &mut WriteLock,
 ) -> Result<Vec<Deleted>> {
     const WHAT: &str = "what is gone";
     let head = "DELETE FROM object WHERE provider_id = ";
@@ -494,7 +494,7 @@ pub(super) async fn delete(
     let mut deleted = Vec::with_capacity(gone.len());
     for id in ids {
         let Some((kind, source)) = gone.remove(&id.0) else { continue };
-        let revision = log.append(Owner { source, ..owner }, kind, *id, LogOp::Delete);
+        let revision = lock.append(Owner { source, ..owner }, kind, *id, LogOp::Delete);
         deleted.push(Deleted { id: *id, kind, source_id: source, revision });
     }
     Ok(deleted)

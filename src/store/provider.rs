@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::db::Tx;
 use super::entity::{provider, source};
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::record::{Config, read_identity, records};
 use super::sealing::place;
 use super::{Error, Once, Outcome, ProviderRecord, ProviderWithSecrets, Result, SystemStore, TenantStore, codec};
@@ -210,7 +210,7 @@ impl super::Inner {
     async fn seal_password(
         &self,
         tx: &Tx,
-        lock: &LogWriter,
+        lock: &WriteLock,
         id: Uuid,
         password: Option<&SecretString>,
     ) -> Result<Option<Vec<u8>>> {
@@ -251,7 +251,7 @@ impl TenantStore {
     ) -> Result<Outcome<ProviderRecord>> {
         let tx = self.begin_write(WHAT).await?;
         // Two that add the same at once: the second waits here and then finds it taken.
-        let lock = LogWriter::begin(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         if let Some(once) = &once
             && let Some(kept) = self.done_before(&tx, &lock, once).await?
         {
@@ -272,12 +272,12 @@ impl TenantStore {
     /// As [`TenantStore::provider_create_once`].
     pub async fn provider_create_tried(&self, new: NewProvider) -> Result<ProviderRecord> {
         let tx = self.begin_write(WHAT).await?;
-        let lock = LogWriter::begin(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         // The transaction ends here, and with it all that it did.
         self.create_within(&tx, &lock, new).await
     }
 
-    async fn create_within(&self, tx: &Tx, lock: &LogWriter, new: NewProvider) -> Result<ProviderRecord> {
+    async fn create_within(&self, tx: &Tx, lock: &WriteLock, new: NewProvider) -> Result<ProviderRecord> {
         check_endpoints(&new.endpoints)?;
         let inner = &self.store.inner;
         let id = ProviderId::generate();
@@ -386,7 +386,7 @@ impl TenantStore {
         edit: ProviderEdit,
     ) -> Result<Option<Edited>> {
         let inner = &self.store.inner;
-        let lock = LogWriter::begin(tx).await?;
+        let lock = WriteLock::take(tx).await?;
         let Some(row) = self.find(tx, id).await?.filter(|row| !row.removing) else { return Ok(None) };
         check_generation(&row, expected)?;
         // What cannot be read is replaced by what the edit gives; an edit that gives nothing of it leaves it as it is.
@@ -494,7 +494,7 @@ impl TenantStore {
     ) -> Result<Option<ProviderRecord>> {
         let tx = self.begin_write(WHAT).await?;
         // Waits for the batch that is being written; the next one finds the mark.
-        LogWriter::begin(&tx).await?;
+        let _lock = WriteLock::take(&tx).await?;
         let Some(row) = self.find(&tx, id).await? else { return Ok(None) };
         if !row.removing {
             check_generation(&row, expected)?;
