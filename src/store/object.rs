@@ -259,13 +259,10 @@ impl SystemStore {
     /// When the database cannot be written.
     pub async fn identities_drop(&self, provider: ProviderId, ids: &[ObjectId]) -> Result<()> {
         let tx = self.begin_write("identities").await?;
-        let own = if tx.is_sqlite() { "?" } else { "$1" };
-        let head = format!(
-            "DELETE FROM identity WHERE provider_id = {own} \
-             AND NOT EXISTS (SELECT 1 FROM object WHERE object.id = identity.object_id) AND object_id"
-        );
+        let head = "DELETE FROM identity WHERE provider_id = ? \
+                    AND NOT EXISTS (SELECT 1 FROM object WHERE object.id = identity.object_id) AND object_id";
         let ids = ids.iter().map(|id| Value::from(id.0));
-        bulk::query_in(&tx, &head, [provider.0.into()], "", ids).await.writing("identities")?;
+        bulk::query_in(&tx, head, [provider.0.into()], "", ids).await.writing("identities")?;
         tx.commit().await.writing("identities")
     }
 }

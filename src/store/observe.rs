@@ -303,10 +303,9 @@ async fn write_identities(tx: &Tx, batch: &ObserveBatch) -> Result<()> {
     }
     // Some were there already: the same (a batch that is repeated), or given by another writer in the meantime.
     let ids: HashMap<_, _> = seen.iter().map(|(name, id)| (id.0, *name)).collect();
-    let head = "SELECT kind, key, object_id FROM identity WHERE provider_id = ";
-    let head = if tx.is_sqlite() { format!("{head}? AND object_id") } else { format!("{head}$1 AND object_id") };
+    let head = "SELECT kind, key, object_id FROM identity WHERE provider_id = ? AND object_id";
     let values = ids.keys().map(|id| Value::from(*id));
-    let rows = bulk::query_in(tx, &head, Some(batch.provider_id.0.into()), "", values).await.writing(WHAT)?;
+    let rows = bulk::query_in(tx, head, Some(batch.provider_id.0.into()), "", values).await.writing(WHAT)?;
     let mut missing = ids;
     for row in rows {
         let id: Uuid = row.try_get("", "object_id").writing(WHAT)?;
@@ -476,10 +475,9 @@ pub(super) async fn delete(
     lock: &mut WriteLock,
 ) -> Result<Vec<Deleted>> {
     const WHAT: &str = "what is gone";
-    let head = "DELETE FROM object WHERE provider_id = ";
-    let head = if tx.is_sqlite() { format!("{head}? AND id") } else { format!("{head}$1 AND id") };
+    let head = "DELETE FROM object WHERE provider_id = ? AND id";
     let values = ids.iter().map(|id| Value::from(id.0));
-    let rows = bulk::query_in(tx, &head, Some(provider.0.into()), "RETURNING id, kind, source_id", values).await;
+    let rows = bulk::query_in(tx, head, Some(provider.0.into()), "RETURNING id, kind, source_id", values).await;
     let mut gone = HashMap::new();
     for row in rows.writing(WHAT)? {
         let id: Uuid = row.try_get("", "id").writing(WHAT)?;
@@ -487,10 +485,9 @@ pub(super) async fn delete(
         let source: Uuid = row.try_get("", "source_id").writing(WHAT)?;
         gone.insert(id, (codec::kind("object", id, &kind)?, SourceId(source)));
     }
-    let own = if tx.is_sqlite() { ["?", "?"] } else { ["$1", "$2"] };
-    let head = format!("UPDATE identity SET deleted_at = {} WHERE provider_id = {} AND object_id", own[0], own[1]);
+    let head = "UPDATE identity SET deleted_at = ? WHERE provider_id = ? AND object_id";
     let own = [codec::micros(at).into(), provider.0.into()];
-    bulk::query_in(tx, &head, own, "", gone.keys().map(|id| Value::from(*id))).await.writing(WHAT)?;
+    bulk::query_in(tx, head, own, "", gone.keys().map(|id| Value::from(*id))).await.writing(WHAT)?;
     let mut deleted = Vec::with_capacity(gone.len());
     for id in ids {
         let Some((kind, source)) = gone.remove(&id.0) else { continue };

@@ -57,12 +57,10 @@ impl SystemStore {
                 .await
                 .writing(WHAT)?;
             purged.done = ids.is_empty();
-            let head = "DELETE FROM identity WHERE provider_id = ";
-            let head =
-                if tx.is_sqlite() { format!("{head}? AND object_id") } else { format!("{head}$1 AND object_id") };
+            let head = "DELETE FROM identity WHERE provider_id = ? AND object_id";
             object_change::forget(&tx, ids.iter().copied()).await?;
             let ids = ids.into_iter().map(Value::from);
-            bulk::query_in(&tx, &head, Some(id.0.into()), "RETURNING object_id", ids).await.writing(WHAT)?;
+            bulk::query_in(&tx, head, Some(id.0.into()), "RETURNING object_id", ids).await.writing(WHAT)?;
         }
         if purged.done {
             object_change::forget_provider(&tx, id).await?;
