@@ -124,8 +124,9 @@ impl Sync {
         connect: Connect,
     ) -> Result<Arc<Self>, store::Error> {
         let (wake, due) = mpsc::channel(1);
-        let duplicates = Arc::new(Duplicates::new(wake));
-        let board = Arc::new(Board::new(Arc::clone(&inventory), clock.clone()));
+        let across = store.system("find what is joined twice").across_tenants();
+        let duplicates = Arc::new(Duplicates::new(across, wake));
+        let board = Arc::new(Board::new(across, Arc::clone(&inventory), clock.clone()));
         let shared = Arc::new(Shared {
             journal: Arc::new(Journal::new(store.clone(), inventory, duplicates)),
             store,
