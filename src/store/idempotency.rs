@@ -52,8 +52,9 @@ impl TenantStore {
         &self,
         tx: &Tx,
         _lock: &WriteLock,
-        once: &Once<T>,
+        once: Option<&Once<T>>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let Some(once) = once else { return Ok(None) };
         let mine = idempotency::Entity::find()
             .filter(idempotency::Column::UserId.eq(self.scope.user().0))
             .filter(idempotency::Column::Key.eq(once.key.as_str()));
@@ -71,14 +72,15 @@ impl TenantStore {
         Ok(Some(kept))
     }
 
-    /// Keeps the answer, in the transaction that did it. Gives it back.
+    /// Keeps the answer, in the transaction that did it, where that is asked for. Gives it back.
     pub(super) async fn keep<T>(
         &self,
         tx: &Tx,
         lock: &WriteLock,
-        once: &Once<T>,
+        once: Option<&Once<T>>,
         done: &T,
-    ) -> Result<Zeroizing<Vec<u8>>> {
+    ) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let Some(once) = once else { return Ok(None) };
         let inner = &self.store.inner;
         let id = IdempotencyId::generate().0;
         let answer = Zeroizing::new((once.answer)(done));
@@ -94,7 +96,7 @@ impl TenantStore {
             created_at: Set(codec::micros(inner.clock.now())),
         };
         idempotency::Entity::insert(row).exec_without_returning(tx).await.writing(WHAT)?;
-        Ok(answer)
+        Ok(Some(answer))
     }
 }
 

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::entity::{provider, source, sync_history};
+use super::entity::{source, sync_history};
 use super::error::While;
 use super::{Error, Result, SystemStore, TenantStore, bulk, codec};
 use crate::model::provider::{SyncPeriod, SyncReason};
@@ -91,8 +91,7 @@ impl TenantStore {
     ) -> Result<Option<Vec<SyncPeriod>>> {
         use sync_history::{Column, Entity};
         let tx = self.begin_read(WHAT).await?;
-        let row = provider::Entity::find_by_id(id.0).one(&tx).await.reading(WHAT)?;
-        if !row.is_some_and(|row| self.scope.sees(TenantId(row.tenant_id))) {
+        if self.provider_row(&tx, id).await?.is_none() {
             return Ok(None);
         }
         let mut query = Entity::find().filter(Column::ProviderId.eq(id.0));
