@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ffi::{Connection, Definition, Domain, Network, Pool, Volume};
 use crate::record::{
     AddressSource, DomainRecord, FailedObject, HostRecord, InterfaceAddresses, Listing, NetworkRecord, NwfilterRecord,
-    PoolRecord, SnapshotRecord, VolumeRecord,
+    PoolRecord, PoolUse, SnapshotRecord, VolumeRecord,
 };
 use crate::state::{DomainState, PoolState};
 use crate::xml::{CapabilitiesXml, SysinfoXml};
@@ -163,7 +163,7 @@ fn network(object: &Network) -> Result<NetworkRecord> {
     if active {
         match object.dhcp_leases() {
             Ok(leases) => record.leases = Some(leases),
-            Err(error) if is_fatal(&error) => return Err(error),
+            Err(error) if is_fatal(&error) || error.is_not_found() => return Err(error),
             Err(error) if error.is_unsupported() => {}
             Err(error) => record.leases_error = Some(error),
         }
@@ -196,7 +196,8 @@ fn pool(connection: &Connection, object: &Pool) -> Result<PoolRecord> {
         volumes_failed: Vec::new(),
         volumes_error: None,
     };
-    if matches!(usage.state, PoolState::Inactive | PoolState::Building) {
+    let is_up = |usage: PoolUse| !matches!(usage.state, PoolState::Inactive | PoolState::Building);
+    if !is_up(usage) {
         return Ok(record);
     }
     let identity = |volume: &Volume| (None, volume.name().0);
@@ -207,7 +208,10 @@ fn pool(connection: &Connection, object: &Pool) -> Result<PoolRecord> {
         }
         Err(error) if is_fatal(&error) => return Err(error),
         // Stopped meanwhile, or the storage is lost.
-        Err(error) => record.volumes_error = Some(error),
+        Err(error) => {
+            record.usage = object.usage()?;
+            record.volumes_error = is_up(record.usage).then_some(error);
+        }
     }
     Ok(record)
 }
