@@ -7,12 +7,16 @@
 //! what is logged, but for what the libraries log by which it goes: sending that would make more of it, without an end.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
+use opentelemetry::InstrumentationScope;
+use opentelemetry::logs::LogRecord as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_appender_tracing::layer::{OpenTelemetryTracingBridge, TracingSpanAttributes};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogProcessor, SdkLogRecord, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -119,7 +123,8 @@ impl Telemetry {
                 .with_endpoint(format!("{base}/v1/logs"))
                 .build()
                 .map_err(|error| refused(Box::new(error)))?;
-            records = Some(SdkLoggerProvider::builder().with_resource(resource).with_batch_exporter(lines).build());
+            let provider = SdkLoggerProvider::builder().with_resource(resource).with_log_processor(Unnamed);
+            records = Some(provider.with_batch_exporter(lines).build());
         }
         let metrics = metrics.build();
         opentelemetry::global::set_meter_provider(metrics.clone());
@@ -172,6 +177,25 @@ impl Telemetry {
         if let Some(Err(error)) = self.logs.map(|logs| logs.shutdown()) {
             tracing::debug!(%error, "logs were not sent at the end");
         }
+    }
+}
+
+/// Takes the name off a log record: the `tracing` library makes it of the place in the source, which for libraries is a path of
+/// the machine that built them.
+#[derive(Debug)]
+struct Unnamed;
+
+impl LogProcessor for Unnamed {
+    fn emit(&self, record: &mut SdkLogRecord, _scope: &InstrumentationScope) {
+        record.set_event_name("");
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
     }
 }
 

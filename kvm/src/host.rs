@@ -76,6 +76,22 @@ pub enum LaneKind {
     Statistics,
 }
 
+impl LaneKind {
+    /// In the order in which they are numbered.
+    const ALL: [Self; 5] = [Self::Inventory, Self::Storage, Self::Command, Self::Events, Self::Statistics];
+
+    /// How debuggers and the kernel call its thread.
+    const fn thread_name(self) -> &'static str {
+        match self {
+            Self::Inventory => "kvm-inventory",
+            Self::Storage => "kvm-storage",
+            Self::Command => "kvm-command",
+            Self::Events => "kvm-events",
+            Self::Statistics => "kvm-stats",
+        }
+    }
+}
+
 /// A handle on one libvirt daemon. Cheap to clone; the last clone that goes away closes the connections in the background.
 ///
 /// Making one does nothing yet: each connection is opened by its first call, and again after it was lost. Every call has a
@@ -102,18 +118,19 @@ pub struct Host {
 #[derive(Debug)]
 struct Inner {
     uri: ConnectUri,
-    inventory: Arc<Lane>,
-    storage: Arc<Lane>,
-    command: Arc<Lane>,
-    events: Arc<Lane>,
-    statistics: Arc<Lane>,
+    /// By their kind.
+    lanes: [Arc<Lane>; LaneKind::ALL.len()],
+}
+
+impl Inner {
+    fn close(&self) {
+        self.lanes.iter().for_each(|lane| lane.close());
+    }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        for lane in [&self.inventory, &self.storage, &self.command, &self.events, &self.statistics] {
-            lane.close();
-        }
+        self.close();
     }
 }
 
@@ -126,20 +143,12 @@ impl Host {
     /// A handle with everything said.
     pub fn with_options(uri: ConnectUri, credentials: Option<Credentials>, options: HostOptions) -> Self {
         let limits = LaneLimits { queue_max: options.queue_max.max(1), hanging_max: options.hanging_max.max(1) };
-        let make = |name: &'static str| {
+        let lanes = LaneKind::ALL.map(|kind| {
             let (opened, credentials) = (uri.clone(), credentials.clone());
             let open = move || Connection::open(&opened, credentials.as_ref(), options.keep_alive);
-            Lane::new(uri.to_string(), name, limits, Box::new(open))
-        };
-        let inner = Inner {
-            inventory: make("kvm-inventory"),
-            storage: make("kvm-storage"),
-            command: make("kvm-command"),
-            events: make("kvm-events"),
-            statistics: make("kvm-stats"),
-            uri: uri.clone(),
-        };
-        Self { inner: Arc::new(inner) }
+            Lane::new(uri.to_string(), kind.thread_name(), limits, Box::new(open))
+        });
+        Self { inner: Arc::new(Inner { uri, lanes }) }
     }
 
     /// The URI.
@@ -155,20 +164,11 @@ impl Host {
     /// Closes every connection in the background, also for the other clones; calls that wait get
     /// [`Error::Closed`](crate::Error::Closed).
     pub fn close(&self) {
-        for lane in [LaneKind::Inventory, LaneKind::Storage, LaneKind::Command, LaneKind::Events, LaneKind::Statistics]
-        {
-            self.lane(lane).close();
-        }
+        self.inner.close();
     }
 
     fn lane(&self, lane: LaneKind) -> &Arc<Lane> {
-        match lane {
-            LaneKind::Inventory => &self.inner.inventory,
-            LaneKind::Storage => &self.inner.storage,
-            LaneKind::Command => &self.inner.command,
-            LaneKind::Events => &self.inner.events,
-            LaneKind::Statistics => &self.inner.statistics,
-        }
+        &self.inner.lanes[lane as usize]
     }
 
     /// Runs blocking work on one of the host's threads, with its open connection.
@@ -327,6 +327,6 @@ impl Host {
         let (sink, stream) = EventSink::channel(capacity);
         self.run(LaneKind::Events, "watch the host's events", limit, move |connection| connection.subscribe(&sink))
             .await?;
-        Ok(stream.on_lane(Arc::downgrade(&self.inner.events)))
+        Ok(stream.on_lane(Arc::downgrade(self.lane(LaneKind::Events))))
     }
 }

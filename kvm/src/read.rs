@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ffi::{Connection, Definition, Domain, Network, Pool, Volume};
 use crate::record::{
     AddressSource, DomainRecord, FailedObject, HostRecord, InterfaceAddresses, Listing, NetworkRecord, NwfilterRecord,
-    PoolRecord, SnapshotRecord, VolumeRecord,
+    PoolRecord, PoolUse, SnapshotRecord, VolumeRecord,
 };
 use crate::state::{DomainState, PoolState};
 use crate::xml::{CapabilitiesXml, SysinfoXml};
@@ -19,7 +19,12 @@ pub(crate) fn optional<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if is_fatal(&error) => Err(error),
-        Err(_) => Ok(None),
+        Err(error) => {
+            if !error.is_unsupported() {
+                tracing::debug!(error = &error as &dyn std::error::Error, "left out of what is read");
+            }
+            Ok(None)
+        }
     }
 }
 
@@ -143,7 +148,7 @@ fn network(object: &Network) -> Result<NetworkRecord> {
     let active = object.is_active()?;
     let persistent = object.is_persistent()?;
     let xml_inactive = if active && persistent { optional(object.xml(Definition::Inactive))? } else { None };
-    Ok(NetworkRecord {
+    let mut record = NetworkRecord {
         uuid: object.uuid()?,
         name,
         name_lossy,
@@ -152,8 +157,18 @@ fn network(object: &Network) -> Result<NetworkRecord> {
         autostart: optional(object.autostart())?,
         xml: object.xml(Definition::Current)?,
         xml_inactive,
-        leases: if active { optional(object.dhcp_leases())? } else { None },
-    })
+        leases: None,
+        leases_error: None,
+    };
+    if active {
+        match object.dhcp_leases() {
+            Ok(leases) => record.leases = Some(leases),
+            Err(error) if is_fatal(&error) || error.is_not_found() => return Err(error),
+            Err(error) if error.is_unsupported() => {}
+            Err(error) => record.leases_error = Some(error),
+        }
+    }
+    Ok(record)
 }
 
 pub(crate) fn pools(connection: &Connection) -> Result<Listing<PoolRecord>> {
@@ -181,7 +196,8 @@ fn pool(connection: &Connection, object: &Pool) -> Result<PoolRecord> {
         volumes_failed: Vec::new(),
         volumes_error: None,
     };
-    if matches!(usage.state, PoolState::Inactive | PoolState::Building) {
+    let is_up = |usage: PoolUse| !matches!(usage.state, PoolState::Inactive | PoolState::Building);
+    if !is_up(usage) {
         return Ok(record);
     }
     let identity = |volume: &Volume| (None, volume.name().0);
@@ -192,7 +208,10 @@ fn pool(connection: &Connection, object: &Pool) -> Result<PoolRecord> {
         }
         Err(error) if is_fatal(&error) => return Err(error),
         // Stopped meanwhile, or the storage is lost.
-        Err(error) => record.volumes_error = Some(error),
+        Err(error) => {
+            record.usage = object.usage()?;
+            record.volumes_error = is_up(record.usage).then_some(error);
+        }
     }
     Ok(record)
 }

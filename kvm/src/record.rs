@@ -82,7 +82,7 @@ pub struct SnapshotRecord {
 }
 
 /// A network as it was at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct NetworkRecord {
     /// The identity.
@@ -101,8 +101,11 @@ pub struct NetworkRecord {
     pub xml: String,
     /// The definition for the next start, if it is up and persistent.
     pub xml_inactive: Option<String>,
-    /// Addresses that its DHCP server gave out; `None` if it has none or is down.
+    /// Addresses that its DHCP server gave out; `None` if it has none or is down, or they could not be read.
     pub leases: Option<Vec<DhcpLease>>,
+    /// Why the addresses could not be read.
+    #[serde(skip)]
+    pub leases_error: Option<Error>,
 }
 
 /// A storage pool as it was at one moment.

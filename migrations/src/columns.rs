@@ -16,56 +16,37 @@ impl Columns {
 
     /// An id: `uuid`, or 16 bytes.
     pub(crate) fn id(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        if self.sqlite {
-            column.blob()
-        } else {
-            column.uuid()
-        };
-        column.not_null();
-        column
+        required(name, if self.sqlite { ColumnDef::blob } else { ColumnDef::uuid })
     }
 
     /// A text of any length.
     pub(crate) fn text(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.text().not_null();
-        column
+        required(name, ColumnDef::text)
     }
 
     /// A text that may be absent.
     pub(crate) fn text_null(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.text().null();
-        column
+        optional(name, ColumnDef::text)
     }
 
     /// Bytes.
     pub(crate) fn bytes(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.blob().not_null();
-        column
+        required(name, ColumnDef::blob)
     }
 
     /// Bytes that may be absent.
     pub(crate) fn bytes_null(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.blob().null();
-        column
+        optional(name, ColumnDef::blob)
     }
 
     /// A 64-bit number, or a time.
     pub(crate) fn number(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.big_integer().not_null();
-        column
+        required(name, ColumnDef::big_integer)
     }
 
     /// A 64-bit number, or a time, that may be absent.
     pub(crate) fn number_null(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.big_integer().null();
-        column
+        optional(name, ColumnDef::big_integer)
     }
 
     /// A 64-bit number that is the table's key. On SQLite only the exact word `integer` makes it the row's own number.
@@ -82,10 +63,22 @@ impl Columns {
 
     /// Yes or no.
     pub(crate) fn flag(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.boolean().not_null();
-        column
+        required(name, ColumnDef::boolean)
     }
+}
+
+type Typed = fn(&mut ColumnDef) -> &mut ColumnDef;
+
+fn required(name: &'static str, typed: Typed) -> ColumnDef {
+    let mut column = ColumnDef::new(name);
+    typed(&mut column).not_null();
+    column
+}
+
+fn optional(name: &'static str, typed: Typed) -> ColumnDef {
+    let mut column = ColumnDef::new(name);
+    typed(&mut column).null();
+    column
 }
 
 /// An index over `columns`.

@@ -17,6 +17,9 @@ mod m20261126_000006_idempotency;
 mod m20261126_000007_identity_end;
 mod m20261126_000008_sync_history;
 mod m20261126_000009_object_change;
+mod row_security;
+
+use std::pin::Pin;
 
 use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::{MigratorTrait, SchemaManager};
@@ -24,19 +27,49 @@ pub use sea_orm_migration::{MigratorTrait, SchemaManager};
 /// All steps, in their order.
 pub struct Migrator;
 
-#[async_trait::async_trait]
+/// A step in the module that it is named after.
+macro_rules! step {
+    ($name:ident) => {
+        Box::new(Step { name: stringify!($name), up: |manager| Box::pin($name::up(manager)) })
+    };
+}
+
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261126_000001_tenancy::Migration),
-            Box::new(m20261126_000002_sealing::Migration),
-            Box::new(m20261126_000003_provider::Migration),
-            Box::new(m20261126_000004_inventory::Migration),
-            Box::new(m20261126_000005_row_security::Migration),
-            Box::new(m20261126_000006_idempotency::Migration),
-            Box::new(m20261126_000007_identity_end::Migration),
-            Box::new(m20261126_000008_sync_history::Migration),
-            Box::new(m20261126_000009_object_change::Migration),
+            step!(m20261126_000001_tenancy),
+            step!(m20261126_000002_sealing),
+            step!(m20261126_000003_provider),
+            step!(m20261126_000004_inventory),
+            step!(m20261126_000005_row_security),
+            step!(m20261126_000006_idempotency),
+            step!(m20261126_000007_identity_end),
+            step!(m20261126_000008_sync_history),
+            step!(m20261126_000009_object_change),
         ]
+    }
+}
+
+type Changed<'a> = Pin<Box<dyn Future<Output = Result<(), DbErr>> + Send + 'a>>;
+
+struct Step {
+    name: &'static str,
+    up: for<'a> fn(&'a SchemaManager<'_>) -> Changed<'a>,
+}
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        (self.up)(manager).await
     }
 }

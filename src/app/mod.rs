@@ -44,7 +44,7 @@ use self::password::Passwords;
 use self::session::SessionCache;
 use crate::clock::Clock;
 use crate::inventory::Inventory;
-pub use crate::inventory::{Event as WatchEvent, Watch, common_fields};
+pub use crate::inventory::{EndReason, Event as WatchEvent, Watch, common_fields};
 use crate::model::ProviderId;
 use crate::store::{Error as StoreError, Store};
 pub use crate::store::{Once, Outcome, TokenRecord};

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::human::now;
 use super::names::{self, Directory, collection};
 use super::output::Format;
-use super::pages::fetch_at;
+use super::pages::{Newest, fetch_at};
 use super::query::scope;
 use super::session::Session;
 use super::table::{Cell, print};
@@ -27,12 +27,8 @@ pub struct ChangesArgs {
     /// Look for the name only at this provider.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
-    /// The newest so many.
-    #[arg(long, short, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-    limit: u16,
-    /// All that are kept.
-    #[arg(long, short, conflicts_with = "limit")]
-    all: bool,
+    #[command(flatten)]
+    newest: Newest,
     /// How to print them.
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
@@ -48,9 +44,8 @@ pub(crate) async fn run(kind: Kind, args: ChangesArgs, session: &mut Session) ->
         let object = names::object(&session.client, kind, &args.name, &scope).await?;
         object["id"].as_str().unwrap_or_default().to_owned()
     };
-    let limit = (!args.all).then_some(usize::from(args.limit));
     let path = format!("{}/{id}/changes", collection(kind));
-    let listing = fetch_at(&session.client, &path, &[], limit).await?;
+    let listing = fetch_at(&session.client, &path, &[], args.newest.limit()).await?;
     if matches!(args.output, Format::Json | Format::Yaml) {
         let text = args.output.structured(&json!({"items": listing.items}))?;
         return session.terminal.line(&text);
@@ -81,7 +76,7 @@ pub(crate) async fn run(kind: Kind, args: ChangesArgs, session: &mut Session) ->
     let headers: Vec<String> = headers.iter().map(|header| (*header).to_owned()).collect();
     print(&mut session.terminal, &headers, rows.collect(), true, !wide)?;
     if listing.more {
-        session.terminal.note("There are older ones. --all shows all that are kept, --limit N more.");
+        session.terminal.note(Newest::OLDER);
     }
     Ok(())
 }

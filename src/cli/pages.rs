@@ -1,5 +1,6 @@
 //! Lists of any length, page by page.
 
+use clap::Args;
 use serde_json::Value;
 
 use super::client::Client;
@@ -9,6 +10,27 @@ use crate::model::Kind;
 
 /// The most that one page holds.
 pub(crate) const PAGE_LIMIT: usize = 1000;
+
+/// How many of what is kept of the past.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Newest {
+    /// The newest so many.
+    #[arg(long, short, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    limit: u16,
+    /// All that are kept.
+    #[arg(long, short, conflicts_with = "limit")]
+    all: bool,
+}
+
+impl Newest {
+    /// What is said when not all are shown.
+    pub(crate) const OLDER: &str = "There are older ones. --all shows all that are kept, --limit N more.";
+
+    /// How many; `None` for all.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        (!self.all).then_some(usize::from(self.limit))
+    }
+}
 
 /// Objects of one kind.
 #[derive(Debug)]

@@ -81,7 +81,6 @@ pub struct Inventory {
     published: watch::Sender<u64>,
     writer: Mutex<Writer>,
     loaded: AtomicBool,
-    closed: AtomicBool,
     ticks: AtomicU64,
 }
 
@@ -107,7 +106,6 @@ impl Inventory {
             published: watch::Sender::new(0),
             writer: Mutex::default(),
             loaded: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
         })
     }
@@ -324,16 +322,6 @@ impl Inventory {
     /// When the revision to begin from is too old or does not exist yet.
     pub fn watch(self: &Arc<Self>, scope: TenantScope, request: WatchRequest) -> Result<Watch, WatchError> {
         Watch::begin(self.clone(), self.published.subscribe(), scope, request)
-    }
-
-    /// Ends every watch, with its reason, since the process stops.
-    pub fn shut_down(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.published.send_modify(|count| *count += 1);
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
     }
 
     pub(super) fn write(&self) -> MutexGuard<'_, Writer> {

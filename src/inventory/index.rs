@@ -154,7 +154,7 @@ impl OrderIndex {
 }
 
 fn order_key(field: FieldRef, entry: &Entry) -> OrderKey {
-    (field.own_value(entry), entry.id(), entry.anchor.slot)
+    (field.own_value(entry).into_owned(), entry.id(), entry.anchor.slot)
 }
 
 #[cfg(test)]

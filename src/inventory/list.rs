@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
                 true => Box::new(order.before(at)),
                 false => Box::new(order.after(at)),
             };
-            Some(self.fill(slots, after, exact, |entry| first.field.own_value(entry)))
+            Some(self.fill(slots, after, exact, |entry| first.field.own_value(entry).into_owned()))
         }
     }
 

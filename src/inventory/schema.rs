@@ -69,16 +69,10 @@ impl FieldRef {
     /// The field's value as it is answered: for what depends on the source's state, as that is now.
     pub(super) fn value<'a>(self, entry: &'a Entry, view: &View<'_>) -> Cow<'a, Value> {
         match self {
-            FieldRef::Id => Cow::Owned(Value::Id(entry.id().0)),
-            FieldRef::Name => Cow::Owned(Value::Text(entry.anchor.name.clone())),
-            FieldRef::Provider => Cow::Owned(Value::Id(entry.provider_id().0)),
-            FieldRef::Source => Cow::Owned(Value::Id(entry.source_id().0)),
             FieldRef::Sync => Cow::Owned(Value::Word(view.state(entry).as_str())),
             FieldRef::ObservedAt => Cow::Owned(view.observed_at(entry).map_or(Value::Null, Value::Time)),
-            FieldRef::FirstSeenAt => Cow::Owned(Value::Time(entry.first_seen_at())),
-            FieldRef::ChangedAt => Cow::Owned(Value::Time(entry.changed_at())),
             FieldRef::State(_) if !view.state(entry).is_trustworthy() => Cow::Owned(Value::Word(UNKNOWN)),
-            FieldRef::State(at) | FieldRef::Declared(at) => Cow::Borrowed(entry.declared(at)),
+            _ => self.own_value(entry),
         }
     }
 
@@ -89,17 +83,17 @@ impl FieldRef {
     }
 
     /// The value of a field for which [`FieldRef::is_own`] holds.
-    pub(super) fn own_value(self, entry: &Entry) -> Value {
-        match self {
+    pub(super) fn own_value(self, entry: &Entry) -> Cow<'_, Value> {
+        Cow::Owned(match self {
             FieldRef::Id => Value::Id(entry.id().0),
             FieldRef::Name => Value::Text(entry.anchor.name.clone()),
             FieldRef::Provider => Value::Id(entry.provider_id().0),
             FieldRef::Source => Value::Id(entry.source_id().0),
             FieldRef::FirstSeenAt => Value::Time(entry.first_seen_at()),
             FieldRef::ChangedAt => Value::Time(entry.changed_at()),
-            FieldRef::State(at) | FieldRef::Declared(at) => entry.declared(at).clone(),
+            FieldRef::State(at) | FieldRef::Declared(at) => return Cow::Borrowed(entry.declared(at)),
             FieldRef::Sync | FieldRef::ObservedAt => Value::Null,
-        }
+        })
     }
 }
 

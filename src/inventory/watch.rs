@@ -60,6 +60,8 @@ pub enum EndReason {
     SlowConsumer,
     /// The gateway stops.
     ShuttingDown,
+    /// The watcher's token is worth nothing any more.
+    SignedOut,
 }
 
 impl EndReason {
@@ -69,6 +71,7 @@ impl EndReason {
         match self {
             EndReason::SlowConsumer => "slow_consumer",
             EndReason::ShuttingDown => "shutting_down",
+            EndReason::SignedOut => "signed_out",
         }
     }
 }
@@ -272,7 +275,8 @@ impl Watch {
         Event::Bookmark { revision, data, frame }
     }
 
-    fn end(&mut self, reason: EndReason) -> Event {
+    /// Ends the watch. Gives what it says last.
+    pub fn end(&mut self, reason: EndReason) -> Event {
         self.ended = true;
         let resume_from = self.position;
         let Frame { frame, data } = Frame::new("end", Some(resume_from), |out| {
@@ -380,12 +384,10 @@ impl Stream for Watch {
             if let Some(event) = this.waiting.pop_front() {
                 return Poll::Ready(Some(event));
             }
-            // Registered before the snapshot is read, so that none that is published meanwhile is overlooked.
+            // Registered before the snapshot is read, so that none that is published meanwhile is overlooked. It does not end:
+            // the inventory, which publishes, is held here.
             let news = Pin::new(&mut this.published).poll_next(cx);
             let snapshot = this.inventory.snapshot();
-            if this.inventory.is_closed() || matches!(news, Poll::Ready(None)) {
-                return Poll::Ready(Some(this.end(EndReason::ShuttingDown)));
-            }
             if this.is_slow(&snapshot) {
                 return Poll::Ready(Some(this.end(EndReason::SlowConsumer)));
             }

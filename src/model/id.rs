@@ -53,6 +53,26 @@ macro_rules! ids {
     )+};
 }
 
+/// The ids of nouns, each with the conversions between it and [`ObjectId`].
+macro_rules! object_ids {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
+        ids! { $($(#[$meta])* $name),+ }
+        $(
+            impl From<$name> for ObjectId {
+                fn from(id: $name) -> Self {
+                    ObjectId(id.0)
+                }
+            }
+
+            impl From<ObjectId> for $name {
+                fn from(id: ObjectId) -> Self {
+                    $name(id.0)
+                }
+            }
+        )+
+    };
+}
+
 ids! {
     /// A tenant: the owner of resources. The built-in tenant is [`TenantId::PLATFORM`].
     TenantId,
@@ -70,6 +90,9 @@ ids! {
     SyncPeriodId,
     /// Any object of the inventory, of whatever kind.
     ObjectId,
+}
+
+object_ids! {
     /// A zone (a vSphere datacenter; a KVM provider has one).
     ZoneId,
     /// A cluster.
@@ -106,37 +129,3 @@ impl TenantId {
     /// The built-in tenant that owns everything until it is given to another.
     pub const PLATFORM: TenantId = TenantId(Uuid::from_u128(1));
 }
-
-/// Conversions between the id of a noun and [`ObjectId`].
-macro_rules! object_ids {
-    ($($name:ident),+ $(,)?) => {$(
-        impl From<$name> for ObjectId {
-            fn from(id: $name) -> Self {
-                ObjectId(id.0)
-            }
-        }
-        impl From<ObjectId> for $name {
-            fn from(id: ObjectId) -> Self {
-                $name(id.0)
-            }
-        }
-    )+};
-}
-
-object_ids!(
-    ZoneId,
-    ClusterId,
-    HostId,
-    ResourcePoolId,
-    FolderId,
-    DatastoreId,
-    NetworkId,
-    ImageId,
-    VmId,
-    VolumeId,
-    NicId,
-    SnapshotId,
-    TagId,
-    StoragePolicyId,
-    ContentLibraryId,
-);

@@ -22,38 +22,32 @@ pub(super) fn chunk_len(tx: &Tx, left: usize) -> usize {
     }
 }
 
-/// `?`, or `$number`, counted from 1.
-pub(super) fn placeholder(sql: &mut String, tx: &Tx, number: usize) {
-    if tx.is_sqlite() {
-        sql.push('?');
-    } else {
-        // Writing to a string does not fail.
-        let _ = write!(sql, "${number}");
+/// A statement whose text has a `?` in the place of each value. PostgreSQL wants them numbered.
+pub(super) fn statement(tx: &Tx, text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    let mut sql = String::with_capacity(text.len() * 2);
+    let mut parts = text.split('?');
+    sql.push_str(parts.next().unwrap_or_default());
+    for (number, part) in (1..).zip(parts) {
+        if tx.is_sqlite() {
+            sql.push('?');
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(sql, "${number}");
+        }
+        sql.push_str(part);
     }
+    Statement::from_sql_and_values(tx.get_database_backend(), sql, values)
 }
 
-/// `(?, ?), (?, ?)` or `($1, $2), ($3, $4)`.
-fn placeholders(sql: &mut String, tx: &Tx, rows: usize, columns: usize) {
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            if column > 0 {
-                sql.push_str(", ");
-            }
-            placeholder(sql, tx, row * columns + column + 1);
-        }
-        sql.push(')');
-    }
+/// `?, ?, ?`.
+fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
 }
 
 fn insert_statement(tx: &Tx, head: &str, columns: usize, tail: &str, values: Vec<Value>) -> Statement {
-    let mut sql = String::with_capacity(head.len() + tail.len() + values.len() * 8);
-    sql.push_str(head);
-    sql.push_str(" VALUES ");
-    placeholders(&mut sql, tx, values.len() / columns, columns);
-    sql.push(' ');
-    sql.push_str(tail);
-    Statement::from_sql_and_values(tx.get_database_backend(), sql, values)
+    let row = format!("({})", marks(columns));
+    let rows = vec![row.as_str(); values.len() / columns].join(", ");
+    statement(tx, &format!("{head} VALUES {rows} {tail}"), values)
 }
 
 /// `head VALUES (…), (…) tail` for the rows in `values`, whose number must come from [`chunk_len`].
@@ -88,7 +82,7 @@ pub(super) async fn insert<const COLUMNS: usize>(
     Ok(written)
 }
 
-/// `head IN (…) tail` for any number of values. `head` may bind values of its own before them.
+/// `head IN (…) tail` for any number of values. `head` may have a `?` for each value in `first`.
 pub(super) async fn query_in(
     tx: &Tx,
     head: &str,
@@ -103,19 +97,9 @@ pub(super) async fn query_in(
     let mut found = Vec::new();
     while left > 0 {
         let len = chunk_len(tx, left);
-        let mut bound = first.clone();
-        let mut sql = format!("{head} IN (");
-        for index in 0..len {
-            if index > 0 {
-                sql.push_str(", ");
-            }
-            placeholder(&mut sql, tx, bound.len() + index + 1);
-        }
-        sql.push_str(") ");
-        sql.push_str(tail);
-        bound.extend(values.by_ref().take(len));
-        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, bound);
-        found.extend(tx.query_all_raw(statement).await?);
+        let bound = first.iter().cloned().chain(values.by_ref().take(len));
+        let text = format!("{head} IN ({}) {tail}", marks(len));
+        found.extend(tx.query_all_raw(statement(tx, &text, bound)).await?);
         left -= len;
     }
     Ok(found)

@@ -211,13 +211,7 @@ enum Open {
 impl Tx {
     async fn sqlite(pool: &SqlitePool, begin: &'static str) -> Result<Self, DbErr> {
         let transaction = pool.begin_with(begin).await.map_err(acquiring)?;
-        Ok(Self {
-            open: Mutex::new(Open::Sqlite(transaction)),
-            backend: DbBackend::Sqlite,
-            turn: None,
-            timing: None,
-            fence: None,
-        })
+        Ok(Self::new(Open::Sqlite(transaction), DbBackend::Sqlite))
     }
 
     async fn postgres(pool: &PgPool, begin: &str, visible: Visible) -> Result<Self, DbErr> {
@@ -232,13 +226,11 @@ impl Tx {
              SET LOCAL idle_in_transaction_session_timeout = {timeout}"
         );
         let transaction = deadline(pool.begin_with(AssertSqlSafe(begin))).await.map_err(acquiring)?;
-        Ok(Self {
-            open: Mutex::new(Open::Postgres(transaction)),
-            backend: DbBackend::Postgres,
-            turn: None,
-            timing: None,
-            fence: None,
-        })
+        Ok(Self::new(Open::Postgres(transaction), DbBackend::Postgres))
+    }
+
+    fn new(open: Open, backend: DbBackend) -> Self {
+        Self { open: Mutex::new(open), backend, turn: None, timing: None, fence: None }
     }
 
     /// Takes the time until it ends.
@@ -268,14 +260,14 @@ impl ConnectionTrait for Tx {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let values = SqlxValues(statement.values.unwrap_or_else(|| sea_orm::Values(Vec::new())));
+        let (sql, values) = parts(statement);
         match &mut *self.open.lock().await {
             Open::Sqlite(transaction) => {
-                let query = sqlx::query_with(AssertSqlSafe(statement.sql), values);
+                let query = sqlx::query_with(sql, values);
                 query.execute(&mut **transaction).await.map(Into::into)
             }
             Open::Postgres(transaction) => {
-                let query = sqlx::query_with(AssertSqlSafe(statement.sql), values).persistent(false);
+                let query = sqlx::query_with(sql, values).persistent(false);
                 deadline(query.execute(&mut **transaction)).await.map(Into::into)
             }
         }
@@ -296,20 +288,25 @@ impl ConnectionTrait for Tx {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let values = SqlxValues(statement.values.unwrap_or_else(|| sea_orm::Values(Vec::new())));
+        let (sql, values) = parts(statement);
         match &mut *self.open.lock().await {
             Open::Sqlite(transaction) => {
-                let query = sqlx::query_with(AssertSqlSafe(statement.sql), values);
+                let query = sqlx::query_with(sql, values);
                 query.fetch_all(&mut **transaction).await.map(|rows| rows.into_iter().map(Into::into).collect())
             }
             Open::Postgres(transaction) => {
-                let query = sqlx::query_with(AssertSqlSafe(statement.sql), values).persistent(false);
+                let query = sqlx::query_with(sql, values).persistent(false);
                 let rows = deadline(query.fetch_all(&mut **transaction)).await;
                 rows.map(|rows| rows.into_iter().map(Into::into).collect())
             }
         }
         .map_err(running)
     }
+}
+
+/// A statement as sqlx takes it.
+fn parts(statement: Statement) -> (AssertSqlSafe<String>, SqlxValues) {
+    (AssertSqlSafe(statement.sql), SqlxValues(statement.values.unwrap_or_else(|| sea_orm::Values(Vec::new()))))
 }
 
 /// Gives up on a server that says nothing any more, a little after it should have given up by itself.

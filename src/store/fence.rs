@@ -1,4 +1,4 @@
-//! One gateway writes. Each that opens the database takes the next number; a transaction that takes the log's lock checks
+//! One gateway writes. Each that opens the database takes the next number; a transaction that takes the write lock checks
 //! that its number is still the newest. So an older gateway that another was started beside cannot write any more, whether
 //! it hung, was cut off, or was forgotten on another machine, and nobody has to wait until a lease runs out.
 //!
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::db::Tx;
 use super::entity::counter;
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::{Error, Result};
 
 const GATEWAY: &str = "gateway";
@@ -30,7 +30,7 @@ impl Fence {
         let first = counter::ActiveModel { name: Set(GATEWAY.to_owned()), value: Set(0) };
         let unless_there = OnConflict::new().do_nothing().to_owned();
         counter::Entity::insert(first).on_conflict(unless_there).exec_without_returning(tx).await?;
-        LogWriter::lock(tx).await?;
+        WriteLock::wait(tx).await?;
         let row = counter::Entity::find_by_id(GATEWAY).one(tx).await?;
         let number = row.ok_or_else(|| DbErr::RecordNotFound(format!("the counter {GATEWAY}")))?.value + 1;
         let next = counter::ActiveModel { name: Set(GATEWAY.to_owned()), value: Set(number) };

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::db::Tx;
 use super::entity::idempotency;
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::sealing::place;
 use super::{Error, Result, SystemStore, TenantStore, codec};
 use crate::model::IdempotencyId;
@@ -43,7 +43,7 @@ pub enum Outcome<T> {
 }
 
 impl TenantStore {
-    /// The answer that was kept for a request, if there is one. Who asks holds the log's lock until it has kept its own: of
+    /// The answer that was kept for a request, if there is one. Who asks holds the write lock until it has kept its own: of
     /// two that come at once, the second finds what the first did.
     ///
     /// # Errors
@@ -51,9 +51,10 @@ impl TenantStore {
     pub(super) async fn done_before<T>(
         &self,
         tx: &Tx,
-        _lock: &LogWriter,
-        once: &Once<T>,
+        _lock: &WriteLock,
+        once: Option<&Once<T>>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let Some(once) = once else { return Ok(None) };
         let mine = idempotency::Entity::find()
             .filter(idempotency::Column::UserId.eq(self.scope.user().0))
             .filter(idempotency::Column::Key.eq(once.key.as_str()));
@@ -71,14 +72,15 @@ impl TenantStore {
         Ok(Some(kept))
     }
 
-    /// Keeps the answer, in the transaction that did it. Gives it back.
+    /// Keeps the answer, in the transaction that did it, where that is asked for. Gives it back.
     pub(super) async fn keep<T>(
         &self,
         tx: &Tx,
-        lock: &LogWriter,
-        once: &Once<T>,
+        lock: &WriteLock,
+        once: Option<&Once<T>>,
         done: &T,
-    ) -> Result<Zeroizing<Vec<u8>>> {
+    ) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let Some(once) = once else { return Ok(None) };
         let inner = &self.store.inner;
         let id = IdempotencyId::generate().0;
         let answer = Zeroizing::new((once.answer)(done));
@@ -94,7 +96,7 @@ impl TenantStore {
             created_at: Set(codec::micros(inner.clock.now())),
         };
         idempotency::Entity::insert(row).exec_without_returning(tx).await.writing(WHAT)?;
-        Ok(answer)
+        Ok(Some(answer))
     }
 }
 

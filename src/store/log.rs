@@ -70,19 +70,20 @@ const COMPACTED_THROUGH: &str = "compacted_through";
 /// How many entries one transaction of the compaction drops.
 const COMPACT_CHUNK: u64 = 10_000;
 
-/// Appends to the log within a transaction. Who holds one holds the lock of the counter: until the transaction ends no
-/// other takes revisions, so that the order of commits is the order of revisions (`docs/adr/0003-revisions.md`).
-pub(super) struct LogWriter {
+/// The one write lock, that of the counter, held until the transaction ends, whatever becomes of this value. Until then no
+/// other transaction takes revisions, so that the order of commits is the order of revisions (`docs/adr/0003-revisions.md`),
+/// or does what must not happen beside it: sealing, adding, editing and removing. Also gathers the entries for the log.
+pub(super) struct WriteLock {
     /// The last revision that was given.
     pub(super) revision: Revision,
     began_at: Revision,
     entries: Vec<(Owner, Kind, ObjectId, LogOp)>,
 }
 
-impl LogWriter {
-    /// Takes the lock.
-    pub(super) async fn begin(tx: &Tx) -> Result<Self> {
-        let revision = Self::lock(tx).await.writing("the change log")?;
+impl WriteLock {
+    /// Takes the lock, unless another gateway has taken the database over.
+    pub(super) async fn take(tx: &Tx) -> Result<Self> {
+        let revision = Self::wait(tx).await.writing("the change log")?;
         if let Some(fence) = &tx.fence {
             fence.check(tx).await?;
         }
@@ -90,7 +91,7 @@ impl LogWriter {
     }
 
     /// Waits for the lock; gives the last revision.
-    pub(super) async fn lock(tx: &impl ConnectionTrait) -> std::result::Result<Revision, DbErr> {
+    pub(super) async fn wait(tx: &impl ConnectionTrait) -> std::result::Result<Revision, DbErr> {
         counter(tx, REVISION, true).await
     }
 
@@ -181,7 +182,7 @@ impl SystemStore {
     pub async fn settle_log(&self) -> Result<()> {
         const WHAT: &str = "the change log";
         let tx = self.begin_write(WHAT).await?;
-        LogWriter::begin(&tx).await?;
+        let _lock = WriteLock::take(&tx).await?;
         tx.commit().await.writing(WHAT)
     }
 

@@ -11,6 +11,7 @@
 //!
 //! SQLite and PostgreSQL behave alike: the same statements, the same errors, the same tests.
 
+mod across;
 mod address;
 mod bulk;
 mod codec;
@@ -42,6 +43,7 @@ mod user;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+pub use across::{AcrossTenants, PlatformUuid};
 pub use address::DatabaseUrl;
 pub use error::Error;
 pub use idempotency::{Once, Outcome};

@@ -65,24 +65,6 @@ pub struct IdentityRow {
     pub deleted_at: Option<Time>,
 }
 
-impl TryFrom<object::Model> for ObjectRow {
-    type Error = Error;
-
-    fn try_from(row: object::Model) -> Result<Self> {
-        Ok(Self {
-            id: ObjectId(row.id),
-            tenant_id: TenantId(row.tenant_id),
-            provider_id: ProviderId(row.provider_id),
-            source_id: SourceId(row.source_id),
-            kind: codec::kind("object", row.id, &row.kind)?,
-            body: row.body.into_boxed_str(),
-            revision: codec::revision(row.revision),
-            created_at: codec::time(row.created_at),
-            changed_at: codec::time(row.changed_at),
-        })
-    }
-}
-
 /// The columns of an [`ObjectRow`], in their order.
 type ObjectColumns = (Uuid, Uuid, Uuid, Uuid, String, String, i64, i64, i64);
 
@@ -172,9 +154,11 @@ impl SystemStore {
     pub async fn objects(&self, ids: &[ObjectId]) -> Result<Vec<ObjectRow>> {
         let tx = self.begin_read(WHAT).await?;
         let values = ids.iter().map(|id| Value::from(id.0));
-        let rows = bulk::query_in(&tx, "SELECT * FROM object WHERE id", None, "", values).await.reading(WHAT)?;
+        let head = "SELECT id, tenant_id, provider_id, source_id, kind, body, revision, created_at, changed_at \
+                    FROM object WHERE id";
+        let rows = bulk::query_in(&tx, head, None, "", values).await.reading(WHAT)?;
         tx.commit().await.reading(WHAT)?;
-        rows.iter().map(|row| object::Model::from_query_result(row, "").reading(WHAT)?.try_into()).collect()
+        rows.iter().map(|row| ObjectRow::of_columns(row.try_get_many_by_index().reading(WHAT)?)).collect()
     }
 
     /// How many objects there are.
@@ -259,13 +243,10 @@ impl SystemStore {
     /// When the database cannot be written.
     pub async fn identities_drop(&self, provider: ProviderId, ids: &[ObjectId]) -> Result<()> {
         let tx = self.begin_write("identities").await?;
-        let own = if tx.is_sqlite() { "?" } else { "$1" };
-        let head = format!(
-            "DELETE FROM identity WHERE provider_id = {own} \
-             AND NOT EXISTS (SELECT 1 FROM object WHERE object.id = identity.object_id) AND object_id"
-        );
+        let head = "DELETE FROM identity WHERE provider_id = ? \
+                    AND NOT EXISTS (SELECT 1 FROM object WHERE object.id = identity.object_id) AND object_id";
         let ids = ids.iter().map(|id| Value::from(id.0));
-        bulk::query_in(&tx, &head, [provider.0.into()], "", ids).await.writing("identities")?;
+        bulk::query_in(&tx, head, [provider.0.into()], "", ids).await.writing("identities")?;
         tx.commit().await.writing("identities")
     }
 }

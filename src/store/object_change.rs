@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use uuid::Uuid;
 
 use super::db::Tx;
@@ -204,11 +204,9 @@ impl SystemStore {
         let mut dropped = 0;
         loop {
             let tx = self.begin_write(WHAT).await?;
-            let backend = tx.get_database_backend();
-            let mut sql = "SELECT object_id FROM object_change GROUP BY object_id HAVING COUNT(*) > ".to_owned();
-            bulk::placeholder(&mut sql, &tx, 1);
-            sql.push_str(&format!(" LIMIT {CUT_CHUNK}"));
-            let busy = tx.query_all_raw(Statement::from_sql_and_values(backend, sql, [keep.into()])).await;
+            let text =
+                format!("SELECT object_id FROM object_change GROUP BY object_id HAVING COUNT(*) > ? LIMIT {CUT_CHUNK}");
+            let busy = tx.query_all_raw(bulk::statement(&tx, &text, [keep.into()])).await;
             let busy = busy.writing(WHAT)?;
             if busy.is_empty() {
                 // Nothing was changed.

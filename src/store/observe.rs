@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::error::{Fault, While};
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::object_change::{self, Noted};
 use super::{Error, Result, SourceUpdate, SystemStore, bulk, codec, entity, quarantine, source};
 use crate::model::{Kind, LogOp, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
@@ -169,8 +169,8 @@ impl SystemStore {
     pub async fn observe(&self, batch: &ObserveBatch) -> Result<Committed> {
         const WHAT: &str = "what was observed";
         let tx = self.begin_write(WHAT).await?;
-        let mut log = LogWriter::begin(&tx).await?;
-        let began_at = log.revision;
+        let mut lock = WriteLock::take(&tx).await?;
+        let began_at = lock.revision;
         let provider = entity::provider::Entity::find_by_id(batch.provider_id.0).one(&tx).await.writing(WHAT)?;
         let provider = provider.filter(|row| !row.removing).ok_or(Error::ProviderGone(batch.provider_id))?;
         let sources = active_sources(&tx, batch.provider_id).await?;
@@ -184,14 +184,14 @@ impl SystemStore {
 
         write_identities(&tx, batch).await?;
         let mut writer =
-            Writer { tx: &tx, batch, owner, sources, at, next: log.revision, puts: Vec::new(), refused: Vec::new() };
+            Writer { tx: &tx, batch, owner, sources, at, next: lock.revision, puts: Vec::new(), refused: Vec::new() };
         writer.put_all().await.writing(WHAT)?;
         for written in &writer.puts {
             let put = &batch.puts[written.index];
-            log.append(Owner { source: writer.source_of(put), ..owner }, put.kind, written.id, LogOp::Put);
+            lock.append(Owner { source: writer.source_of(put), ..owner }, put.kind, written.id, LogOp::Put);
         }
         let Writer { puts, refused, .. } = writer;
-        let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, at, &mut log).await?;
+        let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, at, &mut lock).await?;
         let changed = changed(batch, &puts, began_at, at);
         object_change::note(&tx, owner, at, changed.chain(deleted.iter().map(Noted::deleted))).await?;
         quarantine::release(&tx, batch.source_id, &batch.released).await?;
@@ -206,7 +206,7 @@ impl SystemStore {
         });
         quarantine::put(&tx, owner, batch.quarantine.iter().cloned().chain(refusals), at).await?;
         source::update(&tx, batch.source_id, &batch.source).await?;
-        let revision = log.finish(&tx, at).await?;
+        let revision = lock.finish(&tx, at).await?;
         tx.commit().await.writing(WHAT)?;
         Ok(Committed { tenant_id: owner.tenant, at, revision, puts, deleted, refused })
     }
@@ -303,10 +303,9 @@ async fn write_identities(tx: &Tx, batch: &ObserveBatch) -> Result<()> {
     }
     // Some were there already: the same (a batch that is repeated), or given by another writer in the meantime.
     let ids: HashMap<_, _> = seen.iter().map(|(name, id)| (id.0, *name)).collect();
-    let head = "SELECT kind, key, object_id FROM identity WHERE provider_id = ";
-    let head = if tx.is_sqlite() { format!("{head}? AND object_id") } else { format!("{head}$1 AND object_id") };
+    let head = "SELECT kind, key, object_id FROM identity WHERE provider_id = ? AND object_id";
     let values = ids.keys().map(|id| Value::from(*id));
-    let rows = bulk::query_in(tx, &head, Some(batch.provider_id.0.into()), "", values).await.writing(WHAT)?;
+    let rows = bulk::query_in(tx, head, Some(batch.provider_id.0.into()), "", values).await.writing(WHAT)?;
     let mut missing = ids;
     for row in rows {
         let id: Uuid = row.try_get("", "object_id").writing(WHAT)?;
@@ -473,13 +472,12 @@ pub(super) async fn delete(
     ids: &[ObjectId],
     owner: Owner,
     at: Time,
-    log: &mut LogWriter,
+    lock: &mut WriteLock,
 ) -> Result<Vec<Deleted>> {
     const WHAT: &str = "what is gone";
-    let head = "DELETE FROM object WHERE provider_id = ";
-    let head = if tx.is_sqlite() { format!("{head}? AND id") } else { format!("{head}$1 AND id") };
+    let head = "DELETE FROM object WHERE provider_id = ? AND id";
     let values = ids.iter().map(|id| Value::from(id.0));
-    let rows = bulk::query_in(tx, &head, Some(provider.0.into()), "RETURNING id, kind, source_id", values).await;
+    let rows = bulk::query_in(tx, head, Some(provider.0.into()), "RETURNING id, kind, source_id", values).await;
     let mut gone = HashMap::new();
     for row in rows.writing(WHAT)? {
         let id: Uuid = row.try_get("", "id").writing(WHAT)?;
@@ -487,14 +485,13 @@ pub(super) async fn delete(
         let source: Uuid = row.try_get("", "source_id").writing(WHAT)?;
         gone.insert(id, (codec::kind("object", id, &kind)?, SourceId(source)));
     }
-    let own = if tx.is_sqlite() { ["?", "?"] } else { ["$1", "$2"] };
-    let head = format!("UPDATE identity SET deleted_at = {} WHERE provider_id = {} AND object_id", own[0], own[1]);
+    let head = "UPDATE identity SET deleted_at = ? WHERE provider_id = ? AND object_id";
     let own = [codec::micros(at).into(), provider.0.into()];
-    bulk::query_in(tx, &head, own, "", gone.keys().map(|id| Value::from(*id))).await.writing(WHAT)?;
+    bulk::query_in(tx, head, own, "", gone.keys().map(|id| Value::from(*id))).await.writing(WHAT)?;
     let mut deleted = Vec::with_capacity(gone.len());
     for id in ids {
         let Some((kind, source)) = gone.remove(&id.0) else { continue };
-        let revision = log.append(Owner { source, ..owner }, kind, *id, LogOp::Delete);
+        let revision = lock.append(Owner { source, ..owner }, kind, *id, LogOp::Delete);
         deleted.push(Deleted { id: *id, kind, source_id: source, revision });
     }
     Ok(deleted)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::db::Tx;
 use super::entity::{provider, source};
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::record::{Config, read_identity, records};
 use super::sealing::place;
 use super::{Error, Once, Outcome, ProviderRecord, ProviderWithSecrets, Result, SystemStore, TenantStore, codec};
@@ -210,7 +210,7 @@ impl super::Inner {
     async fn seal_password(
         &self,
         tx: &Tx,
-        lock: &LogWriter,
+        lock: &WriteLock,
         id: Uuid,
         password: Option<&SecretString>,
     ) -> Result<Option<Vec<u8>>> {
@@ -230,12 +230,13 @@ impl TenantStore {
         }
     }
 
-    async fn find(&self, tx: &Tx, id: ProviderId) -> Result<Option<provider::Model>> {
+    /// A provider's row, if the scope sees it.
+    pub(super) async fn provider_row(&self, tx: &Tx, id: ProviderId) -> Result<Option<provider::Model>> {
         provider::Entity::find_by_id(id.0).filter(self.seen()).one(tx).await.reading(WHAT)
     }
 
     async fn record(&self, tx: &Tx, id: ProviderId) -> Result<Option<ProviderRecord>> {
-        let row = self.find(tx, id).await?;
+        let row = self.provider_row(tx, id).await?;
         Ok(records(tx, row.into_iter().collect()).await?.pop())
     }
 
@@ -251,17 +252,12 @@ impl TenantStore {
     ) -> Result<Outcome<ProviderRecord>> {
         let tx = self.begin_write(WHAT).await?;
         // Two that add the same at once: the second waits here and then finds it taken.
-        let lock = LogWriter::begin(&tx).await?;
-        if let Some(once) = &once
-            && let Some(kept) = self.done_before(&tx, &lock, once).await?
-        {
+        let lock = WriteLock::take(&tx).await?;
+        if let Some(kept) = self.done_before(&tx, &lock, once.as_ref()).await? {
             return Ok(Outcome::Before(kept));
         }
         let record = self.create_within(&tx, &lock, new).await?;
-        let kept = match &once {
-            Some(once) => Some(self.keep(&tx, &lock, once, &record).await?),
-            None => None,
-        };
+        let kept = self.keep(&tx, &lock, once.as_ref(), &record).await?;
         tx.commit().await.writing(WHAT)?;
         Ok(Outcome::Done(record, kept))
     }
@@ -272,12 +268,12 @@ impl TenantStore {
     /// As [`TenantStore::provider_create_once`].
     pub async fn provider_create_tried(&self, new: NewProvider) -> Result<ProviderRecord> {
         let tx = self.begin_write(WHAT).await?;
-        let lock = LogWriter::begin(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         // The transaction ends here, and with it all that it did.
         self.create_within(&tx, &lock, new).await
     }
 
-    async fn create_within(&self, tx: &Tx, lock: &LogWriter, new: NewProvider) -> Result<ProviderRecord> {
+    async fn create_within(&self, tx: &Tx, lock: &WriteLock, new: NewProvider) -> Result<ProviderRecord> {
         check_endpoints(&new.endpoints)?;
         let inner = &self.store.inner;
         let id = ProviderId::generate();
@@ -337,7 +333,7 @@ impl TenantStore {
     /// When the database cannot be read, or the secret cannot be opened.
     pub async fn provider_with_secrets(&self, id: ProviderId) -> Result<Option<ProviderWithSecrets>> {
         let tx = self.begin_read(WHAT).await?;
-        let row = self.find(&tx, id).await?;
+        let row = self.provider_row(&tx, id).await?;
         let found = self.store.inner.with_secrets(&tx, row.into_iter().collect()).await?.pop();
         tx.commit().await.reading(WHAT)?;
         Ok(found)
@@ -386,8 +382,8 @@ impl TenantStore {
         edit: ProviderEdit,
     ) -> Result<Option<Edited>> {
         let inner = &self.store.inner;
-        let lock = LogWriter::begin(tx).await?;
-        let Some(row) = self.find(tx, id).await?.filter(|row| !row.removing) else { return Ok(None) };
+        let lock = WriteLock::take(tx).await?;
+        let Some(row) = self.provider_row(tx, id).await?.filter(|row| !row.removing) else { return Ok(None) };
         check_generation(&row, expected)?;
         // What cannot be read is replaced by what the edit gives; an edit that gives nothing of it leaves it as it is.
         let stored = serde_json::from_str::<Config>(&row.config);
@@ -494,8 +490,8 @@ impl TenantStore {
     ) -> Result<Option<ProviderRecord>> {
         let tx = self.begin_write(WHAT).await?;
         // Waits for the batch that is being written; the next one finds the mark.
-        LogWriter::begin(&tx).await?;
-        let Some(row) = self.find(&tx, id).await? else { return Ok(None) };
+        let _lock = WriteLock::take(&tx).await?;
+        let Some(row) = self.provider_row(&tx, id).await? else { return Ok(None) };
         if !row.removing {
             check_generation(&row, expected)?;
             let update = provider::ActiveModel {

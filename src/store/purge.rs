@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::db::Tx;
 use super::entity::{identity, object, provider, source};
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::object_change::{self, Noted};
 use super::observe::Owner;
 use super::{Deleted, Error, Result, SystemStore, bulk, observe};
@@ -40,12 +40,12 @@ impl SystemStore {
     pub async fn provider_purge(&self, id: ProviderId, limit: u64) -> Result<Purged> {
         let limit = limit.max(1);
         let tx = self.begin_write(WHAT).await?;
-        let log = LogWriter::begin(&tx).await?;
+        let mut lock = WriteLock::take(&tx).await?;
         let row = provider::Entity::find_by_id(id.0).one(&tx).await.writing(WHAT)?;
         let row = row.filter(|row| row.removing).ok_or(Error::ProviderGone(id))?;
         let owner = Owner { tenant: TenantId(row.tenant_id), provider: id, source: SourceId(Uuid::nil()) };
         let filter = object::Column::ProviderId.eq(id.0);
-        let (mut purged, log) = self.purge_objects(&tx, owner, filter, limit, log).await?;
+        let mut purged = self.purge_objects(&tx, owner, filter, limit, &mut lock).await?;
         if purged.deleted.is_empty() {
             let ids: Vec<Uuid> = identity::Entity::find()
                 .select_only()
@@ -57,12 +57,10 @@ impl SystemStore {
                 .await
                 .writing(WHAT)?;
             purged.done = ids.is_empty();
-            let head = "DELETE FROM identity WHERE provider_id = ";
-            let head =
-                if tx.is_sqlite() { format!("{head}? AND object_id") } else { format!("{head}$1 AND object_id") };
+            let head = "DELETE FROM identity WHERE provider_id = ? AND object_id";
             object_change::forget(&tx, ids.iter().copied()).await?;
             let ids = ids.into_iter().map(Value::from);
-            bulk::query_in(&tx, &head, Some(id.0.into()), "RETURNING object_id", ids).await.writing(WHAT)?;
+            bulk::query_in(&tx, head, Some(id.0.into()), "RETURNING object_id", ids).await.writing(WHAT)?;
         }
         if purged.done {
             object_change::forget_provider(&tx, id).await?;
@@ -70,7 +68,7 @@ impl SystemStore {
             source::Entity::delete_many().filter(source::Column::ProviderId.eq(id.0)).exec(&tx).await.writing(WHAT)?;
             provider::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
         }
-        purged.revision = log.finish(&tx, purged.at).await?;
+        purged.revision = lock.finish(&tx, purged.at).await?;
         tx.commit().await.writing(WHAT)?;
         Ok(purged)
     }
@@ -81,18 +79,18 @@ impl SystemStore {
     /// [`Error::SourceGone`] when it is not there or is not marked, or when the database cannot be written.
     pub async fn source_purge(&self, id: SourceId, limit: u64) -> Result<Purged> {
         let tx = self.begin_write(WHAT).await?;
-        let log = LogWriter::begin(&tx).await?;
+        let mut lock = WriteLock::take(&tx).await?;
         let row = source::Entity::find_by_id(id.0).one(&tx).await.writing(WHAT)?;
         let row = row.filter(|row| row.removing).ok_or(Error::SourceGone(id))?;
         let owner = Owner { tenant: TenantId(row.tenant_id), provider: ProviderId(row.provider_id), source: id };
         let filter = object::Column::SourceId.eq(id.0);
-        let (mut purged, log) = self.purge_objects(&tx, owner, filter, limit.max(1), log).await?;
+        let mut purged = self.purge_objects(&tx, owner, filter, limit.max(1), &mut lock).await?;
         object_change::note(&tx, owner, purged.at, purged.deleted.iter().map(Noted::deleted)).await?;
         if purged.deleted.is_empty() {
             source::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
             purged.done = true;
         }
-        purged.revision = log.finish(&tx, purged.at).await?;
+        purged.revision = lock.finish(&tx, purged.at).await?;
         tx.commit().await.writing(WHAT)?;
         Ok(purged)
     }
@@ -103,8 +101,8 @@ impl SystemStore {
         owner: Owner,
         filter: Expr,
         limit: u64,
-        mut log: LogWriter,
-    ) -> Result<(Purged, LogWriter)> {
+        lock: &mut WriteLock,
+    ) -> Result<Purged> {
         let at = self.store.inner.clock.now();
         let ids: Vec<Uuid> = object::Entity::find()
             .select_only()
@@ -116,8 +114,7 @@ impl SystemStore {
             .await
             .writing(WHAT)?;
         let ids: Vec<_> = ids.into_iter().map(ObjectId).collect();
-        let deleted = observe::delete(tx, owner.provider, &ids, owner, at, &mut log).await?;
-        let purged = Purged { tenant_id: owner.tenant, at, revision: log.revision, deleted, done: false };
-        Ok((purged, log))
+        let deleted = observe::delete(tx, owner.provider, &ids, owner, at, lock).await?;
+        Ok(Purged { tenant_id: owner.tenant, at, revision: lock.revision, deleted, done: false })
     }
 }

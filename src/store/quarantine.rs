@@ -6,11 +6,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::entity::{provider, quarantine};
+use super::entity::quarantine;
 use super::error::While;
 use super::observe::{KEY_MAX_LEN, Owner};
 use super::{QuarantinePut, Result, SystemStore, TenantStore, bulk, codec};
-use crate::model::{Kind, ProviderId, SourceId, TenantId, Time};
+use crate::model::{Kind, ProviderId, SourceId, Time};
 
 /// A group in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,8 +123,7 @@ impl TenantStore {
     /// When the database cannot be read.
     pub async fn quarantine(&self, id: ProviderId, limit: u64) -> Result<Option<Vec<QuarantineRow>>> {
         let tx = self.begin_read(WHAT).await?;
-        let row = provider::Entity::find_by_id(id.0).one(&tx).await.reading(WHAT)?;
-        if !row.is_some_and(|row| self.scope.sees(TenantId(row.tenant_id))) {
+        if self.provider_row(&tx, id).await?.is_none() {
             return Ok(None);
         }
         let rows = list(&tx, id, Some(limit)).await?;

@@ -14,7 +14,7 @@ use super::db::Tx;
 use super::entity::{idempotency, provider, sealing_key, setting};
 use super::error::While;
 use super::keyring::{Key, Keyring, KeyringError};
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::{Error, Result, SystemStore, codec};
 use crate::clock::{Clock, Time};
 use crate::model::TokenId;
@@ -88,9 +88,9 @@ impl Sealer {
         Ok(key)
     }
 
-    /// Seals a value within the transaction that keeps it. Who seals holds the log's lock, so that no rotation drops the
+    /// Seals a value within the transaction that keeps it. Who seals holds the write lock, so that no rotation drops the
     /// data key in the meantime.
-    pub(super) async fn seal(&self, tx: &Tx, _lock: &LogWriter, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
+    pub(super) async fn seal(&self, tx: &Tx, _lock: &WriteLock, place: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let newest = sealing_key::Entity::find()
             .order_by_desc(sealing_key::Column::CreatedAt)
             .order_by_desc(sealing_key::Column::Id)
@@ -152,7 +152,7 @@ impl SystemStore {
         let sealer = &inner.sealer;
         let tx = self.begin_write("the sealing keys").await?;
         // Who seals, edits or removes has the same lock: nothing that is read here changes before it is written.
-        LogWriter::begin(&tx).await?;
+        let _lock = WriteLock::take(&tx).await?;
         let old = sealing_key::Entity::find().all(&tx).await.reading("the sealing keys")?;
         let (new_id, new_key) = sealer.add_key(&tx, inner.clock.now()).await?;
         let seal = |place: &str, plain: &[u8]| {

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::db::Tx;
 use super::entity::setting;
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::sealing::place;
 use super::{Result, SystemStore, codec};
 
@@ -29,7 +29,7 @@ impl SystemStore {
             return Ok(value);
         }
         let tx = self.begin_write(WHAT).await?;
-        let lock = LogWriter::begin(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         if let Some(value) = self.open_setting(&tx, name).await? {
             return Ok(value);
         }

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::entity::{provider, source, sync_history};
+use super::entity::{source, sync_history};
 use super::error::While;
 use super::{Error, Result, SystemStore, TenantStore, bulk, codec};
 use crate::model::provider::{SyncPeriod, SyncReason};
@@ -91,8 +91,7 @@ impl TenantStore {
     ) -> Result<Option<Vec<SyncPeriod>>> {
         use sync_history::{Column, Entity};
         let tx = self.begin_read(WHAT).await?;
-        let row = provider::Entity::find_by_id(id.0).one(&tx).await.reading(WHAT)?;
-        if !row.is_some_and(|row| self.scope.sees(TenantId(row.tenant_id))) {
+        if self.provider_row(&tx, id).await?.is_none() {
             return Ok(None);
         }
         let mut query = Entity::find().filter(Column::ProviderId.eq(id.0));
@@ -160,18 +159,14 @@ impl SystemStore {
     pub async fn sync_history_close(&self) -> Result<u64> {
         let now = codec::micros(self.store.inner.clock.now());
         let tx = self.begin_write(WHAT).await?;
-        let mut place = String::new();
-        bulk::placeholder(&mut place, &tx, 1);
         let contact = "(SELECT s.last_contact_at FROM source s WHERE s.id = sync_history.source_id)";
-        let sql = format!(
+        let text = format!(
             "UPDATE sync_history SET until = CASE \
-             WHEN state NOT IN ('live', 'lagging', 'loading') AND since < {place} THEN {place} \
+             WHEN state NOT IN ('live', 'lagging', 'loading') AND since < ? THEN ? \
              WHEN state IN ('live', 'lagging', 'loading') AND {contact} > since THEN {contact} \
              ELSE since END WHERE until IS NULL"
         );
-        // On SQLite each place binds a value of its own.
-        let values = if tx.is_sqlite() { vec![now.into(), now.into()] } else { vec![now.into()] };
-        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+        let statement = bulk::statement(&tx, &text, [now.into(), now.into()]);
         let closed = tx.execute_raw(statement).await.writing(WHAT)?.rows_affected();
         tx.commit().await.writing(WHAT)?;
         Ok(closed)
@@ -188,14 +183,11 @@ impl SystemStore {
         let tx = self.begin_write(WHAT).await?;
         let aged = Entity::delete_many().filter(Column::Until.lt(codec::micros(old)));
         let mut dropped = aged.exec(&tx).await.writing(WHAT)?.rows_affected;
-        let mut sql = "DELETE FROM sync_history WHERE until IS NOT NULL AND id IN (SELECT id FROM (SELECT id, \
-                       ROW_NUMBER() OVER (PARTITION BY source_id ORDER BY since DESC, id DESC) AS place \
-                       FROM sync_history) AS ordered WHERE place > "
-            .to_owned();
-        bulk::placeholder(&mut sql, &tx, 1);
-        sql.push(')');
+        let text = "DELETE FROM sync_history WHERE until IS NOT NULL AND id IN (SELECT id FROM (SELECT id, \
+                    ROW_NUMBER() OVER (PARTITION BY source_id ORDER BY since DESC, id DESC) AS place \
+                    FROM sync_history) AS ordered WHERE place > ?)";
         let keep = i64::try_from(retention.keep_entries).unwrap_or(i64::MAX);
-        let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [keep.into()]);
+        let statement = bulk::statement(&tx, text, [keep.into()]);
         dropped += tx.execute_raw(statement).await.writing(WHAT)?.rows_affected();
         tx.commit().await.writing(WHAT)?;
         Ok(dropped)

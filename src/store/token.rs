@@ -9,7 +9,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, Pagi
 use super::db::Tx;
 use super::entity::{token, user};
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::{Error, Inner, Once, Outcome, Result, SystemStore, TenantStore, UserRecord, codec};
 use crate::model::{Time, TokenId, UserId};
 
@@ -183,10 +183,8 @@ impl TenantStore {
         let inner = &self.store.inner;
         let tx = self.begin_write(WHAT).await?;
         // One after the other: so neither the bound nor the key is passed by two at once.
-        let lock = LogWriter::begin(&tx).await?;
-        if let Some(once) = &once
-            && let Some(kept) = self.done_before(&tx, &lock, once).await?
-        {
+        let lock = WriteLock::take(&tx).await?;
+        if let Some(kept) = self.done_before(&tx, &lock, once.as_ref()).await? {
             return Ok(Outcome::Before(kept));
         }
         let present = token::Entity::find()
@@ -197,10 +195,7 @@ impl TenantStore {
             return Err(Error::TokensFull { max });
         }
         let record = insert(inner, &tx, user, new).await?;
-        let kept = match &once {
-            Some(once) => Some(self.keep(&tx, &lock, once, &record).await?),
-            None => None,
-        };
+        let kept = self.keep(&tx, &lock, once.as_ref(), &record).await?;
         tx.commit().await.writing(WHAT)?;
         Ok(Outcome::Done(record, kept))
     }

@@ -5,7 +5,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, Pagi
 use super::db::Tx;
 use super::entity::{token, user};
 use super::error::While;
-use super::log::LogWriter;
+use super::log::WriteLock;
 use super::{Error, Result, Store, SystemStore, TenantStore, TokenKind, codec};
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{TenantId, Time, TokenId, UserId};
@@ -117,7 +117,7 @@ impl SystemStore {
     /// [`Error::UsernameTaken`], or when the database cannot be written.
     pub async fn user_create(&self, new: NewUser) -> Result<UserRecord> {
         let tx = self.begin_write(WHAT).await?;
-        LogWriter::begin(&tx).await?;
+        let _lock = WriteLock::take(&tx).await?;
         let same = user::Column::UsernameKey.eq(username_key(&new.username));
         if user::Entity::find().filter(same).count(&tx).await.writing(WHAT)? > 0 {
             return Err(Error::UsernameTaken(new.username));
@@ -133,7 +133,7 @@ impl SystemStore {
     /// When the database cannot be written.
     pub async fn user_bootstrap(&self, new: NewUser) -> Result<Option<UserRecord>> {
         let tx = self.begin_write(WHAT).await?;
-        LogWriter::begin(&tx).await?;
+        let _lock = WriteLock::take(&tx).await?;
         if user::Entity::find().count(&tx).await.writing(WHAT)? > 0 {
             return Ok(None);
         }

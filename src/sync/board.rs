@@ -18,7 +18,7 @@ use crate::inventory::Inventory;
 use crate::model::provider::{SourceIdentity, SyncReason, SyncStatus};
 use crate::model::{Provider, ProviderId, Source, SourceId, SourceState, Time};
 use crate::provider::SourceError;
-use crate::store::ProviderRecord;
+use crate::store::{AcrossTenants, PlatformUuid, ProviderRecord};
 
 /// What was gathered goes to the read model this often.
 const GATHER: Duration = Duration::from_millis(500);
@@ -27,15 +27,15 @@ const AGES_EVERY: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(super) struct Board {
+    across: AcrossTenants,
     inventory: Arc<Inventory>,
     clock: Clock,
     history: History,
     /// [`AGES_EVERY`].
     ages_every: Duration,
     providers: Mutex<HashMap<ProviderId, Shown>>,
-    /// Installations by their lower-case id, and the source that is joining each at present. Changed under the lock of
-    /// `providers`.
-    claims: Mutex<HashMap<String, SourceId>>,
+    /// The source that is joining an installation at present. Changed under the lock of `providers`.
+    claims: Mutex<HashMap<PlatformUuid, SourceId>>,
 }
 
 struct Shown {
@@ -59,8 +59,9 @@ enum News {
 }
 
 impl Board {
-    pub(super) fn new(inventory: Arc<Inventory>, clock: Clock) -> Self {
+    pub(super) fn new(across: AcrossTenants, inventory: Arc<Inventory>, clock: Clock) -> Self {
         Self {
+            across,
             inventory,
             clock,
             history: History::default(),
@@ -210,19 +211,20 @@ impl Board {
     /// # Errors
     /// The name of the provider that has it already, or is joining it, under another address.
     pub(super) fn claim(&self, source: SourceId, instance_uuid: &str) -> Result<(), String> {
+        let wanted = self.across.uuid(instance_uuid);
         let providers = self.lock();
-        let same = |shown: &Source| {
-            let uuid = shown.identity.as_ref().and_then(|identity| identity.instance_uuid.as_deref());
-            shown.id != source && uuid.is_some_and(|uuid| uuid.eq_ignore_ascii_case(instance_uuid))
-        };
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let claimed = claims.get(&instance_uuid.to_lowercase()).copied().filter(|claimed| *claimed != source);
-        let same = |shown: &Source| claimed == Some(shown.id) || same(shown);
+        let claimed = claims.get(&wanted).copied();
+        let has = |shown: &Source| {
+            let uuid = shown.identity.as_ref().and_then(|identity| identity.instance_uuid.as_deref());
+            let same = uuid.is_some_and(|uuid| self.across.uuid(uuid) == wanted);
+            shown.id != source && (same || claimed == Some(shown.id))
+        };
         let mut others = providers.values().map(|shown| &shown.provider).filter(|provider| !provider.removing);
-        match others.find(|provider| provider.sources.iter().any(same)) {
+        match others.find(|provider| provider.sources.iter().any(has)) {
             Some(other) => Err(other.name.clone()),
             None => {
-                claims.insert(instance_uuid.to_lowercase(), source);
+                claims.insert(wanted, source);
                 Ok(())
             }
         }
@@ -335,7 +337,7 @@ mod tests {
         record.sources = (0..SOURCES).map(|_| SourceRecord { id: SourceId::generate(), ..of.clone() }).collect();
         let inventory = Inventory::new(InventoryConfig::default(), TokenKey::new([7; 32]));
         inventory.loader().finish(&[], Revision(0), Revision(0));
-        let mut board = Board::new(Arc::clone(&inventory), fixture.clock.clone());
+        let mut board = Board::new(fixture.system().across_tenants(), Arc::clone(&inventory), fixture.clock.clone());
         board.show(&record);
         let mut watch = inventory.watch(fixture.scope(), WatchRequest::default()).unwrap();
         let mut told = move || {

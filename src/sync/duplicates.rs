@@ -9,9 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::model::{HostId, ProviderId};
+use crate::store::{AcrossTenants, PlatformUuid};
 
-/// All hosts by their hardware UUID.
+/// All hosts by their hardware UUID, whichever tenant's they are.
 pub(super) struct Duplicates {
+    across: AcrossTenants,
     inner: Mutex<Inner>,
     /// Hosts whose `also_known_as` must be written anew. Bounded by the number of hosts: each is in it once.
     wake: mpsc::Sender<()>,
@@ -19,8 +21,8 @@ pub(super) struct Duplicates {
 
 #[derive(Default)]
 struct Inner {
-    by_uuid: HashMap<String, BTreeSet<(ProviderId, HostId)>>,
-    by_host: HashMap<HostId, (ProviderId, String)>,
+    by_uuid: HashMap<PlatformUuid, BTreeSet<(ProviderId, HostId)>>,
+    by_host: HashMap<HostId, (ProviderId, PlatformUuid)>,
     due: BTreeSet<(ProviderId, HostId)>,
 }
 
@@ -29,19 +31,19 @@ pub(super) type KnownAs = HashMap<HostId, Vec<HostId>>;
 
 impl Duplicates {
     /// `wake` gets a word when [`Duplicates::take_due`] has something.
-    pub(super) fn new(wake: mpsc::Sender<()>) -> Self {
-        Self { inner: Mutex::default(), wake }
+    pub(super) fn new(across: AcrossTenants, wake: mpsc::Sender<()>) -> Self {
+        Self { across, inner: Mutex::default(), wake }
     }
 
     /// A host was written.
     pub(super) fn seen(&self, provider: ProviderId, host: HostId, hardware_uuid: Option<&str>) {
-        let uuid = hardware_uuid.map(str::to_ascii_lowercase).unwrap_or_default();
+        let uuid = hardware_uuid.filter(|uuid| !uuid.is_empty()).map(|uuid| self.across.uuid(uuid));
         let mut inner = self.lock();
-        if inner.by_host.get(&host).is_some_and(|(_, known)| *known == uuid) {
+        if inner.by_host.get(&host).map(|(_, known)| known) == uuid.as_ref() {
             return;
         }
         inner.remove(host);
-        if !uuid.is_empty() {
+        if let Some(uuid) = uuid {
             inner.by_host.insert(host, (provider, uuid.clone()));
             inner.by_uuid.entry(uuid.clone()).or_default().insert((provider, host));
             inner.touch(&uuid, Some(provider));
@@ -99,7 +101,7 @@ impl Inner {
     }
 
     /// Marks the hosts of a machine, when there is more than one provider among them or one just left.
-    fn touch(&mut self, uuid: &str, joined: Option<ProviderId>) {
+    fn touch(&mut self, uuid: &PlatformUuid, joined: Option<ProviderId>) {
         let Some(hosts) = self.by_uuid.get(uuid) else { return };
         if joined.is_none_or(|joined| hosts.iter().any(|(provider, _)| *provider != joined)) {
             self.due.extend(hosts.iter().copied());
@@ -117,11 +119,12 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::tests::Fixture;
 
-    #[test]
-    fn the_same_machine_under_two_providers_is_known_as_both() {
+    #[tokio::test]
+    async fn the_same_machine_under_two_providers_is_known_as_both() {
         let (wake, mut woken) = mpsc::channel(1);
-        let duplicates = Duplicates::new(wake);
+        let duplicates = Duplicates::new(Fixture::sqlite().await.system().across_tenants(), wake);
         let (vcenter, esxi) = (ProviderId::generate(), ProviderId::generate());
         let (a, b, other) = (HostId::generate(), HostId::generate(), HostId::generate());
         duplicates.seen(vcenter, a, Some("4C4C4544-0001"));

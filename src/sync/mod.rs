@@ -124,8 +124,9 @@ impl Sync {
         connect: Connect,
     ) -> Result<Arc<Self>, store::Error> {
         let (wake, due) = mpsc::channel(1);
-        let duplicates = Arc::new(Duplicates::new(wake));
-        let board = Arc::new(Board::new(Arc::clone(&inventory), clock.clone()));
+        let across = store.system("find what is joined twice").across_tenants();
+        let duplicates = Arc::new(Duplicates::new(across, wake));
+        let board = Arc::new(Board::new(across, Arc::clone(&inventory), clock.clone()));
         let shared = Arc::new(Shared {
             journal: Arc::new(Journal::new(store.clone(), inventory, duplicates)),
             store,
@@ -245,37 +246,42 @@ impl Sync {
 
 impl Shared {
     /// Begins what runs beside the sources.
-    fn begin(self: &Arc<Self>, mut due: mpsc::Receiver<()>, cancel: &CancellationToken) -> Vec<JoinHandle<()>> {
+    fn begin(self: &Arc<Self>, due: mpsc::Receiver<()>, cancel: &CancellationToken) -> Vec<JoinHandle<()>> {
         let (shared, until) = (Arc::clone(self), cancel.clone());
-        let reconciler = async move {
+        let reconciler = tokio::spawn(async move {
             let mut guard = Guard::new("reconciler", &shared.metrics, &until);
             let mut reconciler = Reconciler::new(shared);
             while guard.again(caught(reconciler.run(&until)).await).await {}
             reconciler.stop().await;
-        };
+        });
+        let due = Arc::new(tokio::sync::Mutex::new(due));
+        let duplicates = self.guarded("duplicates", cancel, move |shared| {
+            let due = Arc::clone(&due);
+            async move { shared.spread_duplicates(&mut *due.lock().await).await }
+        });
+        let board = self.guarded("board", cancel, |shared| async move { shared.board.hand_on().await });
+        let sweeper = self.guarded("sweeper", cancel, |shared| async move { shared.sweep_identities().await });
+        let history = self.guarded("history", cancel, |shared| async move {
+            shared.board.history().write_down(&shared.store).await;
+        });
+        vec![reconciler, duplicates, board, sweeper, history]
+    }
+
+    /// Runs `work` in a task until it is cancelled; after a panic it is begun again.
+    fn guarded<F>(
+        self: &Arc<Self>,
+        task: &'static str,
+        cancel: &CancellationToken,
+        mut work: impl FnMut(Arc<Self>) -> F + Send + 'static,
+    ) -> JoinHandle<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (shared, until) = (Arc::clone(self), cancel.clone());
-        let duplicates = async move {
-            let mut guard = Guard::new("duplicates", &shared.metrics, &until);
-            while guard.again(caught(until.run_until_cancelled(shared.spread_duplicates(&mut due))).await).await {}
-        };
-        let (shared, until) = (Arc::clone(self), cancel.clone());
-        let board = async move {
-            let mut guard = Guard::new("board", &shared.metrics, &until);
-            while guard.again(caught(until.run_until_cancelled(shared.board.hand_on())).await).await {}
-        };
-        let (shared, until) = (Arc::clone(self), cancel.clone());
-        let sweeper = async move {
-            let mut guard = Guard::new("sweeper", &shared.metrics, &until);
-            while guard.again(caught(until.run_until_cancelled(shared.sweep_identities())).await).await {}
-        };
-        let (shared, until) = (Arc::clone(self), cancel.clone());
-        let history = async move {
-            let mut guard = Guard::new("history", &shared.metrics, &until);
-            let write = || shared.board.history().write_down(&shared.store);
-            while guard.again(caught(until.run_until_cancelled(write())).await).await {}
-        };
-        let beside = [tokio::spawn(duplicates), tokio::spawn(board), tokio::spawn(sweeper), tokio::spawn(history)];
-        std::iter::once(tokio::spawn(reconciler)).chain(beside).collect()
+        tokio::spawn(async move {
+            let mut guard = Guard::new(task, &shared.metrics, &until);
+            while guard.again(caught(until.run_until_cancelled(work(Arc::clone(&shared)))).await).await {}
+        })
     }
 
     fn lock_wishes(&self) -> std::sync::MutexGuard<'_, Wishes> {

@@ -64,6 +64,17 @@ impl World {
         Self { fixture, inventory, sync, links }
     }
 
+    /// One whose only source has told these zones and is live.
+    async fn live(zones: &[(&str, &str)]) -> (Self, Link, (ProviderId, SourceId)) {
+        let fixture = Fixture::sqlite().await;
+        let (provider, source) = fixture.provider("vc").await;
+        let mut world = Self::start(fixture).await;
+        let link = world.link().await;
+        link.load(zones).await;
+        world.until(provider, "live", is(SourceState::Live)).await;
+        (world, link, (provider, source))
+    }
+
     async fn link(&mut self) -> Link {
         tokio::time::timeout(Duration::from_secs(30), self.links.recv()).await.expect("a connection").unwrap()
     }
@@ -199,12 +210,7 @@ async fn a_damaged_provider_is_shown_and_the_others_run() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_cannot_be_read_is_tried_again() {
-    let fixture = Fixture::sqlite().await;
-    let (id, _) = fixture.provider("vc").await;
-    let mut world = World::start(fixture).await;
-    let link = world.link().await;
-    link.load(&[("a", "a")]).await;
-    world.until(id, "live", is(SourceState::Live)).await;
+    let (mut world, link, (id, _)) = World::live(&[("a", "a")]).await;
     // Not needed for what runs, but to read a provider.
     world.fixture.sql("ALTER TABLE quarantine RENAME TO away").await;
     world.sync.provider_changed(id);
@@ -221,12 +227,7 @@ async fn a_provider_that_cannot_be_read_is_tried_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_is_lagging_and_a_word_ends_it() {
-    let fixture = Fixture::sqlite().await;
-    let (id, _) = fixture.provider("vc").await;
-    let mut world = World::start(fixture).await;
-    let link = world.link().await;
-    link.load(&[("a", "a")]).await;
-    world.until(id, "live", is(SourceState::Live)).await;
+    let (world, link, (id, _)) = World::live(&[("a", "a")]).await;
     // That something is told is not that everything is.
     let lagging = world.until(id, "lagging", is(SourceState::Lagging));
     let telling = async {
@@ -250,12 +251,7 @@ async fn silence_is_lagging_and_a_word_ends_it() {
 /// Waits and order go by what has passed, not by the time of day.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_changes_nothing() {
-    let fixture = Fixture::sqlite().await;
-    let (id, _) = fixture.provider("vc").await;
-    let mut world = World::start(fixture).await;
-    let mut link = world.link().await;
-    link.load(&[("a", "0"), ("b", "b")]).await;
-    world.until(id, "live", is(SourceState::Live)).await;
+    let (mut world, mut link, (id, _)) = World::live(&[("a", "0"), ("b", "b")]).await;
     for (round, days) in ["1", "2"].into_iter().zip([400, -800]) {
         world.fixture.clock.advance(chrono::TimeDelta::days(days));
         link.tell(Event::Observed(vec![link.zone("a", round)])).await;
@@ -286,12 +282,7 @@ async fn a_clock_that_jumps_changes_nothing() {
 /// The answer to a commit can be lost, and a task can end between a commit and what shows it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_committed_without_being_shown_is_shown() {
-    let fixture = Fixture::sqlite().await;
-    let (id, source) = fixture.provider("vc").await;
-    let mut world = World::start(fixture).await;
-    let link = world.link().await;
-    link.load(&[("a", "a"), ("b", "b")]).await;
-    world.zones(&["a", "b"]).await;
+    let (world, link, (id, source)) = World::live(&[("a", "a"), ("b", "b")]).await;
     let put = |key: &str, name: &str| {
         let object = Object::from(Zone { name: name.to_owned(), ..Zone::default() });
         let text = String::from_utf8(object.to_json().unwrap()).unwrap();
@@ -330,12 +321,7 @@ async fn what_was_committed_without_being_shown_is_shown() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_id_of_what_is_gone_lasts_for_a_while() {
-    let fixture = Fixture::sqlite().await;
-    let (id, _) = fixture.provider("vc").await;
-    let mut world = World::start(fixture).await;
-    let link = world.link().await;
-    link.load(&[("a", "a"), ("b", "b"), ("c", "c")]).await;
-    world.zones(&["a", "b", "c"]).await;
+    let (world, link, (id, _)) = World::live(&[("a", "a"), ("b", "b"), ("c", "c")]).await;
     let ids: HashMap<&str, ObjectId> =
         ["a", "b", "c"].into_iter().map(|key| (key, link.context.identify.id(Kind::Zone, key))).collect();
     link.tell(Event::Gone { family: Family::Core, keys: vec!["b".to_owned(), "c".to_owned()] }).await;
@@ -362,12 +348,7 @@ async fn the_id_of_what_is_gone_lasts_for_a_while() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_states_were_is_written_down() {
-    let fixture = Fixture::sqlite().await;
-    let (id, source) = fixture.provider("vc").await;
-    let mut world = World::start(fixture).await;
-    let link = world.link().await;
-    link.load(&[("a", "a")]).await;
-    world.until(id, "live", is(SourceState::Live)).await;
+    let (mut world, link, (id, source)) = World::live(&[("a", "a")]).await;
     assert!(link.end.send(Some(SourceError::new(SyncReason::ConnectionLost, "on purpose"))).is_ok());
     world.until(id, "the end", is(SourceState::Unreachable)).await;
     let link = world.link().await;
@@ -395,12 +376,7 @@ async fn what_the_states_were_is_written_down() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_changes_is_noted_and_what_is_first_read_is_not() {
-    let fixture = Fixture::sqlite().await;
-    let (provider, _) = fixture.provider("vc").await;
-    let mut world = World::start(fixture).await;
-    let link = world.link().await;
-    link.load(&[("a", "a"), ("b", "b")]).await;
-    world.zones(&["a", "b"]).await;
+    let (world, link, (provider, _)) = World::live(&[("a", "a"), ("b", "b")]).await;
     link.tell(Event::Observed(vec![link.zone("a", "new")])).await;
     world.zones(&["b", "new"]).await;
     link.tell(Event::Gone { family: Family::Core, keys: vec!["b".to_owned()] }).await;

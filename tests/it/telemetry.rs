@@ -175,6 +175,9 @@ async fn traces_say_where_a_first_load_spends_its_time_and_hold_no_secret() {
     let traced = traced.expect("a record of the caller's trace");
     assert_eq!(named_values(&traced.attributes)["request_id"], "traced-request");
 
+    let named = logs.iter().map(|(_, record)| record).find(|record| !record.event_name.is_empty());
+    assert_eq!(named, None, "the place in the source is nobody's business");
+
     for secret in [ADMIN_PASSWORD, PASSWORD, &gateway.token] {
         assert!(!receiver.holds(secret), "a secret was sent: {secret}");
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::service::{self, About, ServiceContent};
 use crate::session::{Account, Door, OperationIds};
 use crate::task::Tracker;
-use crate::transport::{Ahead, CookieJar, SoapAnswer, SoapRequest, Transport};
+use crate::transport::{Ahead, CookieJar, SoapAnswer, SoapRequest, Transport, within};
 use crate::value::{Array, MoRef, Object, Value};
 use crate::wire::{Answer, Envelope};
 
@@ -154,32 +154,18 @@ impl Client {
     /// ```
     pub async fn call(&self, method: &str, this: &MoRef, args: Object) -> Result<Value> {
         let limit = self.config().call_deadline;
-        let renewing = async {
-            let generation = self.generation();
-            match self.call_once(method, this, &args, limit).await {
-                Err(error) if error.is_not_authenticated() => {
-                    self.renew(generation).await?;
-                    self.call_once(method, this, &args, limit).await
-                }
-                result => result,
-            }
-        };
-        match tokio::time::timeout(limit, renewing).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Deadline { call: method.to_owned(), limit }),
-        }
+        let call = self.inner.vim(method, this, &args, limit);
+        within(method, limit, self.exchange_renewing(&call)).await
     }
 
     /// As [`Client::call`], without renewing an expired session: for objects that die with it.
     pub(crate) async fn call_once(&self, method: &str, this: &MoRef, args: &Object, limit: Duration) -> Result<Value> {
-        self.inner.vim(method, this, args, limit).await
+        self.inner.exchange(&self.inner.vim(method, this, args, limit)).await
     }
 
     /// As [`Client::call_once`], but answers as soon as the whole answer has come, before it is decoded.
     pub(crate) async fn ask_once(&self, method: &str, this: &MoRef, args: &Object, limit: Duration) -> Result<Asked> {
-        let path = self.config().url.path();
-        let answer = self.inner.ask(&self.inner.vim_service(path), method, this, args, limit, Ahead::Page).await?;
-        Ok(Asked { method: method.to_owned(), answer })
+        self.inner.ask(&self.inner.vim(method, this, args, limit), Ahead::Page).await
     }
 
     /// Calls a method of a service beside vim25 (`/pbm`, `/sms`) with this session.
@@ -191,11 +177,16 @@ impl Client {
         args: Object,
     ) -> Result<Value> {
         let limit = self.config().call_deadline;
+        self.exchange_renewing(&Call { service: *service, method, this, args: &args, limit }).await
+    }
+
+    /// Makes a call, and again after the session was found expired and renewed.
+    async fn exchange_renewing(&self, call: &Call<'_>) -> Result<Value> {
         let generation = self.generation();
-        match self.inner.exchange(service, method, this, &args, limit).await {
+        match self.inner.exchange(call).await {
             Err(error) if error.is_not_authenticated() => {
                 self.renew(generation).await?;
-                self.inner.exchange(service, method, this, &args, limit).await
+                self.inner.exchange(call).await
             }
             result => result,
         }
@@ -253,7 +244,8 @@ impl Client {
             inner.cookies.clear();
             let args = Object::untyped().with("userName", username).with("password", password.expose_secret());
             let manager = &inner.content.session_manager;
-            match inner.vim("Login", manager, &args, inner.transport.config().call_deadline).await {
+            let limit = inner.transport.config().call_deadline;
+            match inner.exchange(&inner.vim("Login", manager, &args, limit)).await {
                 Ok(_) => {
                     inner.logged_in.store(true, Ordering::SeqCst);
                     inner.generation.fetch_add(1, Ordering::SeqCst);
@@ -276,12 +268,57 @@ impl Client {
 }
 
 /// Where a SOAP service is.
+#[derive(Clone, Copy)]
 pub(crate) struct ServiceAddress<'a> {
     pub(crate) path: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) action: &'a str,
     /// Whether the session goes into the SOAP header.
     pub(crate) session_in_header: bool,
+}
+
+impl<'a> ServiceAddress<'a> {
+    fn vim(config: &'a Config, action: &'a str) -> Self {
+        Self { path: config.url.path(), namespace: "urn:vim25", action, session_in_header: false }
+    }
+}
+
+/// One call of a method.
+struct Call<'a> {
+    service: ServiceAddress<'a>,
+    method: &'a str,
+    this: &'a MoRef,
+    args: &'a Object,
+    /// The answer must have come within this.
+    limit: Duration,
+}
+
+impl<'a> Call<'a> {
+    /// The call, written.
+    fn request(&self, cookies: &'a CookieJar, operation_id: &str, ahead: Ahead) -> Result<SoapRequest<'a>> {
+        let Self { service, method, this, args, limit } = *self;
+        let session = if service.session_in_header { cookies.soap_session() } else { None };
+        let envelope = Envelope {
+            namespace: service.namespace,
+            method,
+            this,
+            args: &args.fields,
+            operation_id,
+            session_cookie: session.as_ref().map(|session| session.expose_secret()),
+        };
+        let envelope = envelope.write();
+        let envelope =
+            envelope.map_err(|error| Error::Request { call: method.to_owned(), reason: error.to_string() })?;
+        Ok(SoapRequest {
+            call: method,
+            path: service.path,
+            action: service.action,
+            envelope,
+            cookies,
+            deadline: limit,
+            ahead,
+        })
+    }
 }
 
 /// An answer that has come and may still be being decoded.
@@ -306,70 +343,27 @@ impl Asked {
 }
 
 impl Inner {
-    fn vim_service<'a>(&'a self, path: &'a str) -> ServiceAddress<'a> {
-        ServiceAddress { path, namespace: "urn:vim25", action: &self.action, session_in_header: false }
+    /// A call of the service that the session is with.
+    fn vim<'a>(&'a self, method: &'a str, this: &'a MoRef, args: &'a Object, limit: Duration) -> Call<'a> {
+        let service = ServiceAddress::vim(self.transport.config(), &self.action);
+        Call { service, method, this, args, limit }
     }
 
-    async fn vim(&self, method: &str, this: &MoRef, args: &Object, limit: Duration) -> Result<Value> {
-        let path = self.transport.config().url.path();
-        self.exchange(&self.vim_service(path), method, this, args, limit).await
+    async fn exchange(&self, call: &Call<'_>) -> Result<Value> {
+        let returned = async { self.ask(call, Ahead::Little).await?.returned().await };
+        within(call.method, call.limit, returned).await
     }
 
-    async fn exchange(
-        &self,
-        service: &ServiceAddress<'_>,
-        method: &str,
-        this: &MoRef,
-        args: &Object,
-        limit: Duration,
-    ) -> Result<Value> {
-        let returned = async {
-            let answer = self.ask(service, method, this, args, limit, Ahead::Little).await?;
-            Asked { method: method.to_owned(), answer }.returned().await
-        };
-        match tokio::time::timeout(limit, returned).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Deadline { call: method.to_owned(), limit }),
-        }
-    }
-
-    async fn ask(
-        &self,
-        service: &ServiceAddress<'_>,
-        method: &str,
-        this: &MoRef,
-        args: &Object,
-        limit: Duration,
-        ahead: Ahead,
-    ) -> Result<SoapAnswer> {
+    async fn ask(&self, call: &Call<'_>, ahead: Ahead) -> Result<Asked> {
+        let Call { method, this, .. } = *call;
         let operation_id = self.operations.next();
-        let session = if service.session_in_header { self.cookies.soap_session() } else { None };
-        let envelope = Envelope {
-            namespace: service.namespace,
-            method,
-            this,
-            args: &args.fields,
-            operation_id: &operation_id,
-            session_cookie: session.as_ref().map(|session| session.expose_secret()),
-        };
-        let request = SoapRequest {
-            call: method,
-            path: service.path,
-            action: service.action,
-            envelope: envelope.write().map_err(|error| refuse(method, &error))?,
-            cookies: &self.cookies,
-            deadline: limit,
-            ahead,
-        };
+        let request = call.request(&self.cookies, &operation_id, ahead)?;
         // Only the type: the ids of collectors hold the session's key.
         let span = tracing::debug_span!("vsphere_call", method, on = %this.kind, operation_id);
         *self.last_call.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Instant::now();
-        self.transport.soap(request).instrument(span).await
+        let answer = self.transport.soap(request).instrument(span).await?;
+        Ok(Asked { method: method.to_owned(), answer })
     }
-}
-
-fn refuse(method: &str, reason: &dyn std::fmt::Display) -> Error {
-    Error::Request { call: method.to_owned(), reason: reason.to_string() }
 }
 
 fn returned(response: &Value) -> Value {
@@ -386,24 +380,16 @@ async fn discover(transport: &Transport) -> Result<(String, ServiceContent)> {
     let version = service::negotiate(transport).await?;
     let config = transport.config();
     let not_vsphere = |reason: &str| Error::NotVsphere { host: config.host(), reason: reason.to_owned() };
-    let method = "RetrieveServiceContent";
-    let envelope = Envelope {
-        namespace: "urn:vim25",
-        method,
+    let action = format!("urn:vim25/{version}");
+    let call = Call {
+        service: ServiceAddress::vim(config, &action),
+        method: "RetrieveServiceContent",
         this: &service_instance(),
-        args: &[],
-        operation_id: &OperationIds::new().next(),
-        session_cookie: None,
+        args: &Object::untyped(),
+        limit: config.call_deadline,
     };
-    let request = SoapRequest {
-        call: method,
-        path: config.url.path(),
-        action: &format!("urn:vim25/{version}"),
-        envelope: envelope.write().map_err(|error| refuse(method, &error))?,
-        cookies: &CookieJar::default(),
-        deadline: config.call_deadline,
-        ahead: Ahead::Little,
-    };
+    let cookies = CookieJar::default();
+    let request = call.request(&cookies, &OperationIds::new().next(), Ahead::Little)?;
     let answer = async { transport.soap(request).await?.decoded().await };
     match answer.await {
         Ok(Answer::Response(response)) => Ok((version, ServiceContent::read(returned(&response), &config.host())?)),
@@ -444,25 +430,14 @@ impl Drop for Inner {
         let (manager, action) = (self.content.session_manager.clone(), Arc::clone(&self.action));
         let operation_id = self.operations.next();
         runtime.spawn(async move {
-            let envelope = Envelope {
-                namespace: "urn:vim25",
+            let call = Call {
+                service: ServiceAddress::vim(transport.config(), &action),
                 method: "Logout",
                 this: &manager,
-                args: &[],
-                operation_id: &operation_id,
-                session_cookie: None,
+                args: &Object::untyped(),
+                limit: Duration::from_secs(10),
             };
-            let Ok(envelope) = envelope.write() else { return };
-            let path = transport.config().url.path();
-            let request = SoapRequest {
-                call: "Logout",
-                path,
-                action: &action,
-                envelope,
-                cookies: &cookies,
-                deadline: Duration::from_secs(10),
-                ahead: Ahead::Little,
-            };
+            let Ok(request) = call.request(&cookies, &operation_id, Ahead::Little) else { return };
             let answer = async { transport.soap(request).await?.decoded().await };
             if let Err(error) = answer.await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a session was not logged out");

@@ -26,7 +26,7 @@ use utoipa_axum::routes;
 use super::super::Api;
 use super::super::extract::Params;
 use super::super::problem::Problem;
-use crate::app::{Session, WatchEvent, Watching, watch_request};
+use crate::app::{EndReason, Session, WatchEvent, Watching, watch_request};
 use crate::model::{ObjectId, ProviderId};
 
 /// How long a client may leave a full connection unread.
@@ -154,7 +154,7 @@ impl Carrier {
         loop {
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return self.end("shutting_down").await,
+                () = shutdown.cancelled() => return self.end(EndReason::ShuttingDown).await,
                 () = self.sender.closed() => return Err(Gone::Client),
                 () = tokio::time::sleep_until(bookmark_at) => {
                     if !std::mem::replace(&mut is_checking, true) {
@@ -166,7 +166,7 @@ impl Carrier {
                 Some(valid) = &mut checking => {
                     (checking, is_checking) = (None.into(), false);
                     if !valid {
-                        return self.end("signed_out").await;
+                        return self.end(EndReason::SignedOut).await;
                     }
                 }
                 event = self.watching.watch.next() => {
@@ -202,11 +202,9 @@ impl Carrier {
         self.tell(&self.watching.watch.bookmark()).await
     }
 
-    async fn end(&self, reason: &str) -> Result<(), Gone> {
-        let position = self.watching.watch.position();
-        let event =
-            format!("event: end\nid: {position}\ndata: {{\"reason\":\"{reason}\",\"resume_from\":\"{position}\"}}\n\n");
-        self.send(event.into()).await
+    async fn end(&mut self, reason: EndReason) -> Result<(), Gone> {
+        let event = self.watching.watch.end(reason);
+        self.tell(&event).await
     }
 
     async fn send(&self, bytes: Bytes) -> Result<(), Gone> {

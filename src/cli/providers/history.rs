@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::human;
 use crate::cli::names::{self, pair};
 use crate::cli::output::Format;
-use crate::cli::pages::fetch_at;
+use crate::cli::pages::{Newest, fetch_at};
 use crate::cli::session::Session;
 use crate::cli::table::{Cell, print};
 use crate::model::SourceState;
@@ -42,12 +42,8 @@ pub struct HistoryArgs {
     /// Only what began before.
     #[arg(long, value_name = "TIME")]
     before: Option<DateTime<Utc>>,
-    /// The newest so many.
-    #[arg(long, short, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-    limit: u16,
-    /// All that are kept.
-    #[arg(long, short, conflicts_with = "limit")]
-    all: bool,
+    #[command(flatten)]
+    newest: Newest,
     /// How to print them.
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
@@ -73,8 +69,8 @@ pub(super) async fn run(args: HistoryArgs, session: &mut Session) -> Result<(), 
     }
     query.extend(args.after.map(|time| pair("since.gte", time.to_rfc3339())));
     query.extend(args.before.map(|time| pair("since.lt", time.to_rfc3339())));
-    let limit = (!args.all).then_some(usize::from(args.limit));
-    let listing = fetch_at(&session.client, &format!("{}/history", super::path(&provider)), &query, limit).await?;
+    let listing =
+        fetch_at(&session.client, &format!("{}/history", super::path(&provider)), &query, args.newest.limit()).await?;
     if matches!(args.output, Format::Json | Format::Yaml) {
         let text = args.output.structured(&json!({"items": listing.items}))?;
         return session.terminal.line(&text);
@@ -100,7 +96,7 @@ pub(super) async fn run(args: HistoryArgs, session: &mut Session) -> Result<(), 
     let headers: Vec<String> = all.iter().filter(|(_, shown)| *shown).map(|(name, _)| (*name).to_owned()).collect();
     print(&mut session.terminal, &headers, rows, true, !wide)?;
     if listing.more {
-        session.terminal.note("There are older ones. --all shows all that are kept, --limit N more.");
+        session.terminal.note(Newest::OLDER);
     }
     Ok(())
 }

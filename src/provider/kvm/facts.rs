@@ -7,6 +7,8 @@ use kvm::xml::{CapabilitiesXml, DomainXml, NetworkXml, PoolXml, SnapshotXml, Sys
 use kvm::{DomainRecord, DomainState, HostRecord, NetworkRecord, PoolRecord, PoolState};
 use uuid::Uuid;
 
+use super::fault::words;
+
 /// A host.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct HostFacts {
@@ -56,7 +58,8 @@ pub(super) struct NetworkFacts {
     pub(super) persistent: bool,
     pub(super) autostart: Option<bool>,
     pub(super) definition: NetworkXml,
-    pub(super) leases: Vec<Lease>,
+    /// Or why they could not be read this time.
+    pub(super) leases: Result<Vec<Lease>, String>,
 }
 
 /// An address that a network's DHCP server gave out. When it ends is left out: it changes all the time.
@@ -78,7 +81,7 @@ pub(super) struct PoolFacts {
     pub(super) definition: PoolXml,
     /// `None` while it is stopped or does not answer.
     pub(super) volumes: Option<Vec<VolumeFacts>>,
-    /// Volumes that could not be read or understood: name and why.
+    /// Volumes that could not be read or understood: name and why. `*` where they could not even be listed.
     pub(super) unreadable: Vec<(String, String)>,
 }
 
@@ -112,7 +115,10 @@ impl HostFacts {
             core_count: socket_count.saturating_mul(node.cores_per_socket.max(1)),
             thread_count: node.cpu_count,
             memory_bytes: node.memory_bytes,
-            capabilities: record.capabilities().ok(),
+            capabilities: record
+                .capabilities()
+                .inspect_err(|error| tracing::warn!(reason = words(error), "a host is shown without its capabilities"))
+                .ok(),
             sysinfo: record.sysinfo(),
             address: address.map(str::to_owned),
         }
@@ -166,24 +172,33 @@ impl NetworkFacts {
             persistent: record.persistent,
             autostart: record.autostart,
             definition: record.definition()?,
-            leases,
+            leases: match &record.leases_error {
+                None => Ok(leases),
+                Some(error) => Err(format!("the leases of the network {}: {}", record.name, words(error))),
+            },
         })
     }
 }
 
 impl PoolFacts {
     pub(super) fn new(record: &PoolRecord) -> kvm::Result<Self> {
-        let mut unreadable: Vec<(String, String)> = record
-            .volumes_failed
-            .iter()
-            .map(|failed| (failed.name.clone(), super::fault::words(&failed.error)))
-            .collect();
+        let why = |volume: &str, error: &kvm::Error| {
+            (volume.to_owned(), format!("the volume {volume} of the pool {}: {}", record.name, words(error)))
+        };
+        let mut unreadable: Vec<_> =
+            record.volumes_failed.iter().map(|failed| why(&failed.name, &failed.error)).collect();
+        unreadable.extend(
+            record
+                .volumes_error
+                .as_ref()
+                .map(|error| ("*".to_owned(), format!("the volumes of the pool {}: {}", record.name, words(error)))),
+        );
         let volumes = record.volumes.as_ref().map(|volumes| {
             let mut understood: Vec<VolumeFacts> = Vec::with_capacity(volumes.len());
             for volume in volumes {
                 match volume.definition() {
                     Ok(definition) => understood.push(VolumeFacts { key: volume.key.clone(), definition }),
-                    Err(error) => unreadable.push((volume.name.clone(), super::fault::words(&error))),
+                    Err(error) => unreadable.push(why(&volume.name, &error)),
                 }
             }
             understood.sort_by(|a, b| a.key.cmp(&b.key));

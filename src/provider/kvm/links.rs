@@ -99,7 +99,7 @@ impl Links {
                 self.network_bridges.entry(bridge.clone()).or_insert_with(|| key.clone());
             }
             self.networks.insert(facts.definition.name.clone(), key);
-            for lease in &facts.leases {
+            for lease in facts.leases.iter().flatten() {
                 let leased = self.leases.entry(lease.mac.clone()).or_default();
                 leased.addresses.push(lease.address.clone());
                 leased.hostname = leased.hostname.take().or_else(|| lease.hostname.clone());

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::facts::{DomainFacts, PoolFacts};
+use super::fault::words;
 use super::state::Held;
 
 /// How often pools are refreshed whose refresh is not just the listing of a small local folder: it is input and output on the
@@ -101,9 +102,12 @@ pub(super) async fn refresh(host: Host, pools: Vec<Uuid>) -> Polled {
     for uuid in pools {
         match host.refresh_pool(uuid, REFRESH_LIMIT).await {
             Ok(_) => refreshed.push(uuid),
-            // That its storage does not answer is seen when the pool is read.
-            Err(error) if error.libvirt().is_some() => refreshed.push(uuid),
-            Err(error @ kvm::Error::Deadline { .. }) => hanging.push((uuid, super::fault::words(&error))),
+            // What is left of the pool is seen when it is read; why, it does not tell any more then.
+            Err(error) if error.libvirt().is_some() => {
+                tracing::warn!(pool = %uuid, reason = words(&error), "libvirt could not look at a storage pool again");
+                refreshed.push(uuid);
+            }
+            Err(error @ kvm::Error::Deadline { .. }) => hanging.push((uuid, words(&error))),
             Err(error) => tracing::debug!(%error, pool = %uuid, "could not refresh a storage pool"),
         }
     }

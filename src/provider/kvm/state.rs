@@ -35,7 +35,7 @@ pub(super) enum GroupKey {
     /// A volume on the network outside any pool.
     Volume(String),
     Domain(Uuid),
-    /// Something that could never be read: it is only in quarantine.
+    /// Something, or a part of it, that could never be read: it is only in quarantine.
     Unread(String),
 }
 
@@ -141,28 +141,29 @@ impl Held {
         self.sizes.retain(|(domain, _), _| *domain != uuid);
     }
 
-    pub(super) fn put_network(&mut self, uuid: Uuid, facts: NetworkFacts) {
-        self.quarantine.remove(&GroupKey::Network(uuid));
+    /// A network as it is now.
+    pub(super) fn put_network(&mut self, uuid: Uuid, mut facts: NetworkFacts) {
+        let unread = facts.leases.as_ref().err().map(|reason| ("leases", reason.as_str()));
+        self.set_unread(&GroupKey::Network(uuid), Kind::Network, unread);
+        if facts.leases.is_err()
+            && let Some(old) = self.networks.remove(&uuid)
+        {
+            // That they cannot be read now does not make them gone.
+            facts.leases = old.leases;
+        }
         self.networks.insert(uuid, facts);
     }
 
     pub(super) fn remove_network(&mut self, uuid: Uuid) {
-        self.quarantine.remove(&GroupKey::Network(uuid));
+        self.set_unread(&GroupKey::Network(uuid), Kind::Network, None);
         self.networks.remove(&uuid);
     }
 
     /// A pool as it is now. Volumes of a stopped pool, and those that cannot be read, stay as they were.
     pub(super) fn put_pool(&mut self, uuid: Uuid, mut facts: PoolFacts) {
-        self.quarantine.remove(&GroupKey::Pool(uuid));
-        let unread = |name: &str| GroupKey::Unread(format!("pool/{uuid}/{name}"));
+        let unread = facts.unreadable.iter().map(|(name, reason)| (name.as_str(), reason.as_str()));
+        self.set_unread(&GroupKey::Pool(uuid), Kind::Volume, unread);
         let old = self.pools.remove(&uuid);
-        for (name, _) in old.iter().flat_map(|old| &old.unreadable) {
-            self.quarantine.remove(&unread(name));
-        }
-        for (name, reason) in &facts.unreadable {
-            let reason = format!("the volume {name} of the pool {} {reason}", facts.definition.name);
-            self.quarantine.insert(unread(name), Quarantine { kind: Kind::Volume, reason });
-        }
         if let Some(old) = &old
             && hardly_moved(old, &facts)
         {
@@ -182,16 +183,23 @@ impl Held {
     }
 
     pub(super) fn remove_pool(&mut self, uuid: Uuid) {
-        self.quarantine.remove(&GroupKey::Pool(uuid));
-        let old = self.pools.remove(&uuid);
-        for (name, _) in old.iter().flat_map(|old| &old.unreadable) {
-            self.quarantine.remove(&GroupKey::Unread(format!("pool/{uuid}/{name}")));
-        }
+        self.set_unread(&GroupKey::Pool(uuid), Kind::Volume, None);
+        self.pools.remove(&uuid);
     }
 
     /// A thing could not be read or understood.
     pub(super) fn set_quarantine(&mut self, key: GroupKey, kind: Kind, reason: String) {
         self.quarantine.insert(key, Quarantine { kind, reason });
+    }
+
+    /// A thing could be read, but for these parts of it, each with the reason.
+    fn set_unread<'a>(&mut self, of: &GroupKey, kind: Kind, parts: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        let within = format!("{of}/");
+        let is_part = |key: &GroupKey| matches!(key, GroupKey::Unread(name) if name.starts_with(&within));
+        self.quarantine.retain(|key, _| key != of && !is_part(key));
+        for (part, reason) in parts {
+            self.set_quarantine(GroupKey::Unread(format!("{within}{part}")), kind, reason.to_owned());
+        }
     }
 
     /// Forgets what was in quarantine, before everything is read again.
@@ -280,10 +288,11 @@ impl Held {
     pub(super) fn changes(&mut self, mut touched: BTreeSet<GroupKey>) -> Changes {
         touched.extend(self.relink());
         if touched.iter().any(|key| matches!(key, GroupKey::Pool(_))) {
-            // The sizes of a pool's volumes are those of the machines' disks, and what cannot be read may have changed.
+            // The sizes of a pool's volumes are those of the machines' disks.
             touched.extend(self.domains.keys().map(|uuid| GroupKey::Domain(*uuid)));
-            touched.extend(self.quarantine.keys().chain(self.told_quarantine.keys()).cloned());
         }
+        // What cannot be read of a thing has keys of its own.
+        touched.extend(self.quarantine.keys().chain(self.told_quarantine.keys()).cloned());
         let mut changes = Changes::default();
         for key in touched {
             self.tell(key, false, &mut changes);

@@ -72,7 +72,7 @@ fn network(leases: Vec<Lease>) -> NetworkFacts {
         persistent: true,
         autostart: Some(true),
         definition: NetworkXml::parse(&xml).unwrap(),
-        leases,
+        leases: Ok(leases),
     }
 }
 
@@ -464,6 +464,26 @@ fn a_volume_that_cannot_be_read_stays_as_it_was() {
     held.put_pool(POOL, pool(Some(vec![volume("/p/a.qcow2", None), volume("/p/b.qcow2", None)])));
     let changes = held.changes(BTreeSet::from([GroupKey::Pool(POOL)]));
     assert_eq!((changes.gone, changes.quarantined.len()), (vec![format!("pool/{POOL}/b.qcow2")], 0));
+}
+
+#[test]
+fn leases_that_cannot_be_read_stay_as_they_were() {
+    let lease = || Lease { mac: "52:54:00:00:00:01".to_owned(), address: "192.168.122.7".to_owned(), hostname: None };
+    let mut held = held();
+    held.put_network(NET, network(vec![lease()]));
+    let mut held = settled(held);
+    held.put_network(NET, NetworkFacts { leases: Err("no answer".to_owned()), ..network(Vec::new()) });
+    let network_key = || BTreeSet::from([GroupKey::Network(NET)]);
+    let changes = held.changes(network_key());
+    let part = format!("network/{NET}/leases");
+    assert_eq!(
+        changes.quarantined,
+        [(part.clone(), Quarantine { kind: Kind::Network, reason: "no answer".to_owned() })]
+    );
+    assert_eq!(held.networks[&NET].leases, Ok(vec![lease()]));
+    held.put_network(NET, network(vec![lease()]));
+    let changes = held.changes(network_key());
+    assert_eq!((changes.gone, changes.quarantined.len(), changes.observed.len()), (vec![part], 0, 0));
 }
 
 #[test]

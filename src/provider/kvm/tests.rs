@@ -24,7 +24,7 @@ use crate::model::{Datastore, Image, Kind, Network, Nic, Object, ProviderId, Pro
 /// The machine that tests is busy and emulates its guests in software.
 const LIMIT: Duration = Duration::from_secs(90);
 
-fn spec(endpoint: &str) -> SourceSpec {
+pub(super) fn spec(endpoint: &str) -> SourceSpec {
     SourceSpec {
         provider_id: ProviderId::generate(),
         provider_name: "lab".to_owned(),

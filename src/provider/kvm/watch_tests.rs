@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::super::normalize::tests::Names;
+use super::super::tests::spec;
 use super::*;
-use crate::model::{ProviderId, ProviderKind, SourceId};
 
 /// A source of libvirt's test driver that has read everything, and what it told.
 async fn watch() -> (Watch, mpsc::Receiver<Event>) {
@@ -15,17 +15,6 @@ async fn watch() -> (Watch, mpsc::Receiver<Event>) {
 
 /// The same, before it reads.
 async fn connected(endpoint: &str) -> (Watch, mpsc::Receiver<Event>) {
-    let spec = SourceSpec {
-        provider_id: ProviderId::generate(),
-        provider_name: "lab".to_owned(),
-        source_id: SourceId::generate(),
-        kind: ProviderKind::Kvm,
-        endpoint: endpoint.to_owned(),
-        username: None,
-        password: None,
-        trust: Default::default(),
-        expected_instance_uuid: None,
-    };
     let (events, told) = mpsc::channel(64);
     let (_, commands) = mpsc::channel(1);
     let context = SourceContext {
@@ -38,7 +27,7 @@ async fn connected(endpoint: &str) -> (Watch, mpsc::Receiver<Event>) {
         poll_every: Duration::from_secs(600),
         first_load: tracing::Span::none(),
     };
-    (Watch::connect(&spec, context).await.expect("connects"), told)
+    (Watch::connect(&spec(endpoint), context).await.expect("connects"), told)
 }
 
 /// The keys that were told to be gone, and those that the last complete read had.

@@ -21,7 +21,8 @@ const PAGE_OBJECTS: u32 = 500;
 /// Pages that may wait.
 const PAGES_WAITING: usize = 2;
 
-type Page = vsphere::Result<Vec<ObjectState>>;
+/// A part of what is read.
+pub(super) type Page = vsphere::Result<Vec<ObjectState>>;
 
 /// A comparison under way.
 pub(super) struct Comparison {

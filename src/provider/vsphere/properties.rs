@@ -4,135 +4,230 @@
 //! is an update that the whole chain up to the clients follows. A path that a version does not know makes the server refuse
 //! the whole filter, so a path is only in these lists if 6.5 has it, or guarded by the version.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use vsphere::{FilterSpec, MoRef, Name, ObjectState, Value};
 
 use super::normalize::is_card;
 
-const VM: &[&str] = &[
-    "name",
-    "parent",
-    "parentVApp",
-    "resourcePool",
-    "customValue",
-    "datastore",
-    "network",
-    "snapshot",
-    "config.template",
-    "config.uuid",
-    "config.instanceUuid",
-    "config.annotation",
-    "config.guestId",
-    "config.guestFullName",
-    "config.firmware",
-    "config.version",
-    "config.files.vmPathName",
-    "config.hardware.numCPU",
-    "config.hardware.numCoresPerSocket",
-    "config.hardware.memoryMB",
-    "config.hardware.device",
-    "config.hotPlugMemoryLimit",
-    "config.memoryHotAddEnabled",
-    "config.cpuHotAddEnabled",
-    "config.changeTrackingEnabled",
-    "config.managedBy",
-    "runtime.powerState",
-    "runtime.connectionState",
-    "runtime.host",
-    "runtime.bootTime",
-    "runtime.question",
-    "runtime.consolidationNeeded",
-    "runtime.faultToleranceState",
-    "guest.hostName",
-    "guest.guestFullName",
-    "guest.ipAddress",
-    "guest.net",
-    "guest.toolsRunningStatus",
-    "guest.toolsVersionStatus2",
-    "guest.toolsVersion",
-    // What vCenter still knows of a machine whose configuration cannot be read.
-    "summary.config.template",
-    "summary.config.numCpu",
-    "summary.config.memorySizeMB",
-    "summary.config.numEthernetCards",
-    "summary.config.numVirtualDisks",
-    "summary.config.uuid",
-    "summary.config.instanceUuid",
-    "summary.storage.committed",
-    "summary.storage.uncommitted",
-];
+/// What a type is asked for, beyond what it shares with its supertype.
+struct Asked {
+    /// Properties that are kept as they come.
+    whole: &'static [&'static str],
+    /// Those of which not everything is kept. That holds for the path, whichever type has it.
+    parts: &'static [(&'static str, Kept)],
+}
+
+const VM: Asked = Asked {
+    whole: &[
+        "name",
+        "parent",
+        "parentVApp",
+        "resourcePool",
+        "customValue",
+        "datastore",
+        "network",
+        "config.template",
+        "config.uuid",
+        "config.instanceUuid",
+        "config.annotation",
+        "config.guestId",
+        "config.guestFullName",
+        "config.firmware",
+        "config.version",
+        "config.files.vmPathName",
+        "config.hardware.numCPU",
+        "config.hardware.numCoresPerSocket",
+        "config.hardware.memoryMB",
+        "config.hotPlugMemoryLimit",
+        "config.memoryHotAddEnabled",
+        "config.cpuHotAddEnabled",
+        "config.changeTrackingEnabled",
+        "config.managedBy",
+        "runtime.powerState",
+        "runtime.connectionState",
+        "runtime.host",
+        "runtime.bootTime",
+        "runtime.consolidationNeeded",
+        "runtime.faultToleranceState",
+        "guest.hostName",
+        "guest.guestFullName",
+        "guest.ipAddress",
+        "guest.toolsRunningStatus",
+        "guest.toolsVersionStatus2",
+        "guest.toolsVersion",
+        // What vCenter still knows of a machine whose configuration cannot be read.
+        "summary.config.template",
+        "summary.config.numCpu",
+        "summary.config.memorySizeMB",
+        "summary.config.numEthernetCards",
+        "summary.config.numVirtualDisks",
+        "summary.config.uuid",
+        "summary.config.instanceUuid",
+        "summary.storage.committed",
+        "summary.storage.uncommitted",
+    ],
+    parts: &[
+        (
+            "config.hardware.device",
+            Kept::Devices(&[
+                "key",
+                "controllerKey",
+                "unitNumber",
+                "busNumber",
+                "sharedBus",
+                "capacityInBytes",
+                "capacityInKB",
+                "deviceInfo",
+                "label",
+                "backing",
+                "fileName",
+                "datastore",
+                "diskMode",
+                "thinProvisioned",
+                "uuid",
+                "sharing",
+                "compatibilityMode",
+                "lunUuid",
+                "deviceName",
+                "parent",
+                "keyId",
+                "network",
+                "port",
+                "portgroupKey",
+                "switchUuid",
+                "opaqueNetworkId",
+                "opaqueNetworkType",
+                "connectable",
+                "connected",
+                "startConnected",
+                "macAddress",
+                "addressType",
+                "externalId",
+                "vDiskId",
+                "id",
+            ]),
+        ),
+        ("guest.net", Kept::Fields(&["network", "ipAddress", "macAddress", "deviceConfigId"])),
+        (
+            "snapshot",
+            Kept::Fields(&[
+                "currentSnapshot",
+                "rootSnapshotList",
+                "childSnapshotList",
+                "snapshot",
+                "name",
+                "description",
+                "id",
+                "createTime",
+                "state",
+                "quiesced",
+            ]),
+        ),
+        ("runtime.question", Kept::Fields(&["id", "text"])),
+    ],
+};
 
 /// Since 6.7.
 const VM_CREATED: &str = "config.createDate";
 
-const HOST: &[&str] = &[
-    "name",
-    "parent",
-    "customValue",
-    "runtime.connectionState",
-    "runtime.powerState",
-    "runtime.inMaintenanceMode",
-    "runtime.bootTime",
-    "summary.hardware",
-    "summary.config.product",
-    "config.network.portgroup",
-    "config.virtualNicManagerInfo.netConfig",
-];
+const HOST: Asked = Asked {
+    whole: &[
+        "name",
+        "parent",
+        "customValue",
+        "runtime.connectionState",
+        "runtime.powerState",
+        "runtime.inMaintenanceMode",
+        "runtime.bootTime",
+    ],
+    parts: &[
+        (
+            "summary.hardware",
+            Kept::Fields(&[
+                "vendor",
+                "model",
+                "uuid",
+                "memorySize",
+                "cpuModel",
+                "cpuMhz",
+                "numCpuPkgs",
+                "numCpuCores",
+                "numCpuThreads",
+                "numNics",
+                "numHBAs",
+            ]),
+        ),
+        ("summary.config.product", Kept::Fields(&["name", "fullName", "version", "build"])),
+        ("config.network.portgroup", Kept::Fields(&["key", "spec", "name", "vlanId", "vswitchName"])),
+        (
+            "config.virtualNicManagerInfo.netConfig",
+            Kept::Fields(&["nicType", "selectedVnic", "candidateVnic", "key", "device", "spec", "ip", "ipAddress"]),
+        ),
+    ],
+};
 
-const COMPUTE_RESOURCE: &[&str] =
-    &["name", "parent", "customValue", "host", "summary.numCpuCores", "summary.totalCpu", "summary.totalMemory"];
+const COMPUTE_RESOURCE: Asked = Asked {
+    whole: &["name", "parent", "customValue", "host", "summary.numCpuCores", "summary.totalCpu", "summary.totalMemory"],
+    parts: &[],
+};
 
 /// What a cluster has beyond a compute resource.
-const CLUSTER: &[&str] = &["configuration.dasConfig.enabled", "configuration.drsConfig.enabled"];
+const CLUSTER: Asked =
+    Asked { whole: &["configuration.dasConfig.enabled", "configuration.drsConfig.enabled"], parts: &[] };
 
-const RESOURCE_POOL: &[&str] =
-    &["name", "parent", "customValue", "owner", "config.cpuAllocation", "config.memoryAllocation"];
+const ALLOCATION: Kept = Kept::Fields(&["reservation", "expandableReservation", "limit", "shares", "level"]);
+
+const RESOURCE_POOL: Asked = Asked {
+    whole: &["name", "parent", "customValue", "owner"],
+    parts: &[("config.cpuAllocation", ALLOCATION), ("config.memoryAllocation", ALLOCATION)],
+};
 
 /// What a vApp has beyond a resource pool.
-const VAPP: &[&str] = &["parentFolder", "vAppConfig.annotation"];
+const VAPP: Asked = Asked { whole: &["parentFolder", "vAppConfig.annotation"], parts: &[] };
 
-const FOLDER: &[&str] = &["name", "parent", "customValue", "childType"];
+const FOLDER: Asked = Asked { whole: &["name", "parent", "customValue", "childType"], parts: &[] };
 
 /// What a datastore cluster has beyond a folder.
-const STORAGE_POD: &[&str] = &["summary.capacity", "summary.freeSpace"];
+const STORAGE_POD: Asked = Asked { whole: &["summary.capacity", "summary.freeSpace"], parts: &[] };
 
-const DATACENTER: &[&str] = &["name", "parent", "customValue"];
+const DATACENTER: Asked = Asked { whole: &["name", "parent", "customValue"], parts: &[] };
 
-const DATASTORE: &[&str] = &[
-    "name",
-    "parent",
-    "customValue",
-    "host",
-    "summary.type",
-    "summary.url",
-    "summary.accessible",
-    "summary.capacity",
-    "summary.freeSpace",
-    "summary.uncommitted",
-    "summary.maintenanceMode",
-    "summary.multipleHostAccess",
-];
+const DATASTORE: Asked = Asked {
+    whole: &[
+        "name",
+        "parent",
+        "customValue",
+        "summary.type",
+        "summary.url",
+        "summary.accessible",
+        "summary.capacity",
+        "summary.freeSpace",
+        "summary.uncommitted",
+        "summary.maintenanceMode",
+        "summary.multipleHostAccess",
+    ],
+    parts: &[("host", Kept::Fields(&["key", "mountInfo", "path", "accessMode", "accessible", "mounted"]))],
+};
 
-const NETWORK: &[&str] = &["name", "parent", "customValue", "host", "summary.accessible"];
+const NETWORK: Asked = Asked { whole: &["name", "parent", "customValue", "host", "summary.accessible"], parts: &[] };
 
 /// What a distributed port group has beyond a network.
-const PORT_GROUP: &[&str] = &[
-    "key",
-    "tag",
-    "config.distributedVirtualSwitch",
-    "config.type",
-    "config.numPorts",
-    "config.description",
-    "config.defaultPortConfig",
-];
+const PORT_GROUP: Asked = Asked {
+    whole: &["key", "tag", "config.distributedVirtualSwitch", "config.type", "config.numPorts", "config.description"],
+    parts: &[("config.defaultPortConfig", Kept::Fields(&["vlan", "vlanId", "pvlanId", "start", "end"]))],
+};
 
 /// What an opaque network has beyond a network. The whole summary: the interesting fields are of a subtype.
-const OPAQUE_NETWORK: &[&str] = &["summary"];
+const OPAQUE_NETWORK: Asked =
+    Asked { whole: &[], parts: &[("summary", Kept::Fields(&["accessible", "opaqueNetworkId", "opaqueNetworkType"]))] };
 
-const SWITCH: &[&str] = &["name", "parent", "uuid", "config.uplinkPortgroup"];
+const SWITCH: Asked = Asked { whole: &["name", "parent", "uuid", "config.uplinkPortgroup"], parts: &[] };
 
-/// The types that are asked for, each with its paths. A subtype has its own list complete, so that it does not matter
+/// The types, each with what it is asked for. A subtype has its own list complete, so that it does not matter
 /// whether a server adds up the lists of all matching types or takes the most derived one.
-const TYPES: &[(&str, &[&[&str]])] = &[
+const TYPES: &[(&str, &[Asked])] = &[
     ("Datacenter", &[DATACENTER]),
     ("Folder", &[FOLDER]),
     ("StoragePod", &[FOLDER, STORAGE_POD]),
@@ -153,6 +248,12 @@ const TYPES: &[(&str, &[&[&str]])] = &[
 const VCENTER_ONLY: &[&str] =
     &["StoragePod", "ClusterComputeResource", "VirtualApp", "DistributedVirtualPortgroup", "DistributedVirtualSwitch"];
 
+impl Asked {
+    fn paths(&self) -> impl Iterator<Item = &'static str> {
+        self.whole.iter().copied().chain(self.parts.iter().map(|(path, _)| *path))
+    }
+}
+
 /// What the server's product and version allow to be asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialect {
@@ -170,8 +271,8 @@ impl Dialect {
 
     /// The asked types, each with its paths.
     fn types(self) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-        TYPES.iter().filter(move |(kind, _)| self.vcenter || !VCENTER_ONLY.contains(kind)).map(move |(kind, lists)| {
-            let mut paths: Vec<_> = lists.concat();
+        TYPES.iter().filter(move |(kind, _)| self.vcenter || !VCENTER_ONLY.contains(kind)).map(move |(kind, asked)| {
+            let mut paths: Vec<_> = asked.iter().flat_map(Asked::paths).collect();
             if *kind == "VirtualMachine" && self.create_date {
                 paths.push(VM_CREATED);
             }
@@ -215,11 +316,13 @@ fn everything(root: &MoRef) -> FilterSpec {
 }
 
 /// The names of the custom attributes.
-pub(super) fn custom_fields(manager: &MoRef) -> FilterSpec {
-    FilterSpec::objects([manager.clone()]).properties("CustomFieldsManager", ["field"])
-}
+const CUSTOM_FIELDS: Asked =
+    Asked { whole: &[], parts: &[("field", Kept::Fields(&["key", "name", "managedObjectType"]))] };
 
-const DEVICES: &str = "config.hardware.device";
+/// The names of the custom attributes.
+pub(super) fn custom_fields(manager: &MoRef) -> FilterSpec {
+    FilterSpec::objects([manager.clone()]).properties("CustomFieldsManager", CUSTOM_FIELDS.paths())
+}
 
 /// What is kept below a property; everything else in it is let go.
 #[derive(Clone, Copy, Debug)]
@@ -248,11 +351,7 @@ impl Kept {
 
     /// What is kept of a property.
     pub(super) fn of(path: &str) -> Self {
-        match KEPT_BELOW.iter().find(|(known, _)| *known == path) {
-            Some((DEVICES, fields)) => Kept::Devices(fields),
-            Some((_, fields)) => Kept::Fields(fields),
-            None => Kept::All,
-        }
+        PARTS.get(path).copied().unwrap_or(Kept::All)
     }
 }
 
@@ -274,98 +373,18 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The fields that are kept below a property, at whatever depth. Other properties are kept as they are.
-const KEPT_BELOW: &[(&str, &[&str])] = &[
-    (
-        "config.hardware.device",
-        &[
-            "key",
-            "controllerKey",
-            "unitNumber",
-            "busNumber",
-            "sharedBus",
-            "capacityInBytes",
-            "capacityInKB",
-            "deviceInfo",
-            "label",
-            "backing",
-            "fileName",
-            "datastore",
-            "diskMode",
-            "thinProvisioned",
-            "uuid",
-            "sharing",
-            "compatibilityMode",
-            "lunUuid",
-            "deviceName",
-            "parent",
-            "keyId",
-            "network",
-            "port",
-            "portgroupKey",
-            "switchUuid",
-            "opaqueNetworkId",
-            "opaqueNetworkType",
-            "connectable",
-            "connected",
-            "startConnected",
-            "macAddress",
-            "addressType",
-            "externalId",
-            "vDiskId",
-            "id",
-        ],
-    ),
-    ("guest.net", &["network", "ipAddress", "macAddress", "deviceConfigId"]),
-    (
-        "snapshot",
-        &[
-            "currentSnapshot",
-            "rootSnapshotList",
-            "childSnapshotList",
-            "snapshot",
-            "name",
-            "description",
-            "id",
-            "createTime",
-            "state",
-            "quiesced",
-        ],
-    ),
-    ("runtime.question", &["id", "text"]),
-    (
-        "summary.hardware",
-        &[
-            "vendor",
-            "model",
-            "uuid",
-            "memorySize",
-            "cpuModel",
-            "cpuMhz",
-            "numCpuPkgs",
-            "numCpuCores",
-            "numCpuThreads",
-            "numNics",
-            "numHBAs",
-        ],
-    ),
-    ("summary.config.product", &["name", "fullName", "version", "build"]),
-    ("config.network.portgroup", &["key", "spec", "name", "vlanId", "vswitchName"]),
-    (
-        "config.virtualNicManagerInfo.netConfig",
-        &["nicType", "selectedVnic", "candidateVnic", "key", "device", "spec", "ip", "ipAddress"],
-    ),
-    ("config.cpuAllocation", &["reservation", "expandableReservation", "limit", "shares", "level"]),
-    ("config.memoryAllocation", &["reservation", "expandableReservation", "limit", "shares", "level"]),
-    ("config.defaultPortConfig", &["vlan", "vlanId", "pvlanId", "start", "end"]),
-    ("host", &["key", "mountInfo", "path", "accessMode", "accessible", "mounted"]),
-    ("summary", &["accessible", "opaqueNetworkId", "opaqueNetworkType"]),
-    ("field", &["key", "name", "managedObjectType"]),
-];
+/// What is kept of those properties of which it is not everything.
+static PARTS: LazyLock<BTreeMap<&str, Kept>> = LazyLock::new(|| {
+    let asked = TYPES.iter().flat_map(|(_, asked)| *asked).chain([&CUSTOM_FIELDS]);
+    asked.flat_map(|asked| asked.parts).copied().collect()
+});
 
 /// The same for the client, which does not even make values of the rest.
 pub(super) fn keep() -> vsphere::Keep {
-    KEPT_BELOW.iter().fold(vsphere::Keep::default(), |keep, (path, fields)| keep.fields(path, fields))
+    PARTS.iter().fold(vsphere::Keep::default(), |keep, (path, kept)| match kept {
+        Kept::All => keep,
+        Kept::Fields(fields) | Kept::Devices(fields) => keep.fields(path, fields),
+    })
 }
 
 #[cfg(test)]

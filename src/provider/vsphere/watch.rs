@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 use vsphere::{Client, MoRef, ObjectState, ObjectUpdate, UpdateKind, UpdateSet, Value, Watch, WatchEvent, WatchSpec};
 
-use super::compare::Comparison;
+use super::compare::{Comparison, Page};
 use super::connect::{Connected, failure};
 use super::normalize::{self, Scope, kind_of};
 use super::poll::{Polled, Poller, Tags};
@@ -436,7 +436,7 @@ impl Follower {
     }
 
     /// A page of the comparison.
-    async fn take_page(&mut self, page: Option<vsphere::Result<Vec<vsphere::ObjectState>>>) -> Result<(), SourceError> {
+    async fn take_page(&mut self, page: Option<Page>) -> Result<(), SourceError> {
         let Some(comparison) = &mut self.comparison else { return Ok(()) };
         match comparison.take(page, &mut self.state) {
             Ok(false) => Ok(()),
@@ -471,7 +471,7 @@ impl Follower {
 }
 
 /// The next page of a comparison, if there is one under way.
-async fn next_page(comparison: &mut Option<Comparison>) -> Option<vsphere::Result<Vec<vsphere::ObjectState>>> {
+async fn next_page(comparison: &mut Option<Comparison>) -> Option<Page> {
     match comparison {
         Some(comparison) => comparison.next().await,
         None => std::future::pending().await,

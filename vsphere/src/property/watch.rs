@@ -21,13 +21,14 @@ use super::spec::{FilterSpec, Scrap, incomplete};
 use super::{ChangeOp, ObjectUpdate, PropertyChange, UpdateKind};
 use crate::client::{Asked, Client};
 use crate::error::{Error, Result};
+use crate::transport::within;
 use crate::value::{MoRef, Name, Object, Value};
 use crate::wire::Fault;
 
 /// Answers that may wait for the consumer: the next page is decoded and the one after it received while one is worked on,
 /// but no more.
 const EVENTS_IN_FLIGHT: usize = 1;
-/// The call.
+/// The call that waits for what happens.
 const WAIT: &str = "WaitForUpdatesEx";
 /// Where in an answer its version stands: behind the envelope's namespaces.
 const VERSION_WITHIN_BYTES: usize = 4 << 10;
@@ -213,7 +214,7 @@ async fn run(client: Client, spec: WatchSpec, events: Events) {
                 reason = next;
                 barren = if brought { 0 } else { barren + 1 };
                 if barren >= BARREN_RESTARTS_LIMIT {
-                    let call = "WaitForUpdatesEx".to_owned();
+                    let call = WAIT.to_owned();
                     let _ = events.send((Instant::now(), Err(Error::SessionExpired { call }))).await;
                     return;
                 }
@@ -362,8 +363,7 @@ impl Drop for Next {
 async fn expired(client: &Client, spec: &WatchSpec, generation: u64) -> Result<Option<End>> {
     // A server that hangs just now hangs no longer than if it did in the wait.
     let limit = spec.max_wait + spec.grace;
-    let asked = tokio::time::timeout(limit, client.current_session()).await;
-    let session = asked.unwrap_or_else(|_| Err(Error::Deadline { call: "RetrievePropertiesEx".to_owned(), limit }))?;
+    let session = within("RetrievePropertiesEx", limit, client.current_session()).await?;
     if session.is_some() && client.generation() == generation {
         return Ok(None);
     }
@@ -431,7 +431,7 @@ fn read_update_set(set: &Value, filters: &[MoRef]) -> Result<UpdateSet> {
         updates.push(FilterUpdate { filter, objects, missing_objects: missing_objects.collect() });
     }
     Ok(UpdateSet {
-        version: version.ok_or_else(|| incomplete("WaitForUpdatesEx", "the version"))?.to_owned(),
+        version: version.ok_or_else(|| incomplete(WAIT, "the version"))?.to_owned(),
         truncated: set.get("truncated").and_then(Value::as_bool).unwrap_or(false),
         filters: updates,
     })
@@ -456,7 +456,7 @@ impl Paths {
 }
 
 fn read_object_update(update: &Value, paths: &mut Paths) -> Result<ObjectUpdate> {
-    let lacks = |what| incomplete("WaitForUpdatesEx", what);
+    let lacks = |what| incomplete(WAIT, what);
     let update = update.as_object().ok_or_else(|| lacks("an update"))?;
     let kind = match update.field("kind").and_then(Value::as_str) {
         Some("enter") => UpdateKind::Enter,

@@ -123,7 +123,7 @@ impl Transport {
     /// One SOAP exchange.
     pub(crate) async fn soap(&self, request: SoapRequest<'_>) -> Result<SoapAnswer> {
         let SoapRequest { call, path, action, envelope, cookies, deadline, ahead } = request;
-        self.within(call, deadline, async {
+        within(call, deadline, async {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml; charset=utf-8"));
             let action = header::HeaderValue::from_str(action).map_err(|_| Error::Request {
@@ -153,7 +153,7 @@ impl Transport {
 
     /// Reads an XML document.
     pub(crate) async fn document(&self, call: &str, path: &str) -> Result<(Name, Value)> {
-        self.within(call, self.config.call_deadline, async {
+        within(call, self.config.call_deadline, async {
             let send = self.http.get(self.url(path)).send();
             let response = send.await.map_err(|error| self.broken(call, error))?;
             if response.status() != StatusCode::OK {
@@ -177,7 +177,7 @@ impl Transport {
         headers: HeaderMap,
         body: Option<Vec<u8>>,
     ) -> Result<RestAnswer> {
-        self.within(call, self.config.call_deadline, async {
+        within(call, self.config.call_deadline, async {
             let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
             let mut url = self.url(path);
             url.set_query((!query.is_empty()).then_some(query));
@@ -201,13 +201,6 @@ impl Transport {
         url
     }
 
-    async fn within<T>(&self, call: &str, limit: Duration, exchange: impl Future<Output = Result<T>>) -> Result<T> {
-        match tokio::time::timeout(limit, exchange).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Deadline { call: call.to_owned(), limit }),
-        }
-    }
-
     fn broken_body(&self, call: &str, error: body::BodyError) -> Error {
         match error {
             body::BodyError::Transport(error) => self.broken(call, error),
@@ -227,6 +220,14 @@ impl Transport {
             return Error::Deadline { call: call.to_owned(), limit: self.config.connect_deadline };
         }
         Error::Connection { call: call.to_owned(), host: self.config.host(), source: Box::new(error.without_url()) }
+    }
+}
+
+/// Gives up on a call after `limit`.
+pub(crate) async fn within<T>(call: &str, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::Deadline { call: call.to_owned(), limit }),
     }
 }
 

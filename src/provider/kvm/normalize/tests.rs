@@ -419,17 +419,18 @@ fn fixture(text: &str, element: &str) -> Vec<String> {
     document.root().children(element).map(ToString::to_string).collect()
 }
 
+fn network_facts(xml: &str) -> NetworkFacts {
+    let definition = NetworkXml::parse(xml).unwrap();
+    NetworkFacts { active: true, persistent: true, autostart: None, definition, leases: Ok(Vec::new()) }
+}
+
 #[test]
 fn every_kind_of_network() {
     let all: BTreeMap<String, NetworkFacts> =
         fixture(include_str!("../../../../kvm/tests/fixtures/networks.xml"), "network")
             .iter()
-            .map(|xml| {
-                let definition = NetworkXml::parse(xml).unwrap();
-                let facts =
-                    NetworkFacts { active: true, persistent: true, autostart: None, definition, leases: Vec::new() };
-                (facts.definition.name.clone(), facts)
-            })
+            .map(|xml| network_facts(xml))
+            .map(|facts| (facts.definition.name.clone(), facts))
             .collect();
     let check = |name: &str, technology, switch: Option<&str>, cidrs: &[&str], dhcp| {
         let network = network::network(&place(), &all[name]);
@@ -464,9 +465,7 @@ fn vlans_of_networks() {
         let xml = format!(
             "<network><name>n</name><uuid>{GUEST}</uuid><forward mode='bridge'/><bridge name='b'/>{vlan}</network>"
         );
-        let definition = NetworkXml::parse(&xml).unwrap();
-        let facts = NetworkFacts { active: true, persistent: true, autostart: None, definition, leases: Vec::new() };
-        let network = network::network(&place(), &facts);
+        let network = network::network(&place(), &network_facts(&xml));
         assert_eq!(
             (network.vlan_id, network.vlan_ranges.iter().map(String::as_str).collect::<Vec<_>>()),
             (id, ranges.to_vec())
