@@ -58,11 +58,16 @@ struct Cached {
 }
 
 impl SessionCache {
+    /// A session that is fresh. Of several callers with one that is not, the first is given none and must ask; the others go
+    /// by what was known, so that not all of them ask at the same moment.
     fn get(&self, hash: &TokenHash, now: Time) -> Option<Session> {
-        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached = cache.get(hash).filter(|cached| cached.is_trusted(now))?;
-        let fresh = now.signed_duration_since(cached.asked).abs() < CACHED_FOR;
-        fresh.then(|| cached.session.clone())
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = cache.get_mut(hash).filter(|cached| cached.is_trusted(now))?;
+        if now.signed_duration_since(cached.asked).abs() < CACHED_FOR {
+            return Some(cached.session.clone());
+        }
+        cached.asked = now;
+        None
     }
 
     /// A session that is not fresh any more, since the database cannot be asked. It counts as fresh for a while.
@@ -264,4 +269,31 @@ fn session_of(token: &TokenRecord, user: UserRecord) -> Result<Session> {
     let principal =
         Principal { user_id: user.id, username: user.username, tenant_id: user.tenant_id, role: Role::PlatformAdmin };
     Ok(Session { principal, token_id: token.id, expires_at: token.expires_at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::model::UserId;
+
+    #[test]
+    fn one_of_many_callers_asks_again() {
+        let (_, hash) = bearer::generate().unwrap();
+        let principal = Principal {
+            user_id: UserId::generate(),
+            username: "admin".to_owned(),
+            tenant_id: TenantId::generate(),
+            role: Role::PlatformAdmin,
+        };
+        let session = Session { principal, token_id: TokenId::generate(), expires_at: None };
+        let (cache, now) = (SessionCache::default(), Clock::system().now());
+        cache.put(hash, session, now);
+        assert!(cache.get(&hash, now).is_some());
+        let later = now + CACHED_FOR;
+        assert!(cache.get(&hash, later).is_none(), "the first asks");
+        assert!(cache.get(&hash, later).is_some(), "the others do not wait for it");
+        assert!(cache.get(&hash, later + CACHED_FOR).is_none(), "an answer that never came is asked for again");
+        assert!(cache.get(&hash, now + TRUSTED_FOR).is_none() && cache.get(&hash, now + TRUSTED_FOR).is_none());
+    }
 }

@@ -65,6 +65,20 @@ impl<K: Ord + Clone> Chunks<K> {
         runs.flat_map(move |(_, run)| run[skip.take().unwrap_or(0)..].iter())
     }
 
+    /// Whether at least so many keys from `start` on, one after the other, are `alike`. Looks at whole runs: it is out by the
+    /// length of one at either end.
+    pub(super) fn has_about(&self, count: usize, start: &K, alike: impl Fn(&K) -> bool) -> bool {
+        let runs = self.runs.range((Bound::Included(start), Bound::Unbounded)).take_while(|(last, _)| alike(last));
+        let mut seen = 0;
+        for (_, run) in runs {
+            seen += run.len();
+            if seen >= count {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The keys before a bound, the last first.
     pub(super) fn back_from<'s>(&'s self, end: Bound<&K>) -> impl Iterator<Item = &'s K> + use<'s, K> {
         let last = match end {

@@ -164,10 +164,15 @@ impl Entry {
         &self.values[(self.present & (bit - 1)).count_ones() as usize]
     }
 
+    /// How long its JSON is, at most.
+    pub(super) fn json_len(&self) -> usize {
+        self.text.len() + 448
+    }
+
     /// Writes the JSON object that is answered.
     pub(super) fn write_json(&self, providers: &ProviderTable, out: &mut Vec<u8>) {
         let schema = Schema::of(self.kind());
-        out.reserve(self.text.len() + 384);
+        out.reserve(self.json_len());
         out.extend_from_slice(b"{\"id\":\"");
         let mut id = uuid::Uuid::encode_buffer();
         out.extend_from_slice(self.id().0.hyphenated().encode_lower(&mut id).as_bytes());

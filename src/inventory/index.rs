@@ -59,6 +59,12 @@ impl EqualIndex {
         from.take_while(move |key| key.0 == hash).map(|key| key.1)
     }
 
+    /// Whether about so many objects have the value, or more: told without looking at each.
+    pub(super) fn has_about(&self, count: usize, value: &Value) -> bool {
+        let hash = hash_of(value);
+        self.0.has_about(count, &(hash, 0), |key| key.0 == hash)
+    }
+
     pub(super) fn change(&mut self, changes: EqualChanges) {
         self.0.change(changes.0);
     }

@@ -72,7 +72,8 @@ impl Page {
     /// The whole answer: `{"items":[…],"next_page_token":…,"revision":"…"}`.
     #[must_use]
     pub fn json(&self) -> Bytes {
-        let mut out = Vec::with_capacity(64 + self.items.len() * 1024);
+        let size: usize = self.items.iter().map(|entry| entry.json_len()).sum();
+        let mut out = Vec::with_capacity(128 + size);
         out.extend_from_slice(b"{\"items\":[");
         for (at, entry) in self.items.iter().enumerate() {
             if at > 0 {
@@ -107,7 +108,7 @@ impl Listing {
         after: Option<&Position>,
         look_at_all: bool,
     ) -> Result<Self, FieldRef> {
-        let reader = Reader::new(snapshot, scope, query);
+        let reader = Reader::of_page(snapshot, scope, query);
         if !reader.is_narrow() {
             if let Some(rows) = reader.scan(after) {
                 return Ok(reader.page(rows));

@@ -28,11 +28,14 @@ pub(super) struct PlanLimits {
     pub(super) order_min: usize,
     /// Objects that a range of names is followed for before it is given up as too wide to help.
     pub(super) name_range_max: usize,
+    /// A value that more than this share of all objects have is tried on each object that an order gives, rather than all
+    /// that have it being gathered first.
+    pub(super) wide_share: usize,
 }
 
 impl Default for PlanLimits {
     fn default() -> Self {
-        Self { gather_min: 256, gather_share: 50, order_min: 2048, name_range_max: 10_000 }
+        Self { gather_min: 256, gather_share: 50, order_min: 2048, name_range_max: 10_000, wide_share: 4 }
     }
 }
 
@@ -49,14 +52,29 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// To count, sum or look at every answer.
     pub(super) fn new(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Self {
+        Self::planned(snapshot, scope, query, false)
+    }
+
+    /// To list a page of the answers.
+    pub(super) fn of_page(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Self {
+        Self::planned(snapshot, scope, query, true)
+    }
+
+    fn planned(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query, is_page: bool) -> Self {
         let table = snapshot.table(query.kind());
         let view = View::new(&snapshot.providers);
         let mut reader = Self { table, query, view, snapshot, within: None, rest: Vec::new() };
         if !scope.sees_all() {
             reader.narrow(reader.bits(table.tenants(), &[Value::Id(scope.tenant().0)]));
         }
+        let scans = is_page && reader.has_order();
         for filter in query.filters() {
+            if scans && reader.is_wide(filter) {
+                reader.rest.push(filter);
+                continue;
+            }
             match reader.answered(filter) {
                 Some(bits) => reader.narrow(bits),
                 None => reader.rest.push(filter),
@@ -66,6 +84,20 @@ impl<'a> Reader<'a> {
             reader.narrow(find_words(table, words));
         }
         reader
+    }
+
+    /// Whether there is an order that the list can be read from.
+    fn has_order(&self) -> bool {
+        self.query.sort().first().is_some_and(|first| {
+            first.field == FieldRef::Name || (self.table.order(first.field).is_some() && self.is_order_true(first.field))
+        })
+    }
+
+    /// Whether a filter holds for so many that a page is soon full of them.
+    fn is_wide(&self, filter: &Filter) -> bool {
+        let Test::AnyOf(wanted) = &filter.test else { return false };
+        let many = self.table.len() / self.limits().wide_share;
+        self.table.equal(filter.field).is_some_and(|index| wanted.iter().any(|value| index.has_about(many, value)))
     }
 
     fn narrow(&mut self, bits: Bits) {
