@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import tempfile
+import types
 import unittest
 from unittest import mock
 
@@ -169,6 +170,16 @@ class Choosing(unittest.TestCase):
                 demo.choose_address(address)
             with mock.patch.object(demo, "PREFERRED", address), contextlib.redirect_stdout(io.StringIO()):
                 self.assertNotEqual(demo.choose_address(None), address)
+
+    def test_the_demonstration_says_where_the_portal_is_and_what_is_in_it(self):
+        gateway = types.SimpleNamespace(url="http://127.0.0.1:8480")
+        demonstration = demo.Demonstration()
+        demonstration.hints = ["vCenter   https://127.0.0.1:1/sdk  (simulated; 500 machines)", "KVM       qemu:///system"]
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            demo.welcome(gateway, "as it was shown", demonstration)
+        for line in ("portal    http://127.0.0.1:8480/", *demonstration.hints):
+            self.assertIn(line, out.getvalue())
 
 
 if __name__ == "__main__":

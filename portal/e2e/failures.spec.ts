@@ -30,3 +30,13 @@ test('a page whose file does not arrive leaves the others usable', async ({ page
   await page.getByRole('link', { name: 'VMs', exact: true }).click();
   await expect(page.locator('tr[data-id]').first()).toBeVisible();
 });
+
+test('an overview that cannot be read says so, and is read when it is asked again', async ({ person: page, allowed }) => {
+  allowed.push(/500 .*\/v1\/hosts\/summary/);
+  await page.route('**/v1/hosts/summary*', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: JSON.stringify({ type: '/docs/problems/internal', title: 'x', status: 500, detail: 'x' }) }));
+  await page.goto('/');
+  await expect(page.getByRole('heading', { name: 'The gateway has failed' })).toBeVisible();
+  await page.unroute('**/v1/hosts/summary*');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByRole('heading', { name: 'Capacity and use' })).toBeVisible();
+});

@@ -62,7 +62,7 @@ export const test = base.extend<Fixtures, { world: World; realm: string; firstPa
     await settled(page);
     expect(faults, 'what no page may do').toEqual([]);
     const { value, what, page: where } = jumps.worst();
-    if (process.env.JUMPS) console.log(`JUMP ${value.toFixed(4)} ${where}\n    ${what.join('\n    ')}`);
+    if (process.env.SPANDREL_JUMPS === '1') console.log(`moved by ${value.toFixed(4)}: ${where}\n    ${what.join('\n    ')}`);
     expect(value, `the page moves by itself: ${where}\n  ${what.join('\n  ')}`).toBeLessThan(STEADY);
   },
   // The form of the sign-in has tests of its own; here the cookie is there already.

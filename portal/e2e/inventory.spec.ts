@@ -53,16 +53,20 @@ test('the other views are in the address and go down to VMs', async ({ person: p
   }
 });
 
-test('every noun has a page with an id to copy, and says what does not belong to it', async ({ person: page, world }) => {
+test('every noun has a table that leads to a page with an id to copy, and says what does not belong to it', async ({ person: page, world }) => {
   test.slow();
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   for (const noun of ['vms', 'hosts', 'clusters', 'zones', 'resource-pools', 'folders', 'datastores', 'networks', 'images', 'volumes', 'nics', 'snapshots', 'tags', 'storage-policies', 'content-libraries']) {
-    const [first] = await world.list(`/v1/${noun}?limit=1`);
-    await page.goto(`/${noun}/${first!.id}`);
+    await page.goto(`/${noun}`);
+    const row = page.locator('tr[data-id]').first();
+    await expect(row, noun).toBeVisible();
+    const id = await row.getAttribute('data-id');
+    await row.getByRole('link').first().click();
+    await expect(page).toHaveURL(new RegExp(`/${noun}/${id}$`));
     const copy = page.getByRole('tabpanel').getByRole('button', { name: 'Copy: Id' });
     await expect(copy, noun).toBeVisible();
     await copy.click();
-    expect(await page.evaluate(() => navigator.clipboard.readText()), noun).toBe(first!.id);
+    expect(await page.evaluate(() => navigator.clipboard.readText()), noun).toBe(id);
   }
   const [bare] = await world.list('/v1/vms?nic_count=0&limit=1');
   if (bare) {
@@ -80,6 +84,8 @@ test('hardware is told with its parts', async ({ person: page, world }) => {
   for (const { name } of volumes) await expect(page.getByRole('grid', { name: 'Volumes' }).getByRole('link', { name, exact: true })).toBeVisible();
   const [nic] = await world.list(`/v1/nics?vm_id=${vm!.id}`);
   await expect(page.getByRole('grid', { name: 'NICs' }).getByText(nic!.mac_address as string)).toBeVisible();
+  await page.getByRole('tab', { name: 'Platform detail' }).click();
+  await expect(page.getByRole('tabpanel').locator('code')).toContainText('"');
 });
 
 test('relations are links, and snapshots a tree', async ({ person: page, world }) => {

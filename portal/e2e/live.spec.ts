@@ -17,6 +17,11 @@ test('an outside power change by govc appears in the list and the detail without
   await expect(page.getByText('Stopped', { exact: true }).first()).toBeVisible();
   await world.simulator.govc('vm.power', '-on', path);
   await expect(page.getByText('Running', { exact: true }).first()).toBeVisible();
+  // What happened is kept: the field with its value before and after.
+  await page.getByRole('tab', { name: 'Changes' }).click();
+  const changes = page.getByRole('grid', { name: 'Changes' }).getByRole('row').filter({ hasText: 'Power state' });
+  await expect(changes.filter({ hasText: /Running.*Stopped/ }).first()).toBeVisible();
+  await expect(changes.filter({ hasText: /Stopped.*Running/ }).first()).toBeVisible();
   expect(await page.evaluate(() => 'notReloaded' in window)).toBe(true);
 });
 

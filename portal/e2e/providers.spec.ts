@@ -192,6 +192,11 @@ test('it is edited, its credentials changed, disabled, enabled and read anew', a
   await page.getByRole('listitem').filter({ hasText: 'is as it was' }).getByRole('button', { name: 'Read anew' }).click();
   await expect(page.getByText('“vc-main” is read anew')).toBeVisible();
 
+  // Its history says what was, and why.
+  await page.getByRole('tab', { name: 'History' }).click();
+  await expect(page.getByRole('grid', { name: 'History' }).getByText('Credentials refused').first()).toBeVisible();
+  await page.getByRole('tab', { name: 'Summary' }).click();
+
   await menu(page, 'vc-main', 'Disable');
   await expect(page.locator('.sp-detail__head').getByText('Disabled')).toBeVisible();
   await page.getByRole('button', { name: 'Enable' }).click();

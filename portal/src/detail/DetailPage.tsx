@@ -92,7 +92,10 @@ function ObjectTabs<K extends Kind>({ kind, object, gone }: { kind: K; object: O
   const shown = tabs.find((one) => one.id === active);
   return (
     <>
-      <Tabs backScrollAriaLabel={t('shell.tabsBack')} forwardScrollAriaLabel={t('shell.tabsForward')} activeKey={active} onSelect={(_, to) => go(to)} aria-label={nameOf(object)} className="sp-detail__tabs">
+      <Tabs
+        activeKey={active} onSelect={(_, to) => go(to)} aria-label={nameOf(object)} className="sp-detail__tabs"
+        backScrollAriaLabel={t('shell.tabsBack')} forwardScrollAriaLabel={t('shell.tabsForward')}
+      >
         {[
           <Tab key={SUMMARY} eventKey={SUMMARY} title={<TabTitleText>{t('detail.summary')}</TabTitleText>} tabContentId={CONTENT} />,
           ...tabs.map((one) => (

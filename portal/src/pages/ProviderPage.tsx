@@ -102,7 +102,10 @@ function Found({ provider }: { provider: Provider }) {
         </Alert>
       )}
       {!provider.enabled && !provider.removing && <Alert variant="info" variantLabel={t('alerts.info')} isInline component="h2" title={t('providers.disabledHint')} className="sp-detail__gone" />}
-      <Tabs backScrollAriaLabel={t('shell.tabsBack')} forwardScrollAriaLabel={t('shell.tabsForward')} activeKey={shown} onSelect={(_, to) => void navigate(`/providers/${provider.id}${to === 'summary' ? '' : `/${to}`}`)} className="sp-detail__tabs" aria-label={provider.name}>
+      <Tabs
+        activeKey={shown} onSelect={(_, to) => void navigate(`/providers/${provider.id}${to === 'summary' ? '' : `/${to}`}`)} className="sp-detail__tabs"
+        aria-label={provider.name} backScrollAriaLabel={t('shell.tabsBack')} forwardScrollAriaLabel={t('shell.tabsForward')}
+      >
         {TABS.map((name) => (
           <Tab
             key={name} eventKey={name} tabContentId={CONTENT}

@@ -112,7 +112,7 @@ function Measured(props: { text: string; share: number; label: string; minds?: b
   return (
     <span className="sp-measured">
       <Meter {...props} />
-      <span className="sp-muted sp-small">{props.text}</span>
+      <span className="sp-muted sp-small" title={props.text}>{props.text}</span>
     </span>
   );
 }

@@ -7,12 +7,13 @@ import { Link } from 'react-router';
 import { paths, type Kind } from '@/api/gen/fields';
 import { countQuery } from '@/api/queries';
 import { Flash } from '@/components/Flash';
+import { FullPageProblem } from '@/components/Problem';
 import { useTitle } from '@/components/useTitle';
 import { formatNumber } from '@/format/format';
 import { kindIcons } from '@/nouns/icons';
 import { Attention } from './Attention';
 import { CapacityTable } from './CapacityTable';
-import { useAnswered, useFigures, useSpace } from './data';
+import { useAnswers, useFigures, useSpace } from './data';
 import { Power } from './Power';
 import { Providers } from './Providers';
 import { Recent } from './Recent';
@@ -23,7 +24,7 @@ const EVERYTHING = {};
 export function Overview() {
   const { t } = useTranslation();
   useTitle(t('overview.title'));
-  const answered = useAnswered();
+  const { isPending, error, again } = useAnswers();
   const figures = useFigures();
   const space = useSpace();
   return (
@@ -36,7 +37,7 @@ export function Overview() {
           <Count key={kind} kind={kind} />
         ))}
       </nav>
-      {!answered ? <Skeleton height="24rem" screenreaderText={t('common.loading')} /> : (
+      {isPending ? <Skeleton height="24rem" screenreaderText={t('common.loading')} /> : error ? <FullPageProblem error={error} onRetry={again} /> : (
         <div className="sp-overview">
           <div className="sp-overview__main">
             <Section title={t('overview.providers')}>

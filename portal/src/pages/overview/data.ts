@@ -76,12 +76,13 @@ export function figuresOf(hosts: Summary, vms: Summary): Figures {
   return { providers, clusters, power };
 }
 
-/** Whether everything that the overview begins with has been answered, or refused: then nothing of it moves what is beside it. */
-export function useAnswered(): boolean {
+/** Whether everything that the overview begins with has been answered: shown at once, nothing of it moves what is beside it. */
+export function useAnswers(): { isPending: boolean; error: unknown; again: () => void } {
   const summaries = useQueries({ queries: [summaryQuery('host', HOSTS), summaryQuery('vm', VMS), summaryQuery('datastore', STORES)] });
   const counts = useQueries({ queries: CHECKS.map(({ kind, params }) => countQuery(kind, params)) });
-  const { isPending } = useQuery(providersQuery);
-  return !isPending && [...summaries, ...counts].every((query) => !query.isPending);
+  const all = [useQuery(providersQuery), ...summaries, ...counts];
+  const failed = all.filter(({ error, data }) => error && data === undefined);
+  return { isPending: all.some((query) => query.isPending), error: failed[0]?.error, again: () => failed.forEach((query) => void query.refetch()) };
 }
 
 export function useFigures(): Figures | undefined {
