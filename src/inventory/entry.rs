@@ -164,7 +164,7 @@ impl Entry {
         &self.values[(self.present & (bit - 1)).count_ones() as usize]
     }
 
-    /// How long its JSON is, at most.
+    /// About how long its JSON is.
     pub(super) fn json_len(&self) -> usize {
         self.text.len() + 448
     }

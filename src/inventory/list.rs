@@ -92,6 +92,9 @@ impl Page {
     }
 }
 
+/// Objects of an order that are looked at for each that a page wants, before it is found in another way.
+const GLANCE: usize = 12;
+
 /// The objects of a page, and where it ended if there are more.
 #[derive(Debug)]
 pub(super) struct Listing {
@@ -108,9 +111,12 @@ impl Listing {
         after: Option<&Position>,
         look_at_all: bool,
     ) -> Result<Self, FieldRef> {
-        let reader = Reader::of_page(snapshot, scope, query);
+        if let Some(listing) = Self::glance(snapshot, scope, query, after) {
+            return Ok(listing);
+        }
+        let reader = Reader::new(snapshot, scope, query);
         if !reader.is_narrow() {
-            if let Some(rows) = reader.scan(after) {
+            if let Some(rows) = reader.scan(after, usize::MAX) {
                 return Ok(reader.page(rows));
             }
             if let Some(field) = query.sort().index_field()
@@ -123,6 +129,13 @@ impl Listing {
         }
         let rows = reader.gather(after);
         Ok(reader.page(rows))
+    }
+
+    /// A page of what is common, from the first objects of an order. `None` when these do not fill it.
+    fn glance(snapshot: &Snapshot, scope: &TenantScope, query: &Query, after: Option<&Position>) -> Option<Self> {
+        let reader = query.sort().is_index_order().then(|| Reader::of_common(snapshot, scope, query))??;
+        let rows = reader.scan(after, (query.limit() + 1) * GLANCE)?;
+        (rows.len() > query.limit()).then(|| reader.page(rows))
     }
 
     /// How many objects a query lets through.
@@ -161,13 +174,14 @@ impl<'a> Reader<'a> {
         rows
     }
 
-    /// As [`Reader::gather`], read from the order of the first field. `None` when there is no such order.
-    fn scan(&self, after: Option<&Position>) -> Option<Vec<&'a Arc<Entry>>> {
+    /// As [`Reader::gather`], read from the first `most` objects of the order of the first field. `None` when there is no such
+    /// order.
+    fn scan(&self, after: Option<&Position>, most: usize) -> Option<Vec<&'a Arc<Entry>>> {
         let first = self.query.sort().first()?;
         let exact = self.query.sort().is_index_order();
         if first.field == FieldRef::Name {
             let slots = self.by_name(after, exact, first.descending);
-            Some(self.fill(slots, after, exact, |entry| entry.anchor.name.clone()))
+            Some(self.fill(slots.take(most), after, exact, |entry| entry.anchor.name.clone()))
         } else {
             let order = self.table.order(first.field).filter(|order| self.is_order_true(order.field))?;
             // An order that goes on by other fields begins anew with all that are equal in the first.
@@ -177,7 +191,7 @@ impl<'a> Reader<'a> {
                 true => Box::new(order.before(at)),
                 false => Box::new(order.after(at)),
             };
-            Some(self.fill(slots, after, exact, |entry| first.field.own_value(entry).into_owned()))
+            Some(self.fill(slots.take(most), after, exact, |entry| first.field.own_value(entry).into_owned()))
         }
     }
 

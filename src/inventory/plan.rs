@@ -28,8 +28,7 @@ pub(super) struct PlanLimits {
     pub(super) order_min: usize,
     /// Objects that a range of names is followed for before it is given up as too wide to help.
     pub(super) name_range_max: usize,
-    /// A value that more than this share of all objects have is tried on each object that an order gives, rather than all
-    /// that have it being gathered first.
+    /// What this share of all objects have, or more, is looked for in an order before all that have it are gathered.
     pub(super) wide_share: usize,
 }
 
@@ -52,29 +51,14 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// To count, sum or look at every answer.
     pub(super) fn new(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Self {
-        Self::planned(snapshot, scope, query, false)
-    }
-
-    /// To list a page of the answers.
-    pub(super) fn of_page(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Self {
-        Self::planned(snapshot, scope, query, true)
-    }
-
-    fn planned(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query, is_page: bool) -> Self {
         let table = snapshot.table(query.kind());
         let view = View::new(&snapshot.providers);
         let mut reader = Self { table, query, view, snapshot, within: None, rest: Vec::new() };
         if !scope.sees_all() {
             reader.narrow(reader.bits(table.tenants(), &[Value::Id(scope.tenant().0)]));
         }
-        let scans = is_page && reader.has_order();
         for filter in query.filters() {
-            if scans && reader.is_wide(filter) {
-                reader.rest.push(filter);
-                continue;
-            }
             match reader.answered(filter) {
                 Some(bits) => reader.narrow(bits),
                 None => reader.rest.push(filter),
@@ -86,14 +70,17 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    /// Whether there is an order that the list can be read from.
-    fn has_order(&self) -> bool {
-        self.query.sort().first().is_some_and(|first| {
-            first.field == FieldRef::Name || (self.table.order(first.field).is_some() && self.is_order_true(first.field))
-        })
+    /// With every filter tried on each object, and nothing gathered: when each holds for so many that a page is soon full.
+    pub(super) fn of_common(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Option<Self> {
+        let (table, view) = (snapshot.table(query.kind()), View::new(&snapshot.providers));
+        let rest: Vec<_> = query.filters().iter().collect();
+        let reader = Self { table, query, view, snapshot, within: None, rest };
+        let is_for_all = scope.sees_all() && query.words().is_none();
+        let is_common =
+            is_for_all && !reader.rest.is_empty() && reader.rest.iter().all(|filter| reader.is_wide(filter));
+        is_common.then_some(reader)
     }
 
-    /// Whether a filter holds for so many that a page is soon full of them.
     fn is_wide(&self, filter: &Filter) -> bool {
         let Test::AnyOf(wanted) = &filter.test else { return false };
         let many = self.table.len() / self.limits().wide_share;

@@ -21,7 +21,7 @@ pub fn key() -> TokenKey {
 
 /// An inventory that takes every way to find a page already with a handful of objects.
 pub fn inventory(config: InventoryConfig) -> Arc<Inventory> {
-    let limits = PlanLimits { gather_min: 2, gather_share: 50, order_min: 4, name_range_max: 5 };
+    let limits = PlanLimits { gather_min: 2, gather_share: 50, order_min: 4, name_range_max: 5, wide_share: 4 };
     Inventory::with_limits(config, limits, key())
 }
 
