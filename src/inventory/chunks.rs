@@ -68,7 +68,8 @@ impl<K: Ord + Clone> Chunks<K> {
     /// Whether at least so many keys from `start` on, one after the other, are `alike`. Looks at whole runs: it is out by the
     /// length of one at either end.
     pub(super) fn has_about(&self, count: usize, start: &K, alike: impl Fn(&K) -> bool) -> bool {
-        let runs = self.runs.range((Bound::Included(start), Bound::Unbounded)).take_while(|(last, _)| alike(last));
+        let runs =
+            self.runs.range((Bound::Included(start.clone()), Bound::Unbounded)).take_while(|(last, _)| alike(last));
         let mut seen = 0;
         for (_, run) in runs {
             seen += run.len();
