@@ -41,11 +41,10 @@ pub fn furnish(lab: &Lab) {
 /// The machines of a provider, each as its host tells it.
 pub async fn compare_machines(gateway: &Gateway, labs: &[&Lab], provider: &str) {
     let vms = by(gateway.all("vms", &format!("provider_id={provider}")).await, |vm| text(vm, "uuid").to_owned());
-    let of_lab = |lab: &&Lab| {
-        let lab: &Lab = lab;
-        lab.virsh_lines(&["list", "--all", "--uuid"]).into_iter().map(move |uuid| (uuid, lab)).collect::<Vec<_>>()
-    };
-    let domains: BTreeMap<String, &Lab> = labs.iter().flat_map(of_lab).collect();
+    let mut domains: BTreeMap<String, &Lab> = BTreeMap::new();
+    for lab in labs {
+        domains.extend(lab.virsh_lines(&["list", "--all", "--uuid"]).into_iter().map(|uuid| (uuid, *lab)));
+    }
     assert_eq!(keys(&vms), keys(&domains));
     for (uuid, vm) in &vms {
         compare_domain(domains[uuid], uuid, vm);
