@@ -40,7 +40,7 @@ async fn a_power_change_by_govc_appears(database: Database) {
         })
         .await;
     assert_eq!(power_of(&gateway, &name).await.as_deref(), Some("stopped"), "the stream was ahead of the reads");
-    printed(&gateway, &["watch", "--types", "vm", "--from", &revision], &[&name, "running", "stopped"]).await;
+    printed(&gateway, &["watch", "--types", "vm", "--from", &revision], &[&name, "stopped"]).await;
     simulator.govc(&["vm.power", "-on", &path]);
     eventually("the VM runs again", || async { (power_of(&gateway, &name).await? == "running").then_some(()) }).await;
     // It is told afterwards, back to when the VM was first seen.
@@ -225,5 +225,5 @@ async fn a_resync_says_how_far_it_is(database: Database) {
             None
         })
         .await;
-    assert!(most >= 200, "the first page at least was told while it was read: {most}");
+    assert!(most >= 100, "the first page at least was told while it was read: {most}");
 }

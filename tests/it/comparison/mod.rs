@@ -22,7 +22,8 @@ async fn vcenters_of_every_version_equal_govc() {
         let simulator = Simulator::start(&flags[..6]);
         let id = gateway.join(simulator.provider(version)).await;
         let provider = gateway.get(&format!("/v1/providers/{id}")).await.ok();
-        assert_eq!(provider["sources"][0]["identity"]["version"], version, "{provider}");
+        let shown = provider["sources"][0]["identity"]["version"].as_str().unwrap_or_default();
+        assert!(shown.starts_with(version), "{provider}");
         vsphere::compare(&gateway, &simulator, &id).await;
         vsphere::compare_polled(&gateway, &simulator, &id).await;
         assert_eq!(gateway.call(reqwest::Method::DELETE, &format!("/v1/providers/{id}"), None).await.status, 202);
