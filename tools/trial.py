@@ -54,7 +54,8 @@ class Run:
 
     def end(self, number):
         self.process.send_signal(number)
-        rest = self.process.stdout.read()
+        with self.process.stdout as out:
+            rest = out.read()
         return self.process.wait(ENDED_WITHIN_S), rest
 
 
