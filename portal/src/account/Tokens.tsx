@@ -124,7 +124,7 @@ function CreateDialog({ onDone, onClose }: { onDone: (token: Created) => void; o
         </ApiForm>
       </ModalBody>
       <ModalFooter>
-        <Button type="submit" form={`${id}-form`} isLoading={form.isPending} isDisabled={form.isPending}>
+        <Button type="submit" form={`${id}-form`} isLoading={form.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={form.isPending}>
           {t('account.tokens.add')}
         </Button>
         <Button variant="link" onClick={onClose}>

@@ -26,7 +26,7 @@ export function ConfirmByName({ title, name, act, children, onConfirm, onClose }
   const wrong = typed.length >= name.length && !matches;
   return (
     <Dialog variant="small" onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`} elementToFocus={`#${id}-name`}>
-      <ModalHeader title={title} titleIconVariant="warning" labelId={`${id}-title`} />
+      <ModalHeader title={title} titleIconVariant="warning" titleScreenReaderText={t('alerts.warning')} labelId={`${id}-title`} />
       <ModalBody id={`${id}-body`}>
         {children}
         <Form
@@ -42,7 +42,7 @@ export function ConfirmByName({ title, name, act, children, onConfirm, onClose }
             {wrong && (
               <FormHelperText>
                 <HelperText>
-                  <HelperTextItem variant="error">{t('confirm.mismatch')}</HelperTextItem>
+                  <HelperTextItem variant="error" screenReaderText={t('alerts.errorStatus')}>{t('confirm.mismatch')}</HelperTextItem>
                 </HelperText>
               </FormHelperText>
             )}
@@ -50,7 +50,7 @@ export function ConfirmByName({ title, name, act, children, onConfirm, onClose }
         </Form>
       </ModalBody>
       <ModalFooter>
-        <Button type="submit" form={`${id}-form`} variant="danger" isDisabled={!matches || run.isPending} isLoading={run.isPending}>
+        <Button type="submit" form={`${id}-form`} variant="danger" isDisabled={!matches || run.isPending} isLoading={run.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')}>
           {act}
         </Button>
         <Button variant="link" onClick={onClose}>

@@ -49,7 +49,7 @@ function Detail({ error }: { error: unknown }) {
 export function ProblemAlert({ error, ...props }: { error: unknown } & Omit<AlertProps, 'title'>) {
   const { t } = useTranslation();
   return (
-    <Alert variant="danger" variantLabel={t('alerts.danger')} isInline component="h2" title={problemTitle(t, error)} {...props}>
+    <Alert variant="danger" variantLabel={t('alerts.danger')} isInline isLiveRegion component="h2" title={problemTitle(t, error)} {...props}>
       <Detail error={error} />
     </Alert>
   );

@@ -49,7 +49,7 @@ export function Changes<K extends Kind>({ kind, object, gone }: Of<K> & { gone: 
         </Tbody>
       </Table>
       {hasNextPage && (
-        <Button variant="link" className="sp-history__more" onClick={() => void fetchNextPage()} isLoading={isFetchingNextPage} isDisabled={isFetchingNextPage}>
+        <Button variant="link" className="sp-history__more" onClick={() => void fetchNextPage()} isLoading={isFetchingNextPage} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={isFetchingNextPage}>
           {t('changes.older')}
         </Button>
       )}

@@ -69,7 +69,7 @@ function Found<K extends Kind>({ kind, object, gone }: { kind: K; object: Object
         <Stale object={object} withText />
       </header>
       {gone && (
-        <Alert variant="warning" isInline title={t('detail.gone', { kind: inline })} className="sp-detail__gone">
+        <Alert variant="warning" variantLabel={t('alerts.warning')} isInline title={t('detail.gone', { kind: inline })} className="sp-detail__gone">
           {t('detail.goneHint')}
         </Alert>
       )}

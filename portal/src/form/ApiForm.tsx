@@ -33,7 +33,7 @@ export function ApiForm<T extends object>({ form, children, act, onCancel, more,
         {children}
         {act && (
           <ActionGroup>
-            <Button type="submit" isLoading={form.isPending} isDisabled={isDisabled || form.isPending}>
+            <Button type="submit" isLoading={form.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={isDisabled || form.isPending}>
               {act}
             </Button>
             {more}

@@ -28,12 +28,13 @@ function useShown<T extends object>(form: FormState<T>, name: string): FieldFaul
 }
 
 function Help({ id, hint, fault }: { id: string; hint?: ReactNode; fault: FieldFault | undefined }) {
+  const { t } = useTranslation();
   if (!hint && !fault) return null;
   return (
     <FormHelperText>
       <HelperText id={id}>
         {fault && (
-          <HelperTextItem variant="error">
+          <HelperTextItem variant="error" screenReaderText={t('alerts.errorStatus')}>
             {fault.detail ? (
               <>
                 {fault.title}. <span lang="en">{fault.detail}</span>

@@ -88,4 +88,6 @@ export const alerts = {
   warning: 'Warning:',
   info: 'Information:',
   success: 'Success:',
+  errorStatus: 'error',
+  warningStatus: 'warning',
 } as const;

@@ -88,4 +88,6 @@ export const alerts: Translation['alerts'] = {
   warning: '警告：',
   info: '提示：',
   success: '成功：',
+  errorStatus: '错误',
+  warningStatus: '警告',
 };

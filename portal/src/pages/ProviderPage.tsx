@@ -81,11 +81,11 @@ function Found({ provider }: { provider: Provider }) {
         {!provider.removing && (
           <div className="sp-head__acts">
             {provider.enabled ? (
-              <Button variant="secondary" onClick={() => resync.mutate(provider)} isLoading={resync.isPending} isDisabled={resync.isPending}>
+              <Button variant="secondary" onClick={() => resync.mutate(provider)} isLoading={resync.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={resync.isPending}>
                 {t('providers.resync')}
               </Button>
             ) : (
-              <Button onClick={() => enable.mutate({ provider, enabled: true })} isLoading={enable.isPending} isDisabled={enable.isPending}>
+              <Button onClick={() => enable.mutate({ provider, enabled: true })} isLoading={enable.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={enable.isPending}>
                 {t('providers.enable')}
               </Button>
             )}

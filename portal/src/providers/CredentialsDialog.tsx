@@ -39,7 +39,7 @@ export function CredentialsDialog({ provider, onClose }: { provider: Provider; o
         </ApiForm>
       </ModalBody>
       <ModalFooter>
-        <Button type="submit" form={`${id}-form`} isLoading={form.isPending} isDisabled={form.isPending}>
+        <Button type="submit" form={`${id}-form`} isLoading={form.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={form.isPending}>
           {t('common.save')}
         </Button>
         <Button variant="link" onClick={onClose}>

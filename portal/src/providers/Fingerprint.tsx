@@ -17,7 +17,7 @@ export function TrustCertificate({ fingerprint, onTrust, isPending, level = 'h2'
     <Alert
       variant="warning" variantLabel={t('alerts.warning')} isInline component={level} title={t('providers.trust.title')} className="sp-trust"
       actionLinks={
-        <Button variant="secondary" size="sm" onClick={onTrust} isLoading={isPending} isDisabled={isPending}>
+        <Button variant="secondary" size="sm" onClick={onTrust} isLoading={isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={isPending}>
           {t('providers.trust.act')}
         </Button>
       }

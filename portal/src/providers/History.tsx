@@ -50,7 +50,7 @@ export function History({ provider }: { provider: Provider }) {
       )}
       {entries && entries.length > 0 && <Entries provider={provider} entries={entries} />}
       {hasNextPage && (
-        <Button variant="link" className="sp-history__more" onClick={() => void fetchNextPage()} isLoading={isFetchingNextPage} isDisabled={isFetchingNextPage}>
+        <Button variant="link" className="sp-history__more" onClick={() => void fetchNextPage()} isLoading={isFetchingNextPage} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={isFetchingNextPage}>
           {t('providers.history.older')}
         </Button>
       )}

@@ -46,7 +46,7 @@ export function ProviderForm({ initial, send, onDone, act, onCancel, edits, kind
   const { kind } = form.values;
   const vsphere = kind === 'vsphere';
   const tryIt = (
-    <Button variant="secondary" onClick={() => test.run()} isLoading={test.isPending} isDisabled={test.isPending}>
+    <Button variant="secondary" onClick={() => test.run()} isLoading={test.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={test.isPending}>
       {t(test.isPending ? 'providers.form.testing' : 'providers.form.test')}
     </Button>
   );

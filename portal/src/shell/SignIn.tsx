@@ -51,7 +51,7 @@ export function SignIn({ ended }: { ended: boolean }) {
             signIn.mutate();
           }}
         >
-          {ended && !signIn.error && <Alert variant="info" isInline title={t('session.ended')} />}
+          {ended && !signIn.error && <Alert variant="info" variantLabel={t('alerts.info')} isInline title={t('session.ended')} />}
           {signIn.error && <ProblemAlert error={signIn.error} />}
           <FormGroup label={t('session.username')} fieldId="username" isRequired>
             <TextInput
@@ -75,7 +75,7 @@ export function SignIn({ ended }: { ended: boolean }) {
               </InputGroupItem>
             </InputGroup>
           </FormGroup>
-          <Button type="submit" variant="primary" isBlock isLoading={signIn.isPending} isDisabled={!username || !password || signIn.isPending}>
+          <Button type="submit" variant="primary" isBlock isLoading={signIn.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={!username || !password || signIn.isPending}>
             {t('session.submit')}
           </Button>
         </Form>

@@ -103,7 +103,7 @@ function SaveDialog({ names, initial, onSave, onClose }: SaveProps) {
             {names.includes(name) && (
               <FormHelperText>
                 <HelperText>
-                  <HelperTextItem variant="warning">{t('views.replaces')}</HelperTextItem>
+                  <HelperTextItem variant="warning" screenReaderText={t('alerts.warningStatus')}>{t('views.replaces')}</HelperTextItem>
                 </HelperText>
               </FormHelperText>
             )}
