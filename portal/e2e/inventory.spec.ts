@@ -85,7 +85,7 @@ test('hardware is told with its parts', async ({ person: page, world }) => {
   const [nic] = await world.list(`/v1/nics?vm_id=${vm!.id}`);
   await expect(page.getByRole('grid', { name: 'NICs' }).getByText(nic!.mac_address as string)).toBeVisible();
   await page.getByRole('tab', { name: 'Platform detail' }).click();
-  await expect(page.getByRole('tabpanel').locator('code')).toContainText('"');
+  await expect(page.getByRole('tabpanel', { name: 'Platform detail' }).locator('code')).toContainText('"');
 });
 
 test('relations are links, and snapshots a tree', async ({ person: page, world }) => {
