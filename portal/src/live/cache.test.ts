@@ -135,6 +135,22 @@ describe('LiveCache', () => {
     expect(client.getQueryData<Provider[]>(keys.providers())?.[0]?.sources[0]?.sync.state).toBe('unreachable');
   });
 
+  it('reads lists again also when the providers were read ahead of the stream, or not at all', async () => {
+    cache.take([{ type: 'provider', provider: provider('live') }]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(world.read).toBe(1);
+    client.setQueryData(keys.providers(), [provider('unreachable')]);
+    cache.take([{ type: 'provider', provider: provider('unreachable') }]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(world.read).toBe(2);
+  });
+
+  it('reads lists again when the first word of a platform is that it is lost', async () => {
+    cache.take([{ type: 'provider', provider: provider('unreachable') }]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(world.read).toBe(2);
+  });
+
   it('remembers no more than answers on their way can be behind of', async () => {
     const many = (count: number) => cache.take(Array.from({ length: count }, (_, at) => world.set(`made-${world.revision}-${at}`)));
     for (let batch = 0; batch < 10; batch += 1) {

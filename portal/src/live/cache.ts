@@ -26,6 +26,8 @@ export class LiveCache {
   private waiting: LiveEvent[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private remembered = new Map<string, Told & { at: number }>();
+  /** What each provider's sources were last told to be. */
+  private readonly statesTold = new Map<string, string>();
   /** When each of those asked that have no answer yet. */
   private asking = new Set<{ readonly since: number }>();
   private again = new Map<string, ReturnType<typeof setTimeout>>();
@@ -62,6 +64,7 @@ export class LiveCache {
     this.again.forEach(clearTimeout);
     this.again.clear();
     this.remembered.clear();
+    this.statesTold.clear();
     this.reached = undefined;
   }
 
@@ -179,11 +182,17 @@ export class LiveCache {
       if (!before) return [...all, provider].sort((a, b) => a.name.localeCompare(b.name));
       return all.map((one) => (one.id === provider.id ? provider : one));
     });
-    // How true an object is, and its main state, are those of its source: they change without the object being told.
-    if (before && states(before) !== states(provider)) this.everythingAgain();
+    // How true an object is, and its main state, are those of its source: they change without the object being told. What
+    // counts is what was told before: what was read may be ahead of the stream, and the lists behind it.
+    const now = states(provider);
+    const known = this.statesTold.get(provider.id) ?? (before && states(before));
+    this.statesTold.set(provider.id, now);
+    const isWell = provider.sources.every((source) => source.sync.state === 'live');
+    if (known === undefined ? !isWell : known !== now) this.everythingAgain();
   }
 
   private providerGone(id: string): void {
+    this.statesTold.delete(id);
     this.client.setQueryData<Provider[]>(keys.providers(), (all) => all?.filter((one) => one.id !== id));
     this.everythingAgain();
   }
