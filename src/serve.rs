@@ -20,7 +20,7 @@ use crate::inventory::{Inventory, InventoryConfig, LoggedDeletion, StoredObject,
 use crate::jobs;
 use crate::model::provider::{Capability, Connection, TestReport};
 use crate::model::secret::{ExposeSecret, SecretString};
-use crate::model::{ProviderId, ProviderKind, Revision};
+use crate::model::{ObjectId, Owner, ProviderId, ProviderKind, Revision};
 use crate::store::{self, DatabaseUrl, Hold, Keyring, LogRetention, Store};
 use crate::sync::{self, Pace, Sync};
 use crate::telemetry::Telemetry;
@@ -77,8 +77,9 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
         ..AppOptions::default()
     };
     let control = Arc::new(Control(Arc::clone(&sync)));
-    let app =
-        App::new(store.clone(), inventory, control, clock, options).context("cannot put the use cases together")?;
+    let app = App::new(store.clone(), Arc::clone(&inventory), control, clock, options)
+        .await
+        .context("cannot put the use cases together")?;
     let first = first_start(&app, console)
         .await
         .context("cannot make the administrator (SPANDREL_ADMIN_PASSWORD gives the password)")?;
@@ -94,6 +95,7 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     tokio::spawn(stop_when_taken_over(taken_over.clone(), stop.clone()));
     let log = LogRetention { keep_entries: config.change_log.keep_entries, ..LogRetention::default() };
     let retention = tokio::spawn(jobs::retention(store.clone(), log, stop.clone()));
+    let ownership = tokio::spawn(jobs::ownership(app.clone(), inventory, stop.clone()));
     let router = api::router(app, ApiOptions::new(telemetry.metrics_text(), stop.clone()));
     let server = api::server::serve(listener, router, api::server::Patience::default(), connections_max, stop.clone());
     console.listening(address);
@@ -109,6 +111,7 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     stop.cancel();
     sync.stop().await;
     retention.await.context("the retention's task")?;
+    ownership.await.context("the task of ownership")?;
     store.close().await;
     tracing::info!("stopped");
     tokio::task::spawn_blocking(move || telemetry.shutdown()).await?;
@@ -236,7 +239,7 @@ async fn fill_inventory(store: &Store, config: &Config) -> anyhow::Result<Arc<In
         let objects = rows.into_iter().map(|row| StoredObject {
             id: row.id,
             kind: row.kind,
-            tenant_id: row.tenant_id,
+            owner: row.owner,
             provider_id: row.provider_id,
             source_id: row.source_id,
             revision: row.revision,
@@ -282,7 +285,7 @@ async fn deletions(store: &Store, oldest: Revision) -> Result<Vec<LoggedDeletion
             revision: entry.revision,
             id: entry.object_id,
             kind: entry.kind,
-            tenant_id: entry.tenant_id,
+            owner: entry.owner,
             provider_id: entry.provider_id,
         }));
     }
@@ -359,6 +362,10 @@ impl SyncControl for Control {
             sync::Resync::NotRunning => Resync::NotRunning,
             sync::Resync::Refused => Resync::Refused,
         }
+    }
+
+    fn own<'a>(&'a self, moves: &'a [(ObjectId, Owner)]) -> BoxFuture<'a, Result<(), store::Error>> {
+        Box::pin(self.0.own(moves))
     }
 
     fn provider_verified(&self, id: ProviderId) {

@@ -2,6 +2,7 @@
 //!
 //! A message about a body never repeats a value of it: what was sent in the wrong place may be a password.
 
+use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
@@ -281,17 +282,39 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        const NAME: &str = "dry_run";
+        let tried = Flag::<Self>::from_request_parts(parts, state).await?.0;
+        Ok(Self(if tried { Mode::DryRun } else { Mode::Real }))
+    }
+}
+
+impl FlagName for DryRun {
+    const NAME: &'static str = "dry_run";
+}
+
+/// The name of a [`Flag`].
+pub trait FlagName {
+    /// The parameter.
+    const NAME: &'static str;
+}
+
+/// One parameter that is true or false; false when it is absent. No other is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag<N>(pub bool, PhantomData<N>);
+
+impl<S: Sync, N: FlagName + Send> FromRequestParts<S> for Flag<N> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let wrong = |name: &str, why| Invalid::new(Subject::Parameter, name, why);
         match Params::from_request_parts(parts, state).await?.0.as_slice() {
-            [] => Ok(Self(Mode::Real)),
-            [(name, _), ..] | [_, (name, _), ..] if name != NAME => {
-                Err(wrong(name, "is not a parameter here").allowed([NAME]).into())
+            [] => Ok(Self(false, PhantomData)),
+            [(name, _), ..] | [_, (name, _), ..] if name != N::NAME => {
+                Err(wrong(name, "is not a parameter here").allowed([N::NAME]).into())
             }
-            [_, _, ..] => Err(wrong(NAME, "is given twice").into()),
-            [(_, value)] if value == "true" => Ok(Self(Mode::DryRun)),
-            [(_, value)] if value == "false" => Ok(Self(Mode::Real)),
-            [_] => Err(wrong(NAME, "must be true or false").allowed(["true", "false"]).into()),
+            [_, _, ..] => Err(wrong(N::NAME, "is given twice").into()),
+            [(_, value)] if value == "true" => Ok(Self(true, PhantomData)),
+            [(_, value)] if value == "false" => Ok(Self(false, PhantomData)),
+            [_] => Err(wrong(N::NAME, "must be true or false").allowed(["true", "false"]).into()),
         }
     }
 }

@@ -127,6 +127,9 @@ fn head() -> OpenApi {
             tag("Session", "Signing in and out, and tokens for programs."),
             tag("Providers", "The platforms that are joined: vCenters, ESXi hosts, KVM clusters."),
             tag("Inventory", "What the platforms hold, in one model; searching it and following its changes."),
+            tag("Tenants", "Who shares the platforms: tenants, their projects, users and groups."),
+            tag("Access", "Who may do what: roles, bindings, and why."),
+            tag("Ownership", "Whose machines are."),
             tag("Gateway", "The gateway itself."),
         ]))
         .build()

@@ -87,6 +87,12 @@ problem_types! {
     ProviderRemoving = "provider-removing", CONFLICT, "The provider is being removed";
     /// The provider is not synced at present.
     ProviderNotRunning = "provider-not-running", CONFLICT, "The provider is not running";
+    /// It would give, take or change more than the caller has.
+    BeyondYourRole = "beyond-your-role", FORBIDDEN, "It goes beyond your own roles";
+    /// Something of the same name is there already.
+    AlreadyExists = "already-exists", CONFLICT, "It is there already";
+    /// Something else needs it as it is.
+    InUse = "in-use", CONFLICT, "Something else needs it";
     /// The change log no longer reaches back that far.
     RevisionCompacted = "revision-compacted", GONE, "The revision is not in the change log: list again";
     /// It was changed in between.
@@ -263,7 +269,19 @@ impl From<Error> for Problem {
                     ),
                 )
             },
-            Error::Denied(_) => Self::new(P::Forbidden, "Your role does not allow this."),
+            Error::Denied(denied) => Self::new(
+                P::Forbidden,
+                format!("Your roles do not allow this: it needs the permission `{}` there.", denied.permission),
+            )
+            .with("permission", denied.permission.as_str()),
+            Error::Exceeds { .. } => Self::new(P::BeyondYourRole, format!("It cannot be done: {detail}.")),
+            Error::Exists { id, name, field, .. } => {
+                Self::new(P::AlreadyExists, format!("{detail}. Edit that one, or give another value."))
+                    .with("field", field)
+                    .with("existing_id", id)
+                    .with("existing_name", name)
+            }
+            Error::InUse { .. } => Self::new(P::InUse, format!("{detail}.")),
             Error::RevisionCompacted { asked, oldest } => Self::new(
                 P::RevisionCompacted,
                 format!("{detail}. List again, and watch from the revision that the list names."),

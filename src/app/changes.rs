@@ -3,7 +3,7 @@
 use super::history::{StoredPage, parameters};
 use super::objects::{Pairs, invalid};
 use super::{App, Error, Result, Session};
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, TenantScope};
 use crate::inventory::{Found, QueryError, read_limit};
 use crate::model::{FieldChange, Kind, ObjectId, Revision, Time};
 use crate::store::{ObjectChange, ObjectChangeOp};
@@ -57,7 +57,11 @@ impl App {
         let place = place.and_then(|place| place.map(|place| read_place(&place)).transpose()).map_err(invalid)?;
         let from = place.unwrap_or_default();
         // One more than asked for tells whether there is another page.
-        let store = self.store().tenant(&scope);
+        let store = match self.inventory().snapshot().owner(kind, id) {
+            // It may be of another tenant, and given by itself.
+            Some(owner) if scope.sees(owner, id) => self.store().tenant(&scope.with_tenant(owner.tenant_id)),
+            _ => self.store().tenant(&scope),
+        };
         let rows = store.object_changes(kind, id, from.before, limit as u64 + 1).await?;
         let found = self.inventory().get(&scope, kind, id);
         if found.is_none() && rows.is_empty() && place.is_none() {
@@ -102,8 +106,8 @@ fn with_creation(rows: Vec<ObjectChange>, appeared: Option<&Found>, whole: bool)
 }
 
 /// All that decides what is in the list, and for whom: page tokens are bound to it.
-fn list_name(scope: &TenantScope, kind: Kind, id: ObjectId) -> String {
-    let viewer = if scope.sees_all() { "all".to_owned() } else { scope.tenant().to_string() };
+fn list_name(scope: &TenantScope<InventoryRead>, kind: Kind, id: ObjectId) -> String {
+    let viewer = scope.viewer();
     format!("changes\n{viewer}\n{kind}\n{id}")
 }
 

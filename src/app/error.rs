@@ -70,6 +70,34 @@ pub enum Error {
     /// The caller is known, but may not do it.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// It would give, take or change more than the caller has: nobody gives what he does not have.
+    #[error("{what} {role}, which you do not have there")]
+    Exceeds {
+        /// How it is more.
+        what: &'static str,
+        /// A role or a permission that the caller lacks.
+        role: String,
+    },
+    /// Something of the same name is there already.
+    #[error("there is a {noun} named {name} already")]
+    Exists {
+        /// What.
+        noun: &'static str,
+        /// Its id.
+        id: String,
+        /// Its name.
+        name: String,
+        /// The member of the body that is the same.
+        field: String,
+    },
+    /// Something else needs it as it is.
+    #[error("{what} cannot be changed: {why}")]
+    InUse {
+        /// What was to be changed or removed.
+        what: String,
+        /// Why it cannot be, and what to do first.
+        why: String,
+    },
     /// The change log no longer reaches back that far: list again.
     #[error("the change log begins at revision {oldest}, after {asked}")]
     RevisionCompacted {

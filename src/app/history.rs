@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::objects::{Pairs, invalid};
 use super::{App, Error, Result, Session};
-use crate::authz::{self, Action, TenantScope};
+use crate::authz::{ProviderRead, TenantScope};
 use crate::inventory::{QueryError, read_limit};
 use crate::model::provider::SyncPeriod;
 use crate::model::{ProviderId, SourceId, SourceState, SyncPeriodId, Time};
@@ -35,7 +35,7 @@ impl App {
         id: ProviderId,
         pairs: &Pairs,
     ) -> Result<StoredPage<SyncPeriod>> {
-        let scope = authz::authorize(&session.principal, Action::ProviderRead)?;
+        let scope = self.scope::<ProviderRead>(session);
         let parameters = parameters(pairs, PARAMETERS).map_err(invalid)?;
         let filter = filter(&parameters).map_err(invalid)?;
         let limit = read_limit(parameters.get("limit").copied()).map_err(invalid)?;
@@ -110,8 +110,8 @@ fn values<T: Ord>(
 }
 
 /// All that decides what is in the list, and for whom: page tokens are bound to it.
-fn list_name(scope: &TenantScope, id: ProviderId, filter: &SyncHistoryFilter) -> String {
-    let viewer = if scope.sees_all() { "all".to_owned() } else { scope.tenant().to_string() };
+fn list_name(scope: &TenantScope<ProviderRead>, id: ProviderId, filter: &SyncHistoryFilter) -> String {
+    let viewer = scope.viewer();
     format!("sync history\n{viewer}\n{id}\n{filter:?}")
 }
 

@@ -5,12 +5,14 @@
 //! the database; what was (`history`, `changes`) is nowhere else. A write, once begun, is completed even when its client goes
 //! away in the middle.
 
+mod access;
 mod attempts;
 mod bearer;
 mod changes;
 mod error;
 mod history;
 mod objects;
+mod ownership;
 mod password;
 mod provider_input;
 mod providers;
@@ -26,11 +28,16 @@ use chrono::TimeDelta;
 use rand::TryRngCore;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
+pub use access::{
+    Because, BindingInput, GroupInput, GroupPatch, Impact, ProjectInput, ProjectPatch, RoleInput, RolePatch, Simulated,
+    TenantInput, TenantPatch, UserInput, UserPatch,
+};
 pub use attempts::Address;
 pub use changes::{Change, Happened};
 pub use error::{Error, Invalid, Result, Subject};
 pub use history::StoredPage;
 pub use objects::{Answer, Ready};
+pub use ownership::{Explained, Move, Preview, Reason, RuleInput, RulePatch, Tried};
 pub use password::{MAX_BYTES as PASSWORD_MAX_BYTES, MIN_CHARS as PASSWORD_MIN_CHARS};
 pub use provider_input::{NewProviderInput, ProviderPatch, TrustPatch};
 pub use providers::{Mode, ProviderEdited, Quarantined};
@@ -39,6 +46,7 @@ pub use sync_control::SyncControl;
 pub use tokens::{DEFAULT_DAYS as TOKEN_DEFAULT_DAYS, MAX_DAYS as TOKEN_MAX_DAYS};
 pub use watch::{WatchAsked, Watching, watch_request};
 
+use self::access::Held;
 use self::attempts::Attempts;
 use self::password::Passwords;
 use self::session::SessionCache;
@@ -78,6 +86,7 @@ struct Parts {
     options: AppOptions,
     passwords: Passwords,
     attempts: Attempts,
+    held: Held,
     sessions: SessionCache,
     watchers: Arc<Semaphore>,
     edits: [Mutex<()>; EDITS_AT_ONCE],
@@ -87,11 +96,11 @@ struct Parts {
 const EDITS_AT_ONCE: usize = 16;
 
 impl App {
-    /// Puts the use cases together. Costs one password hash.
+    /// Puts the use cases together, with who may do what. Costs one password hash.
     ///
     /// # Errors
-    /// When the machine gives no random bytes.
-    pub fn new(
+    /// When the machine gives no random bytes, or the database cannot be read.
+    pub async fn new(
         store: Store,
         inventory: Arc<Inventory>,
         sync: Arc<dyn SyncControl>,
@@ -99,6 +108,7 @@ impl App {
         options: AppOptions,
     ) -> Result<Self> {
         let watchers = Arc::new(Semaphore::new(options.watchers_max));
+        let held = Held::load(&store).await?;
         Ok(Self(Arc::new(Parts {
             store,
             inventory,
@@ -107,6 +117,7 @@ impl App {
             options,
             passwords: Passwords::new()?,
             attempts: Attempts::default(),
+            held,
             sessions: SessionCache::default(),
             watchers,
             edits: Default::default(),
@@ -135,6 +146,10 @@ impl App {
 
     fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    fn held(&self) -> &Held {
+        &self.0.held
     }
 
     fn attempts(&self) -> &Attempts {
@@ -184,6 +199,10 @@ impl From<StoreError> for Error {
                 Error::Precondition { expected: expected.to_string(), actual }
             }
             StoreError::ProviderGone(id) => Error::not_found("provider", id),
+            StoreError::Changed => Error::Unavailable {
+                message: "It was changed at the same moment.",
+                retry_after: Duration::from_secs(1),
+            },
             // The account was removed between the check of its session and this.
             StoreError::UserGone(_) => Error::Unauthenticated,
             other => Error::internal("using the database", other),

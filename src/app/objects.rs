@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{App, Error, Invalid, Result, Session, Subject};
-use crate::authz::{self, Action, TenantScope};
+use crate::authz::{InventoryRead, TenantScope};
 use crate::inventory::{Query, QueryError, SearchQuery, SummaryQuery};
 use crate::model::{Kind, ObjectId, Revision};
 
@@ -104,8 +104,8 @@ impl App {
     }
 
     /// The scope of a reader, once there is something to read.
-    pub(super) fn reader(&self, session: &Session) -> Result<TenantScope> {
-        let scope = authz::authorize(&session.principal, Action::InventoryRead)?;
+    pub(super) fn reader(&self, session: &Session) -> Result<TenantScope<InventoryRead>> {
+        let scope = self.scope::<InventoryRead>(session);
         if !self.inventory().is_loaded() {
             let message = "The inventory is still being loaded from the database.";
             return Err(Error::Unavailable { message, retry_after: Duration::from_secs(1) });

@@ -9,7 +9,7 @@ use futures::future::join_all;
 
 use super::sync_control::Resync;
 use super::{App, Error, NewProviderInput, ProviderPatch, Result, Session, database_away, provider_input};
-use crate::authz::{self, Action, TenantScope};
+use crate::authz::{Node, ProviderRead, ProviderWrite, SeesProviders, TenantScope};
 use crate::model::provider::{Capability, Check, Connection, SyncStatus, TestReport};
 use crate::model::{Provider, ProviderId, SourceId, SourceState, Time};
 use crate::store::{Edited, Error as StoreError, Once, Outcome, ProviderEdit, ProviderRecord, ProviderWithSecrets};
@@ -61,7 +61,7 @@ impl App {
     /// # Errors
     /// Internal ones only.
     pub async fn providers(&self, session: &Session) -> Result<Vec<Provider>> {
-        let scope = authz::authorize(&session.principal, Action::ProviderRead)?;
+        let scope = self.scope::<ProviderRead>(session);
         if let Some(records) = asked(self.store().tenant(&scope).providers()).await? {
             return Ok(records.iter().map(|record| self.with_status(&scope, record)).collect());
         }
@@ -76,7 +76,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unavailable`] when memory does not have it either, or an internal one.
     pub async fn provider(&self, session: &Session, id: ProviderId) -> Result<Provider> {
-        let scope = authz::authorize(&session.principal, Action::ProviderRead)?;
+        let scope = self.scope::<ProviderRead>(session);
         if let Some(record) = asked(self.store().tenant(&scope).provider(id)).await? {
             let record = record.ok_or_else(|| Error::not_found("provider", id))?;
             return Ok(self.with_status(&scope, &record));
@@ -97,7 +97,7 @@ impl App {
         input: NewProviderInput,
         once: Option<Once<Provider>>,
     ) -> Result<Outcome<Provider>> {
-        let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
+        let scope = self.provider_writer(session)?;
         let new = input.check(self.sync())?;
         let fields = new.endpoints.clone();
         let app = self.clone();
@@ -127,7 +127,7 @@ impl App {
     /// # Errors
     /// As [`App::provider_create`].
     pub async fn provider_create_tried(&self, session: &Session, input: NewProviderInput) -> Result<Provider> {
-        let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
+        let scope = self.provider_writer(session)?;
         let new = input.check(self.sync())?;
         let fields = new.endpoints.clone();
         let tried = self.store().tenant(&scope).provider_create_tried(new).await;
@@ -148,7 +148,7 @@ impl App {
         patch: ProviderPatch,
         mode: Mode,
     ) -> Result<ProviderEdited> {
-        let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
+        let scope = self.provider_writer(session)?;
         let app = self.clone();
         self.complete("editing a provider", async move {
             let _turn = app.edit_turn(id).await;
@@ -176,7 +176,7 @@ impl App {
     /// Writes a checked edit, if the provider still has the generation that it was checked against.
     async fn write_edit(
         &self,
-        scope: &TenantScope,
+        scope: &TenantScope<ProviderWrite>,
         id: ProviderId,
         generation: i64,
         edit: ProviderEdit,
@@ -228,7 +228,7 @@ impl App {
         id: ProviderId,
         expected: Option<Vec<String>>,
     ) -> Result<Provider> {
-        let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
+        let scope = self.provider_writer(session)?;
         let app = self.clone();
         self.complete("removing a provider", async move {
             let _turn = app.edit_turn(id).await;
@@ -252,7 +252,7 @@ impl App {
     /// [`Error::NotFound`], [`Error::ProviderNotRunning`] also when the platform refused who signs in,
     /// [`Error::ProviderRemoving`], or an internal one.
     pub async fn provider_resync(&self, session: &Session, id: ProviderId) -> Result<()> {
-        let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
+        let scope = self.provider_writer(session)?;
         let record = self.provider_record(&scope, id).await?;
         if record.removing {
             return Err(Error::ProviderRemoving(id));
@@ -276,7 +276,7 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] only: what does not work is in the report.
     pub async fn provider_test_new(&self, session: &Session, input: NewProviderInput) -> Result<TestReport> {
-        authz::authorize(&session.principal, Action::ProviderWrite)?;
+        self.provider_writer(session)?;
         let new = input.check(self.sync())?;
         Ok(self.test_all(&provider_input::connections(&new)).await)
     }
@@ -286,7 +286,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], or an internal one: what does not work is in the report.
     pub async fn provider_test(&self, session: &Session, id: ProviderId) -> Result<TestReport> {
-        let scope = authz::authorize(&session.principal, Action::ProviderWrite)?;
+        let scope = self.provider_writer(session)?;
         let stored = self.store().tenant(&scope).provider_with_secrets(id).await?;
         let ProviderWithSecrets { record, secrets } = stored.ok_or_else(|| Error::not_found("provider", id))?;
         if let Some(damage) = &record.damage {
@@ -324,7 +324,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], or an internal one.
     pub async fn provider_quarantine(&self, session: &Session, id: ProviderId) -> Result<Vec<Quarantined>> {
-        let scope = authz::authorize(&session.principal, Action::ProviderRead)?;
+        let scope = self.scope::<ProviderRead>(session);
         let rows = self.store().tenant(&scope).quarantine(id, QUARANTINE_MAX).await?;
         let rows = rows.ok_or_else(|| Error::not_found("provider", id))?;
         Ok(rows
@@ -347,12 +347,17 @@ impl App {
         Ok(self.sync().capabilities(self.provider(session, id).await?.kind))
     }
 
-    async fn provider_record(&self, scope: &TenantScope, id: ProviderId) -> Result<ProviderRecord> {
+    /// Leave to change providers: they are the platform's. Who may not even see them does not hear that there are any.
+    fn provider_writer(&self, session: &Session) -> Result<TenantScope<ProviderWrite>> {
+        self.authorize(session, Node::PLATFORM)
+    }
+
+    async fn provider_record(&self, scope: &TenantScope<impl SeesProviders>, id: ProviderId) -> Result<ProviderRecord> {
         self.store().tenant(scope).provider(id).await?.ok_or_else(|| Error::not_found("provider", id))
     }
 
     /// Joins what is stored with how the synchronization stands.
-    fn with_status(&self, scope: &TenantScope, record: &ProviderRecord) -> Provider {
+    fn with_status(&self, scope: &TenantScope<impl SeesProviders>, record: &ProviderRecord) -> Provider {
         let known = self.inventory().provider(scope, record.id);
         let mut statuses: HashMap<SourceId, SyncStatus> = known
             .iter()

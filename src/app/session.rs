@@ -6,11 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 
 use super::bearer::TokenHash;
+use super::access::checked_username;
 use super::{Address, App, Error, Invalid, Result, bearer, password};
-use crate::authz::{self, Action, Principal, Role};
+use crate::authz::{AccountWrite, Principal, roles};
 use crate::model::secret::{ExposeSecret, SecretString};
-use crate::model::{TenantId, Time, TokenId};
-use crate::store::{NewToken, NewUser, TokenKind, TokenRecord, UserRecord};
+use crate::model::{
+    Binding, BindingId, BindingScope, Effect, Subject, TenantId, Time, TokenId, User, UserId, UserKind,
+};
+use crate::store::{NewToken, TokenKind, TokenRecord, UserRecord};
 
 /// How long it may take until another node's sign-out is noticed here.
 const CACHED_FOR: TimeDelta = TimeDelta::seconds(5);
@@ -20,8 +23,6 @@ const TRUSTED_FOR: TimeDelta = TimeDelta::minutes(10);
 const ASK_DEADLINE: std::time::Duration = std::time::Duration::from_secs(2);
 /// How many sessions are remembered at most; more are only looked up again.
 const CACHED_AT_MOST: usize = 4096;
-/// The word of the one role, as the store keeps it.
-const PLATFORM_ADMIN: &str = "platform_admin";
 
 /// Who asks, by which token, until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,22 +117,38 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] when the name or the password cannot be accepted, or an internal one.
     pub async fn admin_bootstrap(&self, username: &str, password: SecretString) -> Result<bool> {
-        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
-        if username.is_empty() || username.len() > 64 || !username.chars().all(valid) {
-            return Err(Invalid::field("username", "must be 1 to 64 letters, digits or . _ - @").into());
-        }
-        password::check_new("password", &password, username)?;
+        let username = checked_username(username)?;
+        password::check_new("password", &password, &username)?;
         if self.store().system("first start").user_count().await? > 0 {
             return Ok(false);
         }
         let password_hash = self.passwords().hash(password).await?.into();
-        let new = NewUser {
+        let now = self.clock().now();
+        let user = User {
+            id: UserId::generate(),
             tenant_id: TenantId::PLATFORM,
-            username: username.to_owned(),
-            password_hash,
-            role: PLATFORM_ADMIN,
+            tenant_path: String::new(),
+            username,
+            kind: UserKind::User,
+            display_name: String::new(),
+            email: None,
+            enabled: true,
+            group_ids: Vec::new(),
+            generation: 1,
+            created_at: now,
+            updated_at: now,
         };
-        Ok(self.store().system("first start").user_bootstrap(new).await?.is_some())
+        let role = Binding {
+            id: BindingId::generate(),
+            subject: Subject::User { id: user.id },
+            role_id: roles::PLATFORM_ADMIN,
+            scope: BindingScope::PLATFORM,
+            effect: Effect::Allow,
+            created_at: now,
+        };
+        let made = self.store().system("first start").user_bootstrap(&user, &password_hash, &role).await?;
+        self.reload_access().await?;
+        Ok(made)
     }
 
     /// Signs a user in.
@@ -145,7 +162,10 @@ impl App {
         }
         let now = self.clock().now();
         self.attempts().begin(username, address, now)?;
-        let user = self.store().system("login").user_by_name(username).await?;
+        let user = match self.signing_in(username) {
+            Some(id) => self.store().system("login").user(id).await?,
+            None => None,
+        };
         let stored = user.as_ref().map(|user| user.password_hash.expose_secret().to_owned());
         let accepted = self.passwords().verify(password, stored).await?;
         let Some(user) = user.filter(|_| accepted) else {
@@ -166,11 +186,32 @@ impl App {
         Ok(SignedIn { token, expires_at, username: user.username })
     }
 
+    /// The user that a name stands for, if it can sign in with a password. The same as nobody: who cannot.
+    fn signing_in(&self, login: &str) -> Option<UserId> {
+        let access = self.access();
+        let user = access.graph().user_of_login(login)?;
+        let can = user.enabled && user.kind == UserKind::User && !access.graph().is_suspended(user.tenant_id);
+        can.then_some(user.id)
+    }
+
+    /// Whether a user, of whom a token was given out, may still use it.
+    fn is_welcome(&self, user: UserId) -> bool {
+        let access = self.access();
+        let user = access.graph().user(user);
+        user.is_some_and(|user| user.enabled && !access.graph().is_suspended(user.tenant_id))
+    }
+
     /// Finds out who asks.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] without saying why, or an internal one.
     pub async fn authenticate(&self, token: Option<&str>) -> Result<Session> {
+        let session = self.session_of_token(token).await?;
+        // Also of what was known before: who is shut out is so at once.
+        if self.is_welcome(session.principal.user_id) { Ok(session) } else { Err(Error::Unauthenticated) }
+    }
+
+    async fn session_of_token(&self, token: Option<&str>) -> Result<Session> {
         let hash = token.and_then(TokenHash::of).ok_or(Error::Unauthenticated)?;
         let now = self.clock().now();
         if let Some(session) = self.sessions().get(&hash, now) {
@@ -194,7 +235,7 @@ impl App {
             self.sessions().forget(&hash);
             return Err(Error::Unauthenticated);
         };
-        let session = session_of(&token, user)?;
+        let session = session_of(&token, user);
         self.sessions().put(hash, session.clone(), now);
         Ok(session)
     }
@@ -204,10 +245,11 @@ impl App {
     /// # Errors
     /// When the database does not say so in time.
     pub async fn session_is_valid(&self, session: &Session) -> Result<bool> {
-        if session.expires_at.is_some_and(|end| end <= self.clock().now()) {
+        let expired = session.expires_at.is_some_and(|end| end <= self.clock().now());
+        if expired || !self.is_welcome(session.principal.user_id) {
             return Ok(false);
         }
-        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let scope = self.scope::<AccountWrite>(session);
         let store = self.store().tenant(&scope);
         let asking = store.token_is_valid(session.token_id);
         Ok(tokio::time::timeout(ASK_DEADLINE, asking).await.map_err(|_| super::database_away())??)
@@ -218,7 +260,7 @@ impl App {
     /// # Errors
     /// Internal ones only.
     pub async fn logout(&self, session: &Session) -> Result<()> {
-        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let scope = self.scope::<AccountWrite>(session);
         self.store().tenant(&scope).token_delete(session.token_id).await?;
         self.sessions().clear();
         Ok(())
@@ -236,7 +278,7 @@ impl App {
         new: SecretString,
         address: Address,
     ) -> Result<()> {
-        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let scope = self.scope::<AccountWrite>(session);
         let username = &session.principal.username;
         password::check_new("new_password", &new, username)?;
         if current.expose_secret() == new.expose_secret() {
@@ -259,23 +301,15 @@ impl App {
     }
 }
 
-fn session_of(token: &TokenRecord, user: UserRecord) -> Result<Session> {
-    if user.role != PLATFORM_ADMIN {
-        return Err(Error::internal(
-            "reading a user's role",
-            format!("the user {} has the role {:?}", user.id, user.role),
-        ));
-    }
-    let principal =
-        Principal { user_id: user.id, username: user.username, tenant_id: user.tenant_id, role: Role::PlatformAdmin };
-    Ok(Session { principal, token_id: token.id, expires_at: token.expires_at })
+fn session_of(token: &TokenRecord, user: UserRecord) -> Session {
+    let principal = Principal { user_id: user.id, username: user.username, tenant_id: user.tenant_id };
+    Session { principal, token_id: token.id, expires_at: token.expires_at }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::model::UserId;
 
     #[test]
     fn one_of_many_callers_asks_again() {
@@ -284,7 +318,6 @@ mod tests {
             user_id: UserId::generate(),
             username: "admin".to_owned(),
             tenant_id: TenantId::generate(),
-            role: Role::PlatformAdmin,
         };
         let session = Session { principal, token_id: TokenId::generate(), expires_at: None };
         let (cache, now) = (SessionCache::default(), Clock::system().now());

@@ -6,7 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::model::provider::{Capability, Connection, TestReport};
-use crate::model::{ProviderId, ProviderKind};
+use crate::model::{ObjectId, Owner, ProviderId, ProviderKind};
+use crate::store;
 
 /// A future that can be kept behind a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,6 +35,12 @@ pub trait SyncControl: Send + Sync + 'static {
 
     /// Reads everything of the provider again.
     fn resync(&self, id: ProviderId) -> Resync;
+
+    /// Gives objects to other owners, in the order of all other changes.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn own<'a>(&'a self, moves: &'a [(ObjectId, Owner)]) -> BoxFuture<'a, Result<(), store::Error>>;
 
     /// A test of a provider's stored connection found all well: where the platform had refused it, it is tried at once.
     fn provider_verified(&self, id: ProviderId);

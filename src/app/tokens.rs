@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{App, Error, Invalid, Result, Session, bearer};
-use crate::authz::{self, Action};
+use crate::authz::AccountWrite;
 use crate::model::TokenId;
 use crate::model::secret::SecretString;
 use crate::store::{NewToken, Once, Outcome, TokenKind, TokenRecord};
@@ -28,7 +28,7 @@ impl App {
         expires_in_days: Option<u32>,
         once: Option<Once<(TokenRecord, SecretString)>>,
     ) -> Result<Outcome<(TokenRecord, SecretString)>> {
-        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let scope = self.scope::<AccountWrite>(session);
         let name = super::checked_name("name", name)?;
         let days = expires_in_days.unwrap_or(DEFAULT_DAYS);
         if !(1..=MAX_DAYS).contains(&days) {
@@ -54,7 +54,7 @@ impl App {
     /// # Errors
     /// Internal ones only.
     pub async fn tokens(&self, session: &Session) -> Result<Vec<TokenRecord>> {
-        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let scope = self.scope::<AccountWrite>(session);
         Ok(self.store().tenant(&scope).tokens(Some(TokenKind::Api)).await?)
     }
 
@@ -63,7 +63,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] when the user has no such token, or an internal one.
     pub async fn token_delete(&self, session: &Session, id: TokenId) -> Result<()> {
-        let scope = authz::authorize(&session.principal, Action::AccountWrite)?;
+        let scope = self.scope::<AccountWrite>(session);
         let deleted = self.store().tenant(&scope).token_delete(id).await?;
         self.sessions().clear();
         if deleted { Ok(()) } else { Err(Error::not_found("token", id)) }

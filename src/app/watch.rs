@@ -6,6 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::objects::Pairs;
 use super::{App, Error, Invalid, Result, Session, Subject};
+use crate::authz::{InventoryRead, ProviderRead, TenantScope};
 use crate::inventory::{Watch, WatchError, WatchRequest};
 use crate::model::{Kind, Revision};
 
@@ -25,6 +26,8 @@ pub struct Watching {
     pub watch: Watch,
     /// Whether the objects' events are to be left out.
     pub providers_only: bool,
+    seen: TenantScope<InventoryRead>,
+    seen_providers: TenantScope<ProviderRead>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -95,17 +98,25 @@ impl App {
     /// loading or when there are too many watchers.
     pub fn watch(&self, session: &Session, asked: WatchAsked) -> Result<Watching> {
         let scope = self.reader(session)?;
+        let seen_providers = self.scope::<ProviderRead>(session);
         let WatchAsked { request, providers_only } = asked;
         let from = request.from;
         let place = std::sync::Arc::clone(&self.0.watchers).try_acquire_owned().map_err(|_| Error::Unavailable {
             message: "As many watchers as the gateway serves are connected already.",
             retry_after: Duration::from_secs(10),
         })?;
-        let watch = self.inventory().watch(scope, request).map_err(|error| match error {
+        let watch = self.inventory().watch(scope.clone(), seen_providers.clone(), request).map_err(|error| match error {
             WatchError::Compacted { oldest } => Error::RevisionCompacted { asked: from.unwrap_or_default(), oldest },
             WatchError::Future { newest } => Error::RevisionUnknown { asked: from.unwrap_or_default(), newest },
         })?;
-        Ok(Watching { watch, providers_only, _place: place })
+        Ok(Watching { watch, providers_only, seen: scope, seen_providers, _place: place })
+    }
+
+    /// Whether a watcher may still see just what it could when it began.
+    #[must_use]
+    pub fn watch_sees_the_same(&self, session: &Session, watching: &Watching) -> bool {
+        self.scope(session).is_as_far_as(&watching.seen)
+            && self.scope(session).is_as_far_as(&watching.seen_providers)
     }
 }
 

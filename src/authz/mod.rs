@@ -1,12 +1,31 @@
 //! Who may do what, and the scope that a decision mints.
 //!
-//! A [`TenantScope`] can be made nowhere else: whoever holds one was allowed something. The store and the read model
-//! give nothing to a caller without one (invariant 2). Today there is one role, the platform's administrator; roles and
-//! policies come with tenants.
+//! [`Graph`] is what decides: tenants, members, roles, bindings. [`policy`] makes it into Cedar policies, [`reach`] into
+//! something that a request can ask thousands of times. A [`TenantScope`] is of one act, and can be made here and nowhere
+//! else: whoever holds one was allowed just that.
 
-use crate::model::{TenantId, UserId};
+mod action;
+mod graph;
+mod policy;
+mod reach;
+pub mod roles;
+#[cfg(test)]
+mod tests;
 
-/// Who asks: a signed-in user.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use self::action::*;
+pub use self::graph::{Facts, Graph};
+pub use self::policy::Decision;
+pub use self::reach::TenantScope;
+use self::policy::Policies;
+use self::reach::Reach;
+use crate::model::{
+    Binding, BindingScope, Effect, ObjectId, Owner, Permission, ProjectId, RoleId, Subject, TenantId, UserId,
+};
+
+/// Who asks: a signed-in user or service account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// The user.
@@ -15,90 +34,155 @@ pub struct Principal {
     pub username: String,
     /// The tenant that the user belongs to.
     pub tenant_id: TenantId,
-    /// What the user is.
-    pub role: Role,
 }
 
-/// What a user is.
+/// What something is done with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// May do everything, in every tenant.
-    PlatformAdmin,
+pub enum Node {
+    /// A tenant, and what is directly in it. The platform is the root of all.
+    Tenant(TenantId),
+    /// A project.
+    Project(ProjectId),
+    /// An object of the inventory.
+    Object {
+        /// Its id.
+        id: ObjectId,
+        /// Whose it is.
+        owner: Owner,
+    },
 }
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// See objects of the inventory.
-    InventoryRead,
-    /// See providers and their sync state.
-    ProviderRead,
-    /// Add, edit, trust, disable, remove, resync providers.
-    ProviderWrite,
-    /// Change the own password, sign out, manage own tokens.
-    AccountWrite,
-}
-
-/// What an allowed caller may see: the own tenant, or all of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantScope {
-    tenant: TenantId,
-    all_tenants: bool,
-    user: UserId,
-}
-
-impl TenantScope {
-    /// The tenant that new objects belong to.
-    #[must_use]
-    pub const fn tenant(&self) -> TenantId {
-        self.tenant
-    }
-
-    /// The user that acts.
-    #[must_use]
-    pub const fn user(&self) -> UserId {
-        self.user
-    }
-
-    /// Whether objects of every tenant are visible.
-    #[must_use]
-    pub const fn sees_all(&self) -> bool {
-        self.all_tenants
-    }
-
-    /// Whether an object of `tenant` is visible.
-    #[must_use]
-    pub fn sees(&self, tenant: TenantId) -> bool {
-        self.all_tenants || self.tenant == tenant
-    }
-
-    /// A scope of one tenant only, for tests of isolation.
-    #[cfg(test)]
-    #[must_use]
-    pub fn of_tenant(tenant: TenantId) -> Self {
-        Self { tenant, all_tenants: false, user: UserId::generate() }
-    }
+impl Node {
+    /// The platform itself.
+    pub const PLATFORM: Node = Node::Tenant(TenantId::PLATFORM);
 }
 
 /// The caller may not do it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{action:?} is not allowed to {username}")]
+#[error("{username} lacks the permission {permission}")]
 pub struct Denied {
-    /// What was asked for.
-    pub action: Action,
+    /// What would be needed.
+    pub permission: Permission,
     /// Who asked.
     pub username: String,
 }
 
-/// Decides, and mints the scope of what was decided.
-///
-/// # Errors
-/// [`Denied`] when the principal's role does not allow the action.
-pub fn authorize(principal: &Principal, action: Action) -> Result<TenantScope, Denied> {
-    let _ = action;
-    match principal.role {
-        Role::PlatformAdmin => {
-            Ok(TenantScope { tenant: principal.tenant_id, all_tenants: true, user: principal.user_id })
+/// How many reaches are remembered at most; more are only worked out again.
+const REMEMBERED_MAX: usize = 20_000;
+
+/// Who may do what, as it is at one moment. Replaced as a whole when anything of it changes.
+#[derive(Debug, Default)]
+pub struct Access {
+    graph: Graph,
+    reaches: Mutex<HashMap<(UserId, Permission), Arc<Reach>>>,
+}
+
+impl Access {
+    /// Of what is stored.
+    #[must_use]
+    pub fn new(facts: Facts) -> Self {
+        Self { graph: Graph::new(facts), reaches: Mutex::default() }
+    }
+
+    /// What decides.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    fn reach(&self, user: UserId, permission: Permission) -> Arc<Reach> {
+        let known = || self.reaches.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reach) = known().get(&(user, permission)) {
+            return Arc::clone(reach);
         }
+        // Not under the lock: of two that ask the same at once both work it out, to the same end.
+        let reach = Arc::new(Reach::of(&self.graph, user, permission));
+        let mut known = known();
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert((user, permission), Arc::clone(&reach));
+        reach
+    }
+
+    /// How far `A` reaches for who asks; that may be nowhere.
+    #[must_use]
+    pub fn scope<A: Act>(&self, principal: &Principal) -> TenantScope<A> {
+        match A::PERMISSION {
+            Some(permission) => {
+                let reach = self.reach(principal.user_id, permission);
+                TenantScope::new(reach, principal.tenant_id, principal.user_id)
+            }
+            None => TenantScope::own(principal),
+        }
+    }
+
+    /// Decides about `A` in one place, and mints the scope. What is made with it belongs to the tenant of that place.
+    ///
+    /// # Errors
+    /// [`Denied`] when nothing gives the permission there, or something denies it.
+    pub fn authorize<A: Act>(&self, principal: &Principal, node: Node) -> Result<TenantScope<A>, Denied> {
+        let Some(permission) = A::PERMISSION else { return Ok(TenantScope::own(principal)) };
+        let reach = self.reach(principal.user_id, permission);
+        if !reach.contains(node) {
+            return Err(Denied { permission, username: principal.username.clone() });
+        }
+        let tenant = match node {
+            Node::Tenant(id) => id,
+            Node::Project(id) => self.graph.project(id).map_or(TenantId::PLATFORM, |project| project.tenant_id),
+            Node::Object { owner, .. } => owner.tenant_id,
+        };
+        Ok(TenantScope::new(reach, tenant, principal.user_id))
+    }
+
+    /// Whether a user may do something in a place.
+    #[must_use]
+    pub fn may(&self, user: UserId, permission: Permission, node: Node) -> bool {
+        self.reach(user, permission).contains(node)
+    }
+
+    /// Whether a user may do something in any place.
+    #[must_use]
+    pub fn may_anywhere(&self, user: UserId, permission: Permission) -> bool {
+        !self.reach(user, permission).is_nowhere()
+    }
+
+    /// What is decided of a user, and because of which bindings.
+    #[must_use]
+    pub fn explain(&self, user: UserId, permission: Permission, node: Node) -> Decision {
+        Policies::of(&self.graph, user).decide(permission, node)
+    }
+
+    /// The first permission of a role that a user does not have where it is to be bound: nobody gives more than he has.
+    #[must_use]
+    pub fn beyond(&self, user: UserId, role: RoleId, node: Node) -> Option<Permission> {
+        let permissions = self.graph.role(role).map(|role| role.permissions.as_slice()).unwrap_or_default();
+        permissions.iter().copied().find(|permission| !self.may(user, *permission, node))
+    }
+
+    /// The first binding of a subject that gives more than `user` has there: who can change the subject could take it over.
+    /// Of a binding of one object it is asked where the object is; `owner_of` says that.
+    #[must_use]
+    pub fn above(&self, user: UserId, subject: Subject, owner_of: impl Fn(ObjectId) -> Owner) -> Option<Binding> {
+        let bindings: Vec<&Binding> = match subject {
+            Subject::User { id } => self.graph.bindings_for(id).collect(),
+            Subject::Group { .. } => self.graph.bindings_of(subject).collect(),
+        };
+        let gives = |binding: &&&Binding| binding.effect == Effect::Allow;
+        let more = |binding: &&Binding| {
+            let node = node_of(binding.scope, &owner_of);
+            self.beyond(user, binding.role_id, node).is_some()
+        };
+        bindings.iter().filter(gives).find(|binding| more(*binding)).map(|binding| **binding)
+    }
+}
+
+/// The place that a binding is for.
+#[must_use]
+pub fn node_of(scope: BindingScope, owner_of: impl Fn(ObjectId) -> Owner) -> Node {
+    match scope {
+        BindingScope::Tenant { id } => Node::Tenant(id),
+        BindingScope::Project { id } => Node::Project(id),
+        BindingScope::Object { id } => Node::Object { id, owner: owner_of(id) },
     }
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::schema::Schema;
 use super::status::{ProviderTable, write_time};
 use super::text::{Interner, fold};
-use crate::model::{Kind, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time, Value};
+use crate::model::{Kind, Object, ObjectId, Owner, ProviderId, Revision, SourceId, Time, Value};
 
 /// Longest text that the full-text search looks through, bytes; a longer name is there all the same.
 const SEARCH_MAX: usize = 1024;
 
-/// Whom an object belongs to. Shared by all objects of a source.
+/// Whose an object is, and who tells of it. Shared by all objects of which the same holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Owner {
-    pub(super) tenant_id: TenantId,
+pub(super) struct Origin {
+    pub(super) owner: Owner,
     pub(super) provider_id: ProviderId,
     pub(super) source_id: SourceId,
 }
@@ -80,7 +80,7 @@ impl Eq for NameKey {}
 #[derive(Debug)]
 pub struct Entry {
     pub(super) anchor: Arc<Anchor>,
-    pub(super) owner: Arc<Owner>,
+    pub(super) origin: Arc<Origin>,
     revision: Revision,
     first_seen_at: Time,
     changed_at: Time,
@@ -112,22 +112,22 @@ impl Entry {
         &self.anchor.name
     }
 
-    /// The tenant that owns it.
+    /// Whose it is.
     #[must_use]
-    pub fn tenant_id(&self) -> TenantId {
-        self.owner.tenant_id
+    pub fn owner(&self) -> Owner {
+        self.origin.owner
     }
 
     /// The provider that it belongs to.
     #[must_use]
     pub fn provider_id(&self) -> ProviderId {
-        self.owner.provider_id
+        self.origin.provider_id
     }
 
     /// The source that tells of it.
     #[must_use]
     pub fn source_id(&self) -> SourceId {
-        self.owner.source_id
+        self.origin.source_id
     }
 
     /// The revision at which it last changed.
@@ -166,7 +166,7 @@ impl Entry {
 
     /// About how long its JSON is.
     pub(super) fn json_len(&self) -> usize {
-        self.text.len() + 448
+        self.text.len() + 560
     }
 
     /// Writes the JSON object that is answered.
@@ -178,8 +178,18 @@ impl Entry {
         out.extend_from_slice(self.id().0.hyphenated().encode_lower(&mut id).as_bytes());
         out.extend_from_slice(b"\",\"kind\":\"");
         out.extend_from_slice(schema.kind.as_str().as_bytes());
-        out.extend_from_slice(b"\",");
-        providers.write_source(&self.owner, out);
+        out.extend_from_slice(b"\",\"tenant_id\":\"");
+        let Owner { tenant_id, project_id } = self.owner();
+        out.extend_from_slice(tenant_id.0.hyphenated().encode_lower(&mut id).as_bytes());
+        match project_id {
+            Some(project_id) => {
+                out.extend_from_slice(b"\",\"project_id\":\"");
+                out.extend_from_slice(project_id.0.hyphenated().encode_lower(&mut id).as_bytes());
+                out.extend_from_slice(b"\",");
+            }
+            None => out.extend_from_slice(b"\",\"project_id\":null,"),
+        }
+        providers.write_source(&self.origin, out);
         out.extend_from_slice(b",\"revision\":\"");
         out.extend_from_slice(self.revision.to_string().as_bytes());
         out.extend_from_slice(b"\",\"first_seen_at\":\"");
@@ -190,7 +200,7 @@ impl Entry {
         if let Some((field, at)) = schema.state
             && let Value::Word(word) = self.declared(at)
         {
-            let parts: &[&str] = if providers.state(self.owner.source_id).is_trustworthy() {
+            let parts: &[&str] = if providers.state(self.origin.source_id).is_trustworthy() {
                 &[",\"", field, "\":\"", word, "\""]
             } else {
                 &[",\"", field, "\":\"unknown\",\"last_known_", field, "\":\"", word, "\""]
@@ -231,7 +241,7 @@ impl Entry {
 pub(super) struct Facts {
     pub(super) id: ObjectId,
     pub(super) kind: Kind,
-    pub(super) owner: Owner,
+    pub(super) origin: Origin,
     pub(super) revision: Revision,
     pub(super) first_seen_at: Time,
     pub(super) changed_at: Time,
@@ -291,10 +301,10 @@ impl Draft {
     }
 
     /// Gives it its place.
-    pub(super) fn place(self, anchor: Arc<Anchor>, owner: Arc<Owner>) -> Entry {
+    pub(super) fn place(self, anchor: Arc<Anchor>, origin: Arc<Origin>) -> Entry {
         Entry {
             anchor,
-            owner,
+            origin,
             revision: self.facts.revision,
             first_seen_at: self.facts.first_seen_at,
             changed_at: self.facts.changed_at,

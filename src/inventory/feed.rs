@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::entry::{Draft, Facts, Owner};
+use super::entry::{Draft, Facts, Origin};
 use super::list::{Found, Listing, Page};
 use super::load::Loader;
 use super::log::{Logged, LoggedOp, Rendered};
@@ -19,12 +19,12 @@ use super::search::{SearchPage, search};
 use super::snapshot::Snapshot;
 use super::status::ProviderEntry;
 use super::summary::{Count, Summary, summarize};
-use super::table::{Batch, KindTable, Owners};
+use super::table::{Batch, KindTable, Origins};
 use super::text::Interner;
 use super::token::TokenKey;
 use super::watch::{Watch, WatchError, WatchRequest};
-use crate::authz::TenantScope;
-use crate::model::{Change, ChangeOp, Kind, Object, ObjectId, Provider, ProviderId, Revision};
+use crate::authz::{InventoryRead, ProviderRead, SeesProviders, TenantScope};
+use crate::model::{Change, ChangeOp, Kind, Object, ObjectId, Owner, Provider, ProviderId, Revision};
 
 /// Bounds of the read model.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct TooLate {
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     pub(super) interner: Interner,
-    pub(super) owners: Owners,
+    pub(super) origins: Origins,
 }
 
 /// The read model. Shared by an `Arc`; every method takes `&self`.
@@ -216,7 +216,7 @@ impl Inventory {
 
     /// The visible providers, by name.
     #[must_use]
-    pub fn providers(&self, scope: &TenantScope) -> Vec<Arc<ProviderEntry>> {
+    pub fn providers(&self, scope: &TenantScope<impl SeesProviders>) -> Vec<Arc<ProviderEntry>> {
         let mut visible: Vec<_> = self.current.load().providers.visible(scope).cloned().collect();
         visible.sort_by(|a, b| a.provider().name.cmp(&b.provider().name));
         visible
@@ -224,15 +224,15 @@ impl Inventory {
 
     /// One visible provider.
     #[must_use]
-    pub fn provider(&self, scope: &TenantScope, id: ProviderId) -> Option<Arc<ProviderEntry>> {
+    pub fn provider(&self, scope: &TenantScope<impl SeesProviders>, id: ProviderId) -> Option<Arc<ProviderEntry>> {
         self.current.load().providers.get(scope, id).cloned()
     }
 
     /// One visible object.
     #[must_use]
-    pub fn get(&self, scope: &TenantScope, kind: Kind, id: ObjectId) -> Option<Found> {
+    pub fn get(&self, scope: &TenantScope<InventoryRead>, kind: Kind, id: ObjectId) -> Option<Found> {
         let snapshot = self.snapshot();
-        let entry = snapshot.entry(kind, id).filter(|entry| scope.sees(entry.tenant_id())).cloned()?;
+        let entry = snapshot.entry(kind, id).filter(|entry| scope.sees(entry.owner(), id)).cloned()?;
         Some(Found { snapshot, entry })
     }
 
@@ -248,6 +248,19 @@ impl Inventory {
         self.current.load().entry(kind, id).map(|entry| entry.body())
     }
 
+    /// Tells when something was published.
+    #[must_use]
+    pub fn published(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
+    }
+
+    /// The kind of an object and whose it is; `None` when there is none such.
+    #[must_use]
+    pub fn find(&self, id: ObjectId) -> Option<(Kind, Owner)> {
+        let snapshot = self.current.load();
+        Kind::ALL.iter().find_map(|kind| Some((*kind, snapshot.entry(*kind, id)?.owner())))
+    }
+
     /// Every object of a kind with its provider: for `sync`.
     #[must_use]
     pub fn stored_objects(&self, kind: Kind) -> Vec<(ProviderId, ObjectId, Object)> {
@@ -261,7 +274,7 @@ impl Inventory {
     ///
     /// # Errors
     /// [`QueryError::InvalidPageToken`].
-    pub fn list(&self, scope: &TenantScope, query: &Query) -> Result<Page, QueryError> {
+    pub fn list(&self, scope: &TenantScope<InventoryRead>, query: &Query) -> Result<Page, QueryError> {
         let after = query.page_token().map(|token| self.key.open(token, query, scope)).transpose()?;
         let mut snapshot = self.snapshot();
         let mut listing = Listing::run(&snapshot, scope, query, after.as_ref(), false);
@@ -296,7 +309,7 @@ impl Inventory {
 
     /// How many visible objects the query's filters let through.
     #[must_use]
-    pub fn count(&self, scope: &TenantScope, query: &Query) -> Count {
+    pub fn count(&self, scope: &TenantScope<InventoryRead>, query: &Query) -> Count {
         let snapshot = self.current.load();
         Count { count: Listing::count(&snapshot, scope, query), revision: snapshot.revision }
     }
@@ -305,14 +318,14 @@ impl Inventory {
     ///
     /// # Errors
     /// [`QueryError::TooManyGroups`].
-    pub fn summary(&self, scope: &TenantScope, query: &SummaryQuery) -> Result<Summary, QueryError> {
+    pub fn summary(&self, scope: &TenantScope<InventoryRead>, query: &SummaryQuery) -> Result<Summary, QueryError> {
         summarize(&self.current.load(), scope, query)
     }
 
     /// Full-text search over all kinds. Reads through everything when little is found: some 50 ms for half a million
     /// objects, so not to be called where that blocks others.
     #[must_use]
-    pub fn search(&self, scope: &TenantScope, query: &SearchQuery) -> SearchPage {
+    pub fn search(&self, scope: &TenantScope<InventoryRead>, query: &SearchQuery) -> SearchPage {
         search(&self.current.load(), scope, query)
     }
 
@@ -320,8 +333,13 @@ impl Inventory {
     ///
     /// # Errors
     /// When the revision to begin from is too old or does not exist yet.
-    pub fn watch(self: &Arc<Self>, scope: TenantScope, request: WatchRequest) -> Result<Watch, WatchError> {
-        Watch::begin(self.clone(), self.published.subscribe(), scope, request)
+    pub fn watch(
+        self: &Arc<Self>,
+        scope: TenantScope<InventoryRead>,
+        providers: TenantScope<ProviderRead>,
+        request: WatchRequest,
+    ) -> Result<Watch, WatchError> {
+        Watch::begin(self.clone(), self.published.subscribe(), scope, providers, request)
     }
 
     pub(super) fn write(&self) -> MutexGuard<'_, Writer> {
@@ -354,37 +372,37 @@ impl Inventory {
 }
 
 fn apply_one(table: &mut KindTable, batch: &mut Batch, change: &Change, writer: &mut Writer) -> Logged {
-    let owner = Owner { tenant_id: change.tenant_id, provider_id: change.provider_id, source_id: change.source_id };
-    let (old, op, tenant_id) = match &change.op {
+    let origin = Origin { owner: change.owner, provider_id: change.provider_id, source_id: change.source_id };
+    let (old, op, owner) = match &change.op {
         ChangeOp::Put { body, object, created_at } => {
             let facts = Facts {
                 id: change.id,
                 kind: change.kind,
-                owner,
+                origin,
                 revision: change.revision,
                 first_seen_at: *created_at,
                 changed_at: change.at,
             };
             let draft = Draft::new(facts, body, object, &mut writer.interner);
-            let owner = writer.owners.share(owner);
-            let (old, entry) = batch.put(table, draft, owner);
-            (old, LoggedOp::Version(entry, Rendered::default()), change.tenant_id)
+            let origin = writer.origins.share(origin);
+            let (old, entry) = batch.put(table, draft, origin);
+            (old, LoggedOp::Version(entry, Rendered::default()), change.owner)
         }
         ChangeOp::Delete => {
             let old = batch.remove(table, change.id);
             // Whoever saw the object hears that it is gone, whatever the deletion says of its owner.
-            let tenant_id = old.as_ref().map_or(change.tenant_id, |old| old.tenant_id());
-            (old, LoggedOp::Deleted(Rendered::default()), tenant_id)
+            let owner = old.as_ref().map_or(change.owner, |old| old.owner());
+            (old, LoggedOp::Deleted(Rendered::default()), owner)
         }
     };
-    let from_tenant_id = old.map(|old| old.tenant_id()).filter(|tenant| *tenant != tenant_id);
+    let from_owner = old.map(|old| old.owner()).filter(|from| *from != owner);
     Logged {
         revision: change.revision,
         id: change.id,
         kind: change.kind,
         provider_id: change.provider_id,
-        tenant_id,
-        from_tenant_id,
+        owner,
+        from_owner,
         op,
     }
 }

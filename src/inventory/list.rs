@@ -15,7 +15,7 @@ use super::plan::{Reader, after_prefix, name_place};
 use super::query::{Position, Query};
 use super::schema::FieldRef;
 use super::snapshot::Snapshot;
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, TenantScope};
 use crate::model::{ObjectId, Revision, Value};
 
 /// An object that was found, with the snapshot that it was found in.
@@ -106,7 +106,7 @@ impl Listing {
     /// Finds a page. `Err` names the field whose order would spare looking at everything; with `look_at_all` it does so.
     pub(super) fn run(
         snapshot: &Snapshot,
-        scope: &TenantScope,
+        scope: &TenantScope<InventoryRead>,
         query: &Query,
         after: Option<&Position>,
         look_at_all: bool,
@@ -132,14 +132,14 @@ impl Listing {
     }
 
     /// A page of what is common, from the first objects of an order. `None` when these do not fill it.
-    fn glance(snapshot: &Snapshot, scope: &TenantScope, query: &Query, after: Option<&Position>) -> Option<Self> {
+    fn glance(snapshot: &Snapshot, scope: &TenantScope<InventoryRead>, query: &Query, after: Option<&Position>) -> Option<Self> {
         let reader = query.sort().is_index_order().then(|| Reader::of_common(snapshot, scope, query))??;
         let rows = reader.scan(after, (query.limit() + 1) * GLANCE)?;
         (rows.len() > query.limit()).then(|| reader.page(rows))
     }
 
     /// How many objects a query lets through.
-    pub(super) fn count(snapshot: &Snapshot, scope: &TenantScope, query: &Query) -> u64 {
+    pub(super) fn count(snapshot: &Snapshot, scope: &TenantScope<InventoryRead>, query: &Query) -> u64 {
         let reader = Reader::new(snapshot, scope, query);
         if let Some(count) = reader.known_count() {
             return count as u64;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::entry::{Draft, Entry, Facts, Owner};
+use super::entry::{Draft, Entry, Facts, Origin};
 use super::feed::Inventory;
 use super::log::{Logged, LoggedOp, Rendered};
 use super::snapshot::Snapshot;
 use super::table::KindTable;
 use super::text::Interner;
 use super::threads;
-use crate::model::{Kind, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+use crate::model::{Kind, Object, ObjectId, Owner, ProviderId, Revision, SourceId, Time};
 
 /// An object as it is stored.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub struct StoredObject {
     pub id: ObjectId,
     /// Its kind.
     pub kind: Kind,
-    /// The tenant that owns it.
-    pub tenant_id: TenantId,
+    /// Whose it is.
+    pub owner: Owner,
     /// The provider that it belongs to.
     pub provider_id: ProviderId,
     /// The source that tells of it.
@@ -43,8 +43,8 @@ pub struct LoggedDeletion {
     pub id: ObjectId,
     /// The object's kind.
     pub kind: Kind,
-    /// The tenant that owned the object.
-    pub tenant_id: TenantId,
+    /// Whose the object was.
+    pub owner: Owner,
     /// The provider that the object belonged to.
     pub provider_id: ProviderId,
 }
@@ -115,7 +115,7 @@ impl Loader {
     pub fn finish(self, deletions: &[LoggedDeletion], compacted_through: Revision, revision: Revision) -> LoadReport {
         let mut writer = self.inventory.write();
         let mut next = Snapshot::clone(&self.inventory.snapshot());
-        next.tables = KindTable::build_all(self.drafts, &mut writer.owners);
+        next.tables = KindTable::build_all(self.drafts, &mut writer.origins);
         let newest = next.tables.iter().flat_map(|table| table.iter()).map(|entry| changed(entry));
         let mut log: Vec<Logged> = newest.chain(deletions.iter().map(deleted)).collect();
         log.retain(|change| change.revision > compacted_through);
@@ -142,7 +142,7 @@ fn read(stored: &StoredObject, interner: &mut Interner) -> Result<Draft, Unreada
     let facts = Facts {
         id: stored.id,
         kind: stored.kind,
-        owner: Owner { tenant_id: stored.tenant_id, provider_id: stored.provider_id, source_id: stored.source_id },
+        origin: Origin { owner: stored.owner, provider_id: stored.provider_id, source_id: stored.source_id },
         revision: stored.revision,
         first_seen_at: stored.created_at,
         changed_at: stored.changed_at,
@@ -165,8 +165,8 @@ fn changed(entry: &Entry) -> Logged {
         id: entry.id(),
         kind: entry.kind(),
         provider_id: entry.provider_id(),
-        tenant_id: entry.tenant_id(),
-        from_tenant_id: None,
+        owner: entry.owner(),
+        from_owner: None,
         op: LoggedOp::Changed,
     }
 }
@@ -177,8 +177,8 @@ fn deleted(deletion: &LoggedDeletion) -> Logged {
         id: deletion.id,
         kind: deletion.kind,
         provider_id: deletion.provider_id,
-        tenant_id: deletion.tenant_id,
-        from_tenant_id: None,
+        owner: deletion.owner,
+        from_owner: None,
         op: LoggedOp::Deleted(Rendered::default()),
     }
 }

@@ -9,7 +9,7 @@ use imbl::Vector;
 use super::entry::Entry;
 use super::snapshot::Snapshot;
 use super::status::SourceStatus;
-use crate::model::{Kind, ObjectId, ProviderId, Revision, TenantId};
+use crate::model::{Kind, ObjectId, Owner, ProviderId, Revision};
 
 /// One change.
 #[derive(Debug)]
@@ -18,10 +18,10 @@ pub(super) struct Logged {
     pub(super) id: ObjectId,
     pub(super) kind: Kind,
     pub(super) provider_id: ProviderId,
-    /// Who owns it, or owned it last.
-    pub(super) tenant_id: TenantId,
-    /// Who owned it before, where that is known and another.
-    pub(super) from_tenant_id: Option<TenantId>,
+    /// Whose it is, or was last.
+    pub(super) owner: Owner,
+    /// Whose it was before, where that is known and another.
+    pub(super) from_owner: Option<Owner>,
     pub(super) op: LoggedOp,
 }
 

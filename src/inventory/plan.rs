@@ -14,8 +14,8 @@ use super::snapshot::Snapshot;
 use super::status::View;
 use super::table::KindTable;
 use super::text::fold;
-use crate::authz::TenantScope;
-use crate::model::{ObjectId, SourceState, Value};
+use crate::authz::{InventoryRead, TenantScope};
+use crate::model::{ObjectId, SourceState, TenantId, Value};
 
 /// Where one way to find a page becomes better than another: found by measuring.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +51,12 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, scope: &TenantScope<InventoryRead>, query: &'a Query) -> Self {
         let table = snapshot.table(query.kind());
         let view = View::new(&snapshot.providers);
         let mut reader = Self { table, query, view, snapshot, within: None, rest: Vec::new() };
         if !scope.sees_all() {
-            reader.narrow(reader.bits(table.tenants(), &[Value::Id(scope.tenant().0)]));
+            reader.narrow(reader.visible(scope));
         }
         for filter in query.filters() {
             match reader.answered(filter) {
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// With every filter tried on each object, and nothing gathered: when each holds for so many that a page is soon full.
-    pub(super) fn of_common(snapshot: &'a Snapshot, scope: &TenantScope, query: &'a Query) -> Option<Self> {
+    pub(super) fn of_common(snapshot: &'a Snapshot, scope: &TenantScope<InventoryRead>, query: &'a Query) -> Option<Self> {
         let (table, view) = (snapshot.table(query.kind()), View::new(&snapshot.providers));
         let rest: Vec<_> = query.filters().iter().collect();
         let reader = Self { table, query, view, snapshot, within: None, rest };
@@ -147,6 +147,24 @@ impl<'a> Reader<'a> {
         self.snapshot.limits
     }
 
+    /// What the scope sees.
+    fn visible(&self, scope: &TenantScope<InventoryRead>) -> Bits {
+        let owners: Vec<Value> = scope.owners().map(Value::Id).collect();
+        let mut bits = self.bits(self.table.of_owner(), &owners);
+        if scope.hides_objects() {
+            let mut hidden = self.none();
+            bits.iter().filter(|slot| !self.is_seen(scope, *slot)).for_each(|slot| hidden.insert(slot));
+            bits.remove(&hidden);
+        }
+        let single = scope.objects().filter_map(|id| self.table.slot(id)).filter(|slot| self.is_seen(scope, *slot));
+        single.for_each(|slot| bits.insert(slot));
+        bits
+    }
+
+    fn is_seen(&self, scope: &TenantScope<InventoryRead>, slot: u32) -> bool {
+        self.table.at(slot).is_some_and(|entry| scope.sees(entry.owner(), entry.id()))
+    }
+
     fn none(&self) -> Bits {
         Bits::none(self.table.places())
     }
@@ -203,7 +221,12 @@ impl<'a> Reader<'a> {
                 }
                 Some(bits)
             }
-            FieldRef::Provider | FieldRef::Source | FieldRef::Declared(_) => {
+            FieldRef::Project => {
+                // What is in no project stands in the same index, by its tenant.
+                let projects = wanted.iter().filter(|id| **id != Value::Id(TenantId::PLATFORM.0)).cloned();
+                Some(self.bits(self.table.of_owner(), &projects.collect::<Vec<_>>()))
+            }
+            FieldRef::Tenant | FieldRef::Provider | FieldRef::Source | FieldRef::Declared(_) => {
                 let index = self.table.equal(field)?;
                 Some(self.bits(index, wanted))
             }

@@ -19,6 +19,14 @@ const fn common(name: &'static str, field_type: FieldType, doc: &'static str, in
 const COMMON: &[(FieldRef, FieldSpec)] = &[
     (FieldRef::Id, common("id", FieldType::Id, "Its id.", true)),
     (FieldRef::Name, common("name", FieldType::Text, "The name shown to people.", true)),
+    (
+        FieldRef::Tenant,
+        common("tenant_id", FieldType::Id, "The tenant that owns it; the platform while no other does.", true),
+    ),
+    (
+        FieldRef::Project,
+        common("project_id", FieldType::Id, "The project that it is in; absent while it is in none.", true),
+    ),
     (FieldRef::Provider, common("provider_id", FieldType::Id, "The provider that it belongs to.", true)),
     (FieldRef::Source, common("source_id", FieldType::Id, "The source that tells of it.", true)),
     (
@@ -47,6 +55,10 @@ pub(super) enum FieldRef {
     Id,
     /// `name`.
     Name,
+    /// `tenant_id`.
+    Tenant,
+    /// `project_id`.
+    Project,
     /// `provider_id`.
     Provider,
     /// `source_id`.
@@ -87,6 +99,8 @@ impl FieldRef {
         Cow::Owned(match self {
             FieldRef::Id => Value::Id(entry.id().0),
             FieldRef::Name => Value::Text(entry.anchor.name.clone()),
+            FieldRef::Tenant => Value::Id(entry.owner().tenant_id.0),
+            FieldRef::Project => entry.owner().project_id.map_or(Value::Null, |project| Value::Id(project.0)),
             FieldRef::Provider => Value::Id(entry.provider_id().0),
             FieldRef::Source => Value::Id(entry.source_id().0),
             FieldRef::FirstSeenAt => Value::Time(entry.first_seen_at()),

@@ -9,7 +9,7 @@ use super::entry::{Entry, NameKey};
 use super::plan::find_words;
 use super::query::SearchQuery;
 use super::snapshot::Snapshot;
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, TenantScope};
 use crate::model::{Kind, ObjectId, Revision};
 
 /// The order in which kinds are searched: what people mostly look for first.
@@ -79,21 +79,21 @@ impl SearchPage {
 }
 
 /// Searches all kinds until enough is found.
-pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope, query: &SearchQuery) -> SearchPage {
+pub(super) fn search(snapshot: &Snapshot, scope: &TenantScope<InventoryRead>, query: &SearchQuery) -> SearchPage {
     search_sorting(snapshot, scope, query, SORTED_HITS_MAX)
 }
 
 /// The same, where of up to `sorted_max` hits of a kind it is the hits that are sorted.
 pub(super) fn search_sorting(
     snapshot: &Snapshot,
-    scope: &TenantScope,
+    scope: &TenantScope<InventoryRead>,
     query: &SearchQuery,
     sorted_max: usize,
 ) -> SearchPage {
     let wanted = query.limit() + 1;
     let words = query.words();
     let is_named = |key: &NameKey| key.anchor.folded.starts_with(words.folded());
-    let visible = |entry: &&Arc<Entry>| scope.sees(entry.tenant_id());
+    let visible = |entry: &&Arc<Entry>| scope.sees(entry.owner(), entry.id());
     let kinds = || ORDER.iter().filter(|kind| query.wants(**kind)).map(|kind| snapshot.table(*kind));
     let mut items: Vec<SearchHit> = Vec::new();
     for table in kinds() {

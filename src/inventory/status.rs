@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use chrono::{Datelike, SecondsFormat, Timelike};
 
-use super::entry::{Entry, Owner};
+use super::entry::{Entry, Origin};
 use super::log::Frame;
 use super::schema::UNTOLD;
-use crate::authz::TenantScope;
+use crate::authz::{Node, SeesProviders, TenantScope};
 use crate::model::{Provider, ProviderId, Source, SourceId, SourceState, Time};
 
 /// A provider with its JSON, which is serialized once, when somebody asks.
@@ -186,13 +186,21 @@ impl ProviderTable {
     }
 
     /// The visible providers.
-    pub(super) fn visible<'a>(&'a self, scope: &'a TenantScope) -> impl Iterator<Item = &'a Arc<ProviderEntry>> {
-        self.providers.values().filter(|entry| scope.sees(entry.provider.tenant_id))
+    pub(super) fn visible<'a, A: SeesProviders>(
+        &'a self,
+        scope: &'a TenantScope<A>,
+    ) -> impl Iterator<Item = &'a Arc<ProviderEntry>> {
+        self.providers.values().filter(|entry| scope.contains(Node::Tenant(entry.provider.tenant_id)))
     }
 
     /// One visible provider.
-    pub(super) fn get(&self, scope: &TenantScope, id: ProviderId) -> Option<&Arc<ProviderEntry>> {
-        self.providers.get(&id).filter(|entry| scope.sees(entry.provider.tenant_id))
+    pub(super) fn get(&self, scope: &TenantScope<impl SeesProviders>, id: ProviderId) -> Option<&Arc<ProviderEntry>> {
+        self.providers.get(&id).filter(|entry| scope.contains(Node::Tenant(entry.provider.tenant_id)))
+    }
+
+    /// The name of a provider.
+    pub(super) fn name(&self, id: ProviderId) -> Option<&str> {
+        self.providers.get(&id).map(|entry| entry.provider.name.as_str())
     }
 
     /// The state of a source; absent when its provider was not put yet.
@@ -206,10 +214,10 @@ impl ProviderTable {
     }
 
     /// What an answer says of an object's source.
-    pub(super) fn write_source(&self, owner: &Owner, out: &mut Vec<u8>) {
-        match self.sources.get(&owner.source_id) {
+    pub(super) fn write_source(&self, origin: &Origin, out: &mut Vec<u8>) {
+        match self.sources.get(&origin.source_id) {
             Some(status) => out.extend_from_slice(status.text.as_bytes()),
-            None => out.extend_from_slice(source_text(owner.provider_id, owner.source_id, UNTOLD, None).as_bytes()),
+            None => out.extend_from_slice(source_text(origin.provider_id, origin.source_id, UNTOLD, None).as_bytes()),
         }
     }
 }

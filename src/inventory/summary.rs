@@ -10,7 +10,7 @@ use super::query::{QueryError, SummaryQuery};
 use super::schema::FieldRef;
 use super::snapshot::Snapshot;
 use super::status::time_text;
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, TenantScope};
 use crate::model::{Kind, ObjectId, Revision, Value};
 
 /// Groups that are answered at most.
@@ -95,7 +95,7 @@ fn value_json(value: &Value) -> String {
 }
 
 /// Counts and sums by group.
-pub(super) fn summarize(snapshot: &Snapshot, scope: &TenantScope, query: &SummaryQuery) -> Result<Summary, QueryError> {
+pub(super) fn summarize(snapshot: &Snapshot, scope: &TenantScope<InventoryRead>, query: &SummaryQuery) -> Result<Summary, QueryError> {
     let reader = Reader::new(snapshot, scope, query.query());
     let mut groups: HashMap<Vec<Value>, (u64, Vec<i128>)> = HashMap::new();
     let sums = query.sum().len();

@@ -12,7 +12,7 @@ use imbl::{OrdMap, Vector};
 use super::bits::Bits;
 use super::chunks::Chunks;
 use super::column::SearchColumn;
-use super::entry::{Entry, NameKey, Owner};
+use super::entry::{Entry, NameKey, Origin};
 use super::index::{EqualIndex, OrderIndex};
 use super::schema::{FieldRef, Schema};
 use crate::model::{Kind, ObjectId, SourceId, Value};
@@ -24,9 +24,10 @@ const ORDER_MAX: usize = 6;
 
 /// The indexes of equality that every kind has, before those of its declared fields.
 const TENANT: usize = 0;
-const PROVIDER: usize = 1;
-const SOURCE: usize = 2;
-const DECLARED: usize = 3;
+const OWNER: usize = 1;
+const PROVIDER: usize = 2;
+const SOURCE: usize = 3;
+const DECLARED: usize = 4;
 
 /// All objects of one kind.
 #[derive(Clone, Debug)]
@@ -120,8 +121,9 @@ impl KindTable {
         self.orders.iter().find(|order| order.field == field)
     }
 
-    pub(super) fn tenants(&self) -> &EqualIndex {
-        &self.equal[TENANT]
+    /// The objects of each project, and those that a tenant has in none.
+    pub(super) fn of_owner(&self) -> &EqualIndex {
+        &self.equal[OWNER]
     }
 
     /// The objects of each source.
@@ -137,6 +139,8 @@ impl KindTable {
     /// The index of equality of a field, if there is one. For the main state: of what was last told.
     pub(super) fn equal(&self, field: FieldRef) -> Option<&EqualIndex> {
         match field {
+            FieldRef::Tenant => Some(&self.equal[TENANT]),
+            FieldRef::Project => Some(&self.equal[OWNER]),
             FieldRef::Provider => Some(&self.equal[PROVIDER]),
             FieldRef::Source => Some(&self.equal[SOURCE]),
             FieldRef::State(at) | FieldRef::Declared(at) => {
@@ -177,26 +181,27 @@ impl KindTable {
     }
 }
 
-fn owner_key(entry: &Entry, at: usize) -> Value {
+fn origin_key(entry: &Entry, at: usize) -> Value {
     Value::Id(match at {
-        TENANT => entry.owner.tenant_id.0,
-        PROVIDER => entry.owner.provider_id.0,
-        _ => entry.owner.source_id.0,
+        TENANT => entry.owner().tenant_id.0,
+        OWNER => entry.owner().key(),
+        PROVIDER => entry.origin.provider_id.0,
+        _ => entry.origin.source_id.0,
     })
 }
 
-/// The owners of objects, each kept once.
+/// The origins of objects, each kept once.
 #[derive(Debug, Default)]
-pub(super) struct Owners(HashMap<Owner, Arc<Owner>>);
+pub(super) struct Origins(HashMap<Origin, Arc<Origin>>);
 
-impl Owners {
+impl Origins {
     /// Above this many those that nobody uses are forgotten.
     const KEEP_MAX: usize = 4096;
 
-    pub(super) fn share(&mut self, owner: Owner) -> Arc<Owner> {
+    pub(super) fn share(&mut self, origin: Origin) -> Arc<Origin> {
         if self.0.len() > Self::KEEP_MAX {
             self.0.retain(|_, shared| Arc::strong_count(shared) > 1);
         }
-        self.0.entry(owner).or_insert_with(|| Arc::new(owner)).clone()
+        self.0.entry(origin).or_insert_with(|| Arc::new(origin)).clone()
     }
 }

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use super::query::{Position, Query, QueryError};
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, TenantScope};
 use crate::model::{FieldType, ObjectId, Value};
 
 /// Separates these authentications from any other use of the key.
@@ -55,7 +55,7 @@ impl TokenKey {
     }
 
     /// The token of a position.
-    pub(super) fn seal(&self, position: &Position, query: &Query, scope: &TenantScope) -> String {
+    pub(super) fn seal(&self, position: &Position, query: &Query, scope: &TenantScope<InventoryRead>) -> String {
         let mut text = Vec::with_capacity(64 + TAG_LEN);
         for value in &position.values {
             write_value(value, &mut text);
@@ -70,7 +70,7 @@ impl TokenKey {
     ///
     /// # Errors
     /// [`QueryError::InvalidPageToken`] when it was not made with this key for this query and scope.
-    pub(super) fn open(&self, token: &str, query: &Query, scope: &TenantScope) -> Result<Position, QueryError> {
+    pub(super) fn open(&self, token: &str, query: &Query, scope: &TenantScope<InventoryRead>) -> Result<Position, QueryError> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| QueryError::InvalidPageToken)?;
         let (text, tag) = bytes.split_last_chunk::<TAG_LEN>().ok_or(QueryError::InvalidPageToken)?;
         hmac::verify(&self.0, &bound(query, scope, text), tag).map_err(|_| QueryError::InvalidPageToken)?;
@@ -78,7 +78,7 @@ impl TokenKey {
     }
 }
 
-fn bound(query: &Query, scope: &TenantScope, text: &[u8]) -> Vec<u8> {
+fn bound(query: &Query, scope: &TenantScope<InventoryRead>, text: &[u8]) -> Vec<u8> {
     bound_to(PURPOSE, &query.canonical(scope), text)
 }
 

@@ -17,7 +17,7 @@ use super::entry::Entry;
 use super::feed::Inventory;
 use super::log::{Frame, Logged, LoggedOp, version};
 use super::snapshot::Snapshot;
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, ProviderRead, TenantScope};
 use crate::model::{Kind, ObjectId, ProviderId, Revision};
 
 /// Changes looked at in one go before others get their turn.
@@ -62,6 +62,8 @@ pub enum EndReason {
     ShuttingDown,
     /// The watcher's token is worth nothing any more.
     SignedOut,
+    /// What the watcher may see is not what it was: list again.
+    AccessChanged,
 }
 
 impl EndReason {
@@ -72,6 +74,7 @@ impl EndReason {
             EndReason::SlowConsumer => "slow_consumer",
             EndReason::ShuttingDown => "shutting_down",
             EndReason::SignedOut => "signed_out",
+            EndReason::AccessChanged => "access_changed",
         }
     }
 }
@@ -213,7 +216,9 @@ impl Event {
 pub struct Watch {
     inventory: Arc<Inventory>,
     published: WatchStream<u64>,
-    scope: TenantScope,
+    scope: TenantScope<InventoryRead>,
+    /// Which providers are told.
+    seen_providers: TenantScope<ProviderRead>,
     request: WatchRequest,
     /// The number of the next change in the log.
     next: u64,
@@ -230,7 +235,8 @@ impl Watch {
     pub(super) fn begin(
         inventory: Arc<Inventory>,
         published: watch::Receiver<u64>,
-        scope: TenantScope,
+        scope: TenantScope<InventoryRead>,
+        seen_providers: TenantScope<ProviderRead>,
         request: WatchRequest,
     ) -> Result<Self, WatchError> {
         let snapshot = inventory.snapshot();
@@ -249,6 +255,7 @@ impl Watch {
             inventory,
             published: WatchStream::new(published),
             scope,
+            seen_providers,
             request,
             next,
             position,
@@ -302,7 +309,7 @@ impl Watch {
         self.providers_version = Some(table.version());
         let wanted = |id: ProviderId| self.request.provider_id.is_none_or(|wanted| wanted == id);
         let mut now = HashMap::new();
-        for entry in table.visible(&self.scope).filter(|entry| wanted(entry.provider().id)) {
+        for entry in table.visible(&self.seen_providers).filter(|entry| wanted(entry.provider().id)) {
             let id = entry.provider().id;
             now.insert(id, entry.version());
             if self.providers.get(&id) != Some(&entry.version()) {
@@ -328,15 +335,16 @@ impl Watch {
         {
             return None;
         }
-        let saw = change.from_tenant_id.is_some_and(|tenant| self.scope.sees(tenant));
+        let sees = |owner| self.scope.sees(owner, change.id);
+        let saw = change.from_owner.is_some_and(sees);
         match &change.op {
-            LoggedOp::Deleted(rendered) => (self.scope.sees(change.tenant_id) || saw)
+            LoggedOp::Deleted(rendered) => (sees(change.owner) || saw)
                 .then(|| deleted(change, rendered.get(None, || delete_frame(change)))),
-            // It was given to a tenant that this watcher does not see.
-            _ if !self.scope.sees(change.tenant_id) => saw.then(|| deleted(change, delete_frame(change))),
+            // It was given to an owner that this watcher does not see.
+            _ if !sees(change.owner) => saw.then(|| deleted(change, delete_frame(change))),
             LoggedOp::Version(..) | LoggedOp::Changed => {
                 let entry = version(change, snapshot)?;
-                if !self.scope.sees(entry.tenant_id()) {
+                if !sees(entry.owner()) {
                     return None;
                 }
                 let source = snapshot.providers.source(entry.source_id());

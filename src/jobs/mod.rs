@@ -1,4 +1,6 @@
-//! What runs by itself, besides the synchronization: today, what keeps the database small.
+//! What runs by itself, besides the synchronization: what keeps the database small, and what gives machines to their owners.
+
+mod ownership;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use futures::FutureExt as _;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+pub use self::ownership::ownership;
 use crate::store::{LogRetention, ObjectChangeRetention, Store, SyncHistoryRetention};
 
 /// How often old entries are dropped.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Object, ObjectId, ProviderId, SourceId, TenantId, Time};
+use super::{Kind, Object, ObjectId, Owner, ProviderId, SourceId, Time};
 
 /// A position in the change log. Opaque to clients: they hand back what they were given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,8 +46,8 @@ pub struct Change {
     pub id: ObjectId,
     /// The object's kind.
     pub kind: Kind,
-    /// The tenant that owns the object.
-    pub tenant_id: TenantId,
+    /// Whose the object is.
+    pub owner: Owner,
     /// The provider that the object belongs to.
     pub provider_id: ProviderId,
     /// The source that tells of the object.

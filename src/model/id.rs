@@ -74,10 +74,20 @@ macro_rules! object_ids {
 }
 
 ids! {
-    /// A tenant: the owner of resources. The built-in tenant is [`TenantId::PLATFORM`].
+    /// A tenant: a company, a department, a customer. The root of their tree is [`TenantId::PLATFORM`].
     TenantId,
-    /// A user of the gateway.
+    /// A project: what holds the resources of a tenant.
+    ProjectId,
+    /// A user of the gateway, or a service account.
     UserId,
+    /// A group of users.
+    GroupId,
+    /// A role: a set of permissions.
+    RoleId,
+    /// That somebody has a role somewhere.
+    BindingId,
+    /// A rule that says whose machines are.
+    OwnershipRuleId,
     /// A signed-in session or API token.
     TokenId,
     /// The kept answer of a request that is done once.
@@ -126,6 +136,6 @@ object_ids! {
 }
 
 impl TenantId {
-    /// The built-in tenant that owns everything until it is given to another.
+    /// The root of the tree of tenants: the platform itself. It owns everything until that is given to a project.
     pub const PLATFORM: TenantId = TenantId(Uuid::from_u128(1));
 }

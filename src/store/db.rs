@@ -38,12 +38,12 @@ const POSTGRES_CONNECTIONS: u32 = 10;
 const POSTGRES_WRITERS: usize = 3;
 
 /// Whose rows a transaction sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Visible {
     /// Those of every tenant.
     All,
-    /// Those of one.
-    Tenant(Uuid),
+    /// Those of some.
+    Tenants(Vec<Uuid>),
 }
 
 /// The pools of connections.
@@ -217,7 +217,7 @@ impl Tx {
     async fn postgres(pool: &PgPool, begin: &str, visible: Visible) -> Result<Self, DbErr> {
         let tenant = match visible {
             Visible::All => "*".to_owned(),
-            Visible::Tenant(id) => id.to_string(),
+            Visible::Tenants(ids) => ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(","),
         };
         let timeout = STATEMENT_TIMEOUT.as_millis();
         // One simple query, so one round trip.

@@ -154,9 +154,9 @@ pub enum Error {
         /// The platform's key.
         key: String,
     },
-    /// There is a user with this name already.
-    #[error("there is a user named {0} already")]
-    UsernameTaken(String),
+    /// It was changed by somebody else in the meantime, or is gone.
+    #[error("it was changed in the meantime")]
+    Changed,
 }
 
 impl Error {

@@ -14,6 +14,7 @@ use super::error::While;
 use super::log::WriteLock;
 use super::sealing::place;
 use super::{Error, Result, SystemStore, TenantStore, codec};
+use crate::authz::Act;
 use crate::model::IdempotencyId;
 
 const WHAT: &str = "an idempotency key";
@@ -42,7 +43,7 @@ pub enum Outcome<T> {
     Before(Zeroizing<Vec<u8>>),
 }
 
-impl TenantStore {
+impl<A: Act> TenantStore<A> {
     /// The answer that was kept for a request, if there is one. Who asks holds the write lock until it has kept its own: of
     /// two that come at once, the second finds what the first did.
     ///
@@ -70,6 +71,21 @@ impl TenantStore {
         }
         kept.drain(..HASH_LEN);
         Ok(Some(kept))
+    }
+
+    /// Whether a request was done before, told without the lock: what is checked of a new one need not be of that.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn is_done<T>(&self, once: Option<&Once<T>>) -> Result<bool> {
+        let Some(once) = once else { return Ok(false) };
+        let tx = self.begin_read(WHAT).await?;
+        let mine = idempotency::Entity::find()
+            .filter(idempotency::Column::UserId.eq(self.scope.user().0))
+            .filter(idempotency::Column::Key.eq(once.key.as_str()));
+        let row = mine.one(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        Ok(row.is_some_and(|row| codec::time(row.created_at) + KEEP > self.store.inner.clock.now()))
     }
 
     /// Keeps the answer, in the transaction that did it, where that is asked for. Gives it back.

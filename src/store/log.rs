@@ -10,9 +10,9 @@ use sea_orm::{
 use super::db::Tx;
 use super::entity::{change_log, counter};
 use super::error::While;
-use super::observe::Owner;
+use super::observe::Origin;
 use super::{Error, Result, SystemStore, bulk, codec};
-use crate::model::{Kind, LogOp, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+use crate::model::{Kind, LogOp, ObjectId, Owner, ProjectId, ProviderId, Revision, SourceId, TenantId, Time};
 
 /// One entry of the change log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct LogEntry {
     pub revision: Revision,
     /// When it was committed.
     pub at: Time,
-    /// The tenant that owns the object.
-    pub tenant_id: TenantId,
+    /// Whose the object is.
+    pub owner: Owner,
     /// The provider that the object belongs to.
     pub provider_id: ProviderId,
     /// The source that tells of the object.
@@ -77,7 +77,7 @@ pub(super) struct WriteLock {
     /// The last revision that was given.
     pub(super) revision: Revision,
     began_at: Revision,
-    entries: Vec<(Owner, Kind, ObjectId, LogOp)>,
+    entries: Vec<(Origin, Kind, ObjectId, LogOp)>,
 }
 
 impl WriteLock {
@@ -96,9 +96,9 @@ impl WriteLock {
     }
 
     /// Adds an entry with the next revision.
-    pub(super) fn append(&mut self, owner: Owner, kind: Kind, id: ObjectId, op: LogOp) -> Revision {
+    pub(super) fn append(&mut self, origin: Origin, kind: Kind, id: ObjectId, op: LogOp) -> Revision {
         self.revision.0 += 1;
-        self.entries.push((owner, kind, id, op));
+        self.entries.push((origin, kind, id, op));
         self.revision
     }
 
@@ -108,19 +108,21 @@ impl WriteLock {
             return Ok(self.revision);
         }
         let first = self.began_at.0 + 1;
-        let rows = self.entries.into_iter().zip(first..).map(|((owner, kind, id, op), revision)| {
+        let rows = self.entries.into_iter().zip(first..).map(|((origin, kind, id, op), revision)| {
             [
                 codec::number(Revision(revision)).into(),
                 codec::micros(at).into(),
-                owner.tenant.0.into(),
-                owner.provider.0.into(),
-                owner.source.0.into(),
+                origin.owner.tenant_id.0.into(),
+                origin.owner.project_id.map(|project| project.0).into(),
+                origin.provider.0.into(),
+                origin.source.0.into(),
                 kind.as_str().into(),
                 id.0.into(),
                 word(op).into(),
             ]
         });
-        let head = "INSERT INTO change_log (revision, at, tenant_id, provider_id, source_id, kind, object_id, op)";
+        let head = "INSERT INTO change_log \
+                    (revision, at, tenant_id, project_id, provider_id, source_id, kind, object_id, op)";
         bulk::insert(tx, head, "", rows).await.writing("the change log")?;
         set_counter(tx, REVISION, self.revision).await.writing("the change log")?;
         Ok(self.revision)
@@ -162,7 +164,7 @@ impl TryFrom<change_log::Model> for LogEntry {
         Ok(Self {
             revision: codec::revision(row.revision),
             at: codec::time(row.at),
-            tenant_id: TenantId(row.tenant_id),
+            owner: Owner { tenant_id: TenantId(row.tenant_id), project_id: row.project_id.map(ProjectId) },
             provider_id: ProviderId(row.provider_id),
             source_id: SourceId(row.source_id),
             kind: codec::kind("log entry", row.revision, &row.kind)?,

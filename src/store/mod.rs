@@ -11,6 +11,7 @@
 //!
 //! SQLite and PostgreSQL behave alike: the same statements, the same errors, the same tests.
 
+mod access;
 mod across;
 mod address;
 mod bulk;
@@ -23,9 +24,11 @@ mod idempotency;
 mod keyring;
 mod log;
 mod object;
+mod member;
 mod object_change;
 mod observe;
 mod open;
+mod ownership;
 mod provider;
 mod purge;
 mod quarantine;
@@ -49,6 +52,7 @@ pub use error::Error;
 pub use idempotency::{Once, Outcome};
 pub use keyring::{Keyring, KeyringError};
 pub use log::{ChangesPage, LogEntry, LogRetention};
+pub use ownership::OwnershipFacts;
 pub use object::{IdentityRow, ObjectRow, ObservedRow};
 pub use object_change::{ObjectChange, ObjectChangeOp, ObjectChangeRetention};
 pub use observe::{Committed, Deleted, Differences, ObserveBatch, PutObject, QuarantinePut, Refused, Written};
@@ -59,7 +63,7 @@ pub use record::{ProviderRecord, ProviderSecrets, ProviderWithSecrets, SourceRec
 pub use source::SourceUpdate;
 pub use sync_history::{SyncHistoryFilter, SyncHistoryRetention, SyncPeriodPut};
 pub use token::{NewToken, TokenKind, TokenRecord};
-pub use user::{NewUser, UserRecord};
+pub use user::UserRecord;
 
 use self::db::{Pools, Tx, Visible};
 use self::error::While;
@@ -69,9 +73,9 @@ use self::sealing::Sealer;
 use self::timing::Mode;
 use tokio_util::sync::CancellationToken;
 
-use crate::authz::TenantScope;
+use crate::authz::{Act, TenantScope};
 use crate::clock::Clock;
-use crate::model::{Time, TokenId};
+use crate::model::{TenantId, Time, TokenId};
 
 /// What every function of the store gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -134,7 +138,7 @@ impl Store {
 
     /// The door for a caller: gives and changes only what the scope sees.
     #[must_use]
-    pub fn tenant(&self, scope: &TenantScope) -> TenantStore {
+    pub fn tenant<A: Act>(&self, scope: &TenantScope<A>) -> TenantStore<A> {
         TenantStore { store: self.clone(), scope: scope.clone() }
     }
 
@@ -166,16 +170,19 @@ impl Store {
     }
 }
 
-/// What a caller with a scope may do. See [`Store::tenant`].
-#[derive(Clone)]
-pub struct TenantStore {
+/// What a caller with a scope may do: what the scope is for, and where it reaches. See [`Store::tenant`].
+pub struct TenantStore<A: Act> {
     store: Store,
-    scope: TenantScope,
+    scope: TenantScope<A>,
 }
 
-impl TenantStore {
+impl<A: Act> TenantStore<A> {
     fn visible(&self) -> Visible {
-        if self.scope.sees_all() { Visible::All } else { Visible::Tenant(self.scope.tenant().0) }
+        if self.scope.sees_all() { Visible::All } else { self.visible_with(None) }
+    }
+
+    fn visible_with(&self, made: Option<TenantId>) -> Visible {
+        Visible::Tenants(self.scope.tenants().iter().copied().chain(made).map(|tenant| tenant.0).collect())
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {
@@ -184,6 +191,12 @@ impl TenantStore {
 
     async fn begin_write(&self, what: &'static str) -> Result<Tx> {
         self.store.inner.begin(Mode::Write, self.visible(), what).await.writing(what)
+    }
+
+    /// The same, for a tenant that is just being made below one that the scope sees.
+    async fn begin_write_of(&self, made: TenantId, what: &'static str) -> Result<Tx> {
+        let visible = if self.scope.sees_all() { Visible::All } else { self.visible_with(Some(made)) };
+        self.store.inner.begin(Mode::Write, visible, what).await.writing(what)
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::entity::{identity, object};
 use super::error::While;
 use super::{Error, Result, SystemStore, bulk, codec};
-use crate::model::{Kind, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+use crate::model::{Kind, ObjectId, Owner, ProjectId, ProviderId, Revision, SourceId, TenantId, Time};
 
 const WHAT: &str = "objects";
 
@@ -15,8 +15,8 @@ const WHAT: &str = "objects";
 pub struct ObjectRow {
     /// Its id.
     pub id: ObjectId,
-    /// Its owner.
-    pub tenant_id: TenantId,
+    /// Whose it is.
+    pub owner: Owner,
     /// Its provider.
     pub provider_id: ProviderId,
     /// The source that tells of it.
@@ -66,14 +66,14 @@ pub struct IdentityRow {
 }
 
 /// The columns of an [`ObjectRow`], in their order.
-type ObjectColumns = (Uuid, Uuid, Uuid, Uuid, String, String, i64, i64, i64);
+type ObjectColumns = (Uuid, Uuid, Option<Uuid>, Uuid, Uuid, String, String, i64, i64, i64);
 
 impl ObjectRow {
     fn of_columns(columns: ObjectColumns) -> Result<Self> {
-        let (id, tenant_id, provider_id, source_id, kind, body, revision, created_at, changed_at) = columns;
+        let (id, tenant_id, project_id, provider_id, source_id, kind, body, revision, created_at, changed_at) = columns;
         Ok(Self {
             id: ObjectId(id),
-            tenant_id: TenantId(tenant_id),
+            owner: Owner { tenant_id: TenantId(tenant_id), project_id: project_id.map(ProjectId) },
             provider_id: ProviderId(provider_id),
             source_id: SourceId(source_id),
             kind: codec::kind("object", id, &kind)?,
@@ -128,6 +128,7 @@ impl SystemStore {
             .columns([
                 Column::Id,
                 Column::TenantId,
+                Column::ProjectId,
                 Column::ProviderId,
                 Column::SourceId,
                 Column::Kind,
@@ -154,7 +155,7 @@ impl SystemStore {
     pub async fn objects(&self, ids: &[ObjectId]) -> Result<Vec<ObjectRow>> {
         let tx = self.begin_read(WHAT).await?;
         let values = ids.iter().map(|id| Value::from(id.0));
-        let head = "SELECT id, tenant_id, provider_id, source_id, kind, body, revision, created_at, changed_at \
+        let head = "SELECT id, tenant_id, project_id, provider_id, source_id, kind, body, revision, created_at, changed_at \
                     FROM object WHERE id";
         let rows = bulk::query_in(&tx, head, None, "", values).await.reading(WHAT)?;
         tx.commit().await.reading(WHAT)?;

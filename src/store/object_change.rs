@@ -7,15 +7,16 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use uuid::Uuid;
 
 use super::db::Tx;
 use super::entity::object_change;
 use super::error::While;
-use super::observe::Owner;
-use super::{Deleted, Error, Result, SystemStore, TenantStore, bulk, codec};
-use crate::model::{FieldChange, Kind, ObjectId, ProviderId, Revision, Time};
+use super::{Deleted, Error, Result, SystemStore, TenantStore, Written, bulk, codec};
+use crate::authz::InventoryRead;
+use crate::model::{FieldChange, Kind, ObjectId, Owner, ProjectId, ProviderId, Revision, TenantId, Time};
 
 const WHAT: &str = "the changes of objects";
 const CHANGED: &str = "changed";
@@ -67,6 +68,8 @@ pub(super) struct Noted<'a> {
     pub(super) revision: Revision,
     pub(super) id: ObjectId,
     pub(super) kind: Kind,
+    /// Whose it is, or was last.
+    pub(super) owner: Owner,
     /// The differing fields as JSON.
     pub(super) fields: Option<&'a str>,
     pub(super) deleted: bool,
@@ -74,30 +77,37 @@ pub(super) struct Noted<'a> {
 
 impl<'a> Noted<'a> {
     pub(super) fn deleted(deleted: &Deleted) -> Self {
-        let Deleted { id, kind, revision, .. } = *deleted;
-        Self { revision, id, kind, fields: None, deleted: true }
+        let Deleted { id, kind, owner, revision, .. } = *deleted;
+        Self { revision, id, kind, owner, fields: None, deleted: true }
     }
 
-    pub(super) fn changed(revision: Revision, id: ObjectId, kind: Kind, fields: Option<&'a str>) -> Self {
-        Self { revision, id, kind, fields, deleted: false }
+    pub(super) fn changed(written: &Written, kind: Kind, fields: Option<&'a str>) -> Self {
+        let Written { id, owner, revision, .. } = *written;
+        Self { revision, id, kind, owner, fields, deleted: false }
     }
 }
 
 /// Notes changes.
-pub(super) async fn note<'a>(tx: &Tx, owner: Owner, at: Time, changes: impl Iterator<Item = Noted<'a>>) -> Result<()> {
+pub(super) async fn note<'a>(
+    tx: &Tx,
+    provider: ProviderId,
+    at: Time,
+    changes: impl Iterator<Item = Noted<'a>>,
+) -> Result<()> {
     let rows = changes.map(|change| {
         [
             codec::number(change.revision).into(),
             codec::micros(at).into(),
-            owner.tenant.0.into(),
-            owner.provider.0.into(),
+            change.owner.tenant_id.0.into(),
+            change.owner.project_id.map(|project| project.0).into(),
+            provider.0.into(),
             change.id.0.into(),
             change.kind.as_str().into(),
             if change.deleted { DELETED } else { CHANGED }.into(),
             change.fields.map(str::to_owned).into(),
         ]
     });
-    let head = "INSERT INTO object_change (revision, at, tenant_id, provider_id, object_id, kind, op, fields)";
+    let head = "INSERT INTO object_change (revision, at, tenant_id, project_id, provider_id, object_id, kind, op, fields)";
     bulk::insert(tx, head, "", rows).await.writing(WHAT).map(|_| ())
 }
 
@@ -131,7 +141,7 @@ impl TryFrom<object_change::Model> for ObjectChange {
     }
 }
 
-impl TenantStore {
+impl TenantStore<InventoryRead> {
     /// The changes of an object, newest first, before the revision `before`, at most `limit`. None for an object that the
     /// scope does not see.
     ///
@@ -148,7 +158,21 @@ impl TenantStore {
         let tx = self.begin_read(WHAT).await?;
         let mut query = Entity::find().filter(Column::ObjectId.eq(id.0)).filter(Column::Kind.eq(kind.as_str()));
         if !self.scope.sees_all() {
-            query = query.filter(Column::TenantId.eq(self.scope.tenant().0));
+            // It may have been given from one owner to another: each sees what was while it was its own.
+            let owners = Entity::find().select_only().columns([Column::TenantId, Column::ProjectId]).distinct();
+            let owners: Vec<(Uuid, Option<Uuid>)> =
+                owners.filter(Column::ObjectId.eq(id.0)).into_tuple().all(&tx).await.reading(WHAT)?;
+            let seen = owners.into_iter().filter(|(tenant, project)| {
+                let owner = Owner { tenant_id: TenantId(*tenant), project_id: project.map(ProjectId) };
+                self.scope.sees(owner, id)
+            });
+            query = query.filter(seen.fold(Condition::any().add(Expr::value(false)), |any, (tenant, project)| {
+                let same = match project {
+                    Some(project) => Column::ProjectId.eq(project),
+                    None => Column::ProjectId.is_null(),
+                };
+                any.add(Condition::all().add(Column::TenantId.eq(tenant)).add(same))
+            }));
         }
         if let Some(before) = before {
             query = query.filter(Column::Revision.lt(codec::number(before)));

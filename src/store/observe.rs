@@ -4,7 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, RuntimeErr, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, QuerySelect, RuntimeErr, Value,
+};
 use uuid::Uuid;
 
 use super::db::Tx;
@@ -12,7 +14,7 @@ use super::error::{Fault, While};
 use super::log::WriteLock;
 use super::object_change::{self, Noted};
 use super::{Error, Result, SourceUpdate, SystemStore, bulk, codec, entity, quarantine, source};
-use crate::model::{Kind, LogOp, ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+use crate::model::{Kind, LogOp, ObjectId, Owner, ProjectId, ProviderId, Revision, SourceId, TenantId, Time};
 
 /// The longest key of a platform, in bytes. libvirt's volume keys are paths; PostgreSQL's indexes take about 2,700 bytes.
 pub(super) const KEY_MAX_LEN: usize = 2_000;
@@ -108,8 +110,6 @@ pub struct QuarantinePut {
 /// What became of a batch: all of it is in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The tenant that owns the provider and its objects.
-    pub tenant_id: TenantId,
     /// When it was committed.
     pub at: Time,
     /// The last revision there is after it: unchanged when nothing was put or deleted.
@@ -129,6 +129,8 @@ pub struct Written {
     pub index: usize,
     /// Its id.
     pub id: ObjectId,
+    /// Whose it is.
+    pub owner: Owner,
     /// The revision of this change.
     pub revision: Revision,
     /// When the gateway first saw it.
@@ -142,6 +144,8 @@ pub struct Deleted {
     pub id: ObjectId,
     /// What it was.
     pub kind: Kind,
+    /// Whose it was.
+    pub owner: Owner,
     /// The source that had told of it.
     pub source_id: SourceId,
     /// The revision of this change.
@@ -179,21 +183,21 @@ impl SystemStore {
         }
         // After the lock is taken, so that it does not go back along the log.
         let at = self.store.inner.clock.now();
-        let owner =
-            Owner { tenant: TenantId(provider.tenant_id), provider: batch.provider_id, source: batch.source_id };
+        let origin = Origin::of_tenant(provider.tenant_id, batch.provider_id, batch.source_id);
 
         write_identities(&tx, batch).await?;
         let mut writer =
-            Writer { tx: &tx, batch, owner, sources, at, next: lock.revision, puts: Vec::new(), refused: Vec::new() };
+            Writer { tx: &tx, batch, origin, sources, at, next: lock.revision, puts: Vec::new(), refused: Vec::new() };
         writer.put_all().await.writing(WHAT)?;
         for written in &writer.puts {
             let put = &batch.puts[written.index];
-            lock.append(Owner { source: writer.source_of(put), ..owner }, put.kind, written.id, LogOp::Put);
+            let origin = Origin { owner: written.owner, source: writer.source_of(put), ..origin };
+            lock.append(origin, put.kind, written.id, LogOp::Put);
         }
         let Writer { puts, refused, .. } = writer;
-        let deleted = delete(&tx, batch.provider_id, &batch.deletes, owner, at, &mut lock).await?;
+        let deleted = delete(&tx, &batch.deletes, origin, at, &mut lock).await?;
         let changed = changed(batch, &puts, began_at, at);
-        object_change::note(&tx, owner, at, changed.chain(deleted.iter().map(Noted::deleted))).await?;
+        object_change::note(&tx, origin.provider, at, changed.chain(deleted.iter().map(Noted::deleted))).await?;
         quarantine::release(&tx, batch.source_id, &batch.released).await?;
         let refusals = refused.iter().map(|refused| {
             let put = &batch.puts[refused.index];
@@ -204,11 +208,11 @@ impl SystemStore {
                 reason: format!("the {} {} cannot be stored: {}", put.kind, put.key, refused.reason),
             }
         });
-        quarantine::put(&tx, owner, batch.quarantine.iter().cloned().chain(refusals), at).await?;
+        quarantine::put(&tx, origin, batch.quarantine.iter().cloned().chain(refusals), at).await?;
         source::update(&tx, batch.source_id, &batch.source).await?;
         let revision = lock.finish(&tx, at).await?;
         tx.commit().await.writing(WHAT)?;
-        Ok(Committed { tenant_id: owner.tenant, at, revision, puts, deleted, refused })
+        Ok(Committed { at, revision, puts, deleted, refused })
     }
 }
 
@@ -226,16 +230,23 @@ fn changed<'a>(
             // What was there before has been changed, nobody knows in what.
             None => (written.created_at < at).then_some(None)?,
         };
-        Some(Noted::changed(written.revision, written.id, batch.puts[written.index].kind, fields))
+        Some(Noted::changed(written, batch.puts[written.index].kind, fields))
     })
 }
 
-/// Whose a row is.
+/// Whose a row is, and who tells of it.
 #[derive(Clone, Copy)]
-pub(super) struct Owner {
-    pub(super) tenant: TenantId,
+pub(super) struct Origin {
+    pub(super) owner: Owner,
     pub(super) provider: ProviderId,
     pub(super) source: SourceId,
+}
+
+impl Origin {
+    /// Of what a tenant has in no project: the provider itself, and what was just found.
+    pub(super) fn of_tenant(tenant: Uuid, provider: ProviderId, source: SourceId) -> Self {
+        Self { owner: Owner { tenant_id: TenantId(tenant), project_id: None }, provider, source }
+    }
 }
 
 /// The sources of a provider that are not being removed.
@@ -326,7 +337,8 @@ async fn write_identities(tx: &Tx, batch: &ObserveBatch) -> Result<()> {
 struct Writer<'a> {
     tx: &'a Tx,
     batch: &'a ObserveBatch,
-    owner: Owner,
+    /// Of what is new.
+    origin: Origin,
     sources: HashSet<SourceId>,
     at: Time,
     /// The last revision that was given.
@@ -338,11 +350,11 @@ struct Writer<'a> {
 const PUT_COLUMNS: usize = 13;
 const PUT_HEAD: &str = "INSERT INTO object (id, tenant_id, provider_id, source_id, kind, family, group_key, key, body, \
                         hash, revision, created_at, changed_at)";
-const PUT_TAIL: &str = "ON CONFLICT (id) DO UPDATE SET tenant_id = excluded.tenant_id, source_id = excluded.source_id, \
+const PUT_TAIL: &str = "ON CONFLICT (id) DO UPDATE SET source_id = excluded.source_id, \
                         kind = excluded.kind, family = excluded.family, group_key = excluded.group_key, \
                         key = excluded.key, body = excluded.body, hash = excluded.hash, revision = excluded.revision, \
                         changed_at = excluded.changed_at WHERE object.provider_id = excluded.provider_id \
-                        RETURNING id, created_at";
+                        RETURNING id, created_at, tenant_id, project_id";
 
 /// Why one statement wrote nothing.
 enum PutFault {
@@ -355,7 +367,7 @@ enum PutFault {
 impl Writer<'_> {
     /// The source that an object belongs to.
     fn source_of(&self, put: &PutObject) -> SourceId {
-        put.source_id.filter(|source| self.sources.contains(source)).unwrap_or(self.owner.source)
+        put.source_id.filter(|source| self.sources.contains(source)).unwrap_or(self.origin.source)
     }
 
     async fn put_all(&mut self) -> std::result::Result<(), DbErr> {
@@ -415,8 +427,8 @@ impl Writer<'_> {
             let put = &self.batch.puts[*index];
             values.extend::<[Value; PUT_COLUMNS]>([
                 put.id.0.into(),
-                self.owner.tenant.0.into(),
-                self.owner.provider.0.into(),
+                self.origin.owner.tenant_id.0.into(),
+                self.origin.provider.0.into(),
                 self.source_of(put).0.into(),
                 put.kind.as_str().into(),
                 put.family.into(),
@@ -437,17 +449,17 @@ impl Writer<'_> {
         if rows.len() != indices.len() {
             return Err(PutFault::Values("its id belongs to an object of another provider".to_owned()));
         }
-        let mut created = HashMap::with_capacity(rows.len());
+        let mut known = HashMap::with_capacity(rows.len());
         for row in rows {
             let id: Uuid = row.try_get("", "id").map_err(PutFault::Fails)?;
             let at: i64 = row.try_get("", "created_at").map_err(PutFault::Fails)?;
-            created.insert(id, codec::time(at));
+            known.insert(id, (codec::time(at), owner_of(&row).map_err(PutFault::Fails)?));
         }
         for index in indices {
             self.next.0 += 1;
             let id = self.batch.puts[*index].id;
-            let created_at = created.get(&id.0).copied().unwrap_or(self.at);
-            self.puts.push(Written { index: *index, id, revision: self.next, created_at });
+            let (created_at, owner) = known.get(&id.0).copied().unwrap_or((self.at, self.origin.owner));
+            self.puts.push(Written { index: *index, id, owner, revision: self.next, created_at });
         }
         Ok(())
     }
@@ -464,35 +476,43 @@ fn database_reason(error: &DbErr) -> String {
     }
 }
 
+/// Whose a row is, of its columns `tenant_id` and `project_id`.
+pub(super) fn owner_of(row: &QueryResult) -> std::result::Result<Owner, DbErr> {
+    let tenant_id = TenantId(row.try_get("", "tenant_id")?);
+    let project_id: Option<Uuid> = row.try_get("", "project_id")?;
+    Ok(Owner { tenant_id, project_id: project_id.map(ProjectId) })
+}
+
 /// Deletes objects of the provider, with a log entry for each that was there, in the order of `ids`. Their identities
 /// note when that was.
 pub(super) async fn delete(
     tx: &Tx,
-    provider: ProviderId,
     ids: &[ObjectId],
-    owner: Owner,
+    origin: Origin,
     at: Time,
     lock: &mut WriteLock,
 ) -> Result<Vec<Deleted>> {
     const WHAT: &str = "what is gone";
+    const RETURNING: &str = "RETURNING id, kind, source_id, tenant_id, project_id";
     let head = "DELETE FROM object WHERE provider_id = ? AND id";
     let values = ids.iter().map(|id| Value::from(id.0));
-    let rows = bulk::query_in(tx, head, Some(provider.0.into()), "RETURNING id, kind, source_id", values).await;
+    let rows = bulk::query_in(tx, head, Some(origin.provider.0.into()), RETURNING, values).await;
     let mut gone = HashMap::new();
     for row in rows.writing(WHAT)? {
         let id: Uuid = row.try_get("", "id").writing(WHAT)?;
         let kind: String = row.try_get("", "kind").writing(WHAT)?;
         let source: Uuid = row.try_get("", "source_id").writing(WHAT)?;
-        gone.insert(id, (codec::kind("object", id, &kind)?, SourceId(source)));
+        let owner = owner_of(&row).writing(WHAT)?;
+        gone.insert(id, (codec::kind("object", id, &kind)?, SourceId(source), owner));
     }
     let head = "UPDATE identity SET deleted_at = ? WHERE provider_id = ? AND object_id";
-    let own = [codec::micros(at).into(), provider.0.into()];
+    let own = [codec::micros(at).into(), origin.provider.0.into()];
     bulk::query_in(tx, head, own, "", gone.keys().map(|id| Value::from(*id))).await.writing(WHAT)?;
     let mut deleted = Vec::with_capacity(gone.len());
     for id in ids {
-        let Some((kind, source)) = gone.remove(&id.0) else { continue };
-        let revision = lock.append(Owner { source, ..owner }, kind, *id, LogOp::Delete);
-        deleted.push(Deleted { id: *id, kind, source_id: source, revision });
+        let Some((kind, source, owner)) = gone.remove(&id.0) else { continue };
+        let revision = lock.append(Origin { owner, source, ..origin }, kind, *id, LogOp::Delete);
+        deleted.push(Deleted { id: *id, kind, owner, source_id: source, revision });
     }
     Ok(deleted)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
+    ActiveModelTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use sqlx::Connection as _;
@@ -20,9 +20,9 @@ use super::entity::tenant;
 use super::error::While;
 use super::fence::Fence;
 use super::sealing::Sealer;
-use super::{DatabaseUrl, Error, Keyring, Result, codec};
+use super::{DatabaseUrl, Error, Keyring, Result};
 use crate::clock::Clock;
-use crate::model::TenantId;
+use crate::model::{Tenant, TenantId, TenantState};
 use crate::model::secret::ExposeSecret;
 
 /// Any number will do, as long as all nodes take the same: the lock of the migrations.
@@ -182,12 +182,19 @@ async fn prepare_schema(tx: &DatabaseTransaction, keyring: Keyring, clock: &Cloc
             Error::Migrate(error)
         }
     })?;
-    let platform = tenant::ActiveModel {
-        id: Set(TenantId::PLATFORM.0),
-        name: Set("platform".to_owned()),
-        created_at: Set(codec::micros(clock.now())),
+    let now = clock.now();
+    let platform = Tenant {
+        id: TenantId::PLATFORM,
+        parent_id: None,
+        name: "platform".to_owned(),
+        path: String::new(),
+        description: String::new(),
+        state: TenantState::Active,
+        generation: 1,
+        created_at: now,
+        updated_at: now,
     };
-    tenant::Entity::insert(platform)
+    tenant::Entity::insert(tenant::ActiveModel::from(tenant::Model::from(&platform)).reset_all())
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(tx)
         .await

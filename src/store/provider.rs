@@ -16,6 +16,7 @@ use super::log::WriteLock;
 use super::record::{Config, read_identity, records};
 use super::sealing::place;
 use super::{Error, Once, Outcome, ProviderRecord, ProviderWithSecrets, Result, SystemStore, TenantStore, codec};
+use crate::authz::{Node, ProviderWrite, SeesProviders};
 use crate::model::provider::Trust;
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{ProviderId, ProviderKind, SourceId};
@@ -220,14 +221,14 @@ impl super::Inner {
     }
 }
 
-impl TenantStore {
-    /// What of the table the scope sees.
+impl<A: SeesProviders> TenantStore<A> {
+    /// What of the table the scope sees: what belongs to tenants themselves.
     fn seen(&self) -> Condition {
         if self.scope.sees_all() {
-            Condition::all()
-        } else {
-            Condition::all().add(provider::Column::TenantId.eq(self.scope.tenant().0))
+            return Condition::all();
         }
+        let tenants = self.scope.tenants().iter().filter(|tenant| self.scope.contains(Node::Tenant(**tenant)));
+        Condition::all().add(provider::Column::TenantId.is_in(tenants.map(|tenant| tenant.0)))
     }
 
     /// A provider's row, if the scope sees it.
@@ -240,6 +241,32 @@ impl TenantStore {
         Ok(records(tx, row.into_iter().collect()).await?.pop())
     }
 
+    /// A provider; `None` when there is none that the scope sees.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn provider(&self, id: ProviderId) -> Result<Option<ProviderRecord>> {
+        let tx = self.begin_read(WHAT).await?;
+        let record = self.record(&tx, id).await?;
+        tx.commit().await.reading(WHAT)?;
+        Ok(record)
+    }
+
+    /// The providers that the scope sees, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn providers(&self) -> Result<Vec<ProviderRecord>> {
+        let tx = self.begin_read(WHAT).await?;
+        let query = provider::Entity::find().filter(self.seen()).order_by_asc(provider::Column::NameKey);
+        let rows = query.all(&tx).await.reading(WHAT)?;
+        let records = records(&tx, rows).await?;
+        tx.commit().await.reading(WHAT)?;
+        Ok(records)
+    }
+}
+
+impl TenantStore<ProviderWrite> {
     /// Adds a provider that belongs to the scope's tenant; once, where that is asked for.
     ///
     /// # Errors
@@ -301,30 +328,6 @@ impl TenantStore {
             source::Entity::insert(row).exec_without_returning(tx).await.writing(WHAT)?;
         }
         self.record(tx, id).await?.ok_or(Error::ProviderGone(id))
-    }
-
-    /// A provider; `None` when there is none that the scope sees.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn provider(&self, id: ProviderId) -> Result<Option<ProviderRecord>> {
-        let tx = self.begin_read(WHAT).await?;
-        let record = self.record(&tx, id).await?;
-        tx.commit().await.reading(WHAT)?;
-        Ok(record)
-    }
-
-    /// The providers that the scope sees, by name.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn providers(&self) -> Result<Vec<ProviderRecord>> {
-        let tx = self.begin_read(WHAT).await?;
-        let query = provider::Entity::find().filter(self.seen()).order_by_asc(provider::Column::NameKey);
-        let rows = query.all(&tx).await.reading(WHAT)?;
-        let records = records(&tx, rows).await?;
-        tx.commit().await.reading(WHAT)?;
-        Ok(records)
     }
 
     /// A provider with what signs in there: for a connection test of what is stored.

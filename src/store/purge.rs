@@ -10,15 +10,13 @@ use super::entity::{identity, object, provider, source};
 use super::error::While;
 use super::log::WriteLock;
 use super::object_change::{self, Noted};
-use super::observe::Owner;
+use super::observe::Origin;
 use super::{Deleted, Error, Result, SystemStore, bulk, observe};
-use crate::model::{ObjectId, ProviderId, Revision, SourceId, TenantId, Time};
+use crate::model::{ObjectId, ProviderId, Revision, SourceId, Time};
 
 /// One bit of a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purged {
-    /// The tenant that owned what was deleted.
-    pub tenant_id: TenantId,
     /// When it was committed.
     pub at: Time,
     /// The last revision there is after it.
@@ -43,9 +41,9 @@ impl SystemStore {
         let mut lock = WriteLock::take(&tx).await?;
         let row = provider::Entity::find_by_id(id.0).one(&tx).await.writing(WHAT)?;
         let row = row.filter(|row| row.removing).ok_or(Error::ProviderGone(id))?;
-        let owner = Owner { tenant: TenantId(row.tenant_id), provider: id, source: SourceId(Uuid::nil()) };
+        let origin = Origin::of_tenant(row.tenant_id, id, SourceId(Uuid::nil()));
         let filter = object::Column::ProviderId.eq(id.0);
-        let mut purged = self.purge_objects(&tx, owner, filter, limit, &mut lock).await?;
+        let mut purged = self.purge_objects(&tx, origin, filter, limit, &mut lock).await?;
         if purged.deleted.is_empty() {
             let ids: Vec<Uuid> = identity::Entity::find()
                 .select_only()
@@ -82,10 +80,10 @@ impl SystemStore {
         let mut lock = WriteLock::take(&tx).await?;
         let row = source::Entity::find_by_id(id.0).one(&tx).await.writing(WHAT)?;
         let row = row.filter(|row| row.removing).ok_or(Error::SourceGone(id))?;
-        let owner = Owner { tenant: TenantId(row.tenant_id), provider: ProviderId(row.provider_id), source: id };
+        let origin = Origin::of_tenant(row.tenant_id, ProviderId(row.provider_id), id);
         let filter = object::Column::SourceId.eq(id.0);
-        let mut purged = self.purge_objects(&tx, owner, filter, limit.max(1), &mut lock).await?;
-        object_change::note(&tx, owner, purged.at, purged.deleted.iter().map(Noted::deleted)).await?;
+        let mut purged = self.purge_objects(&tx, origin, filter, limit.max(1), &mut lock).await?;
+        object_change::note(&tx, origin.provider, purged.at, purged.deleted.iter().map(Noted::deleted)).await?;
         if purged.deleted.is_empty() {
             source::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
             purged.done = true;
@@ -98,7 +96,7 @@ impl SystemStore {
     async fn purge_objects(
         &self,
         tx: &Tx,
-        owner: Owner,
+        origin: Origin,
         filter: Expr,
         limit: u64,
         lock: &mut WriteLock,
@@ -114,7 +112,7 @@ impl SystemStore {
             .await
             .writing(WHAT)?;
         let ids: Vec<_> = ids.into_iter().map(ObjectId).collect();
-        let deleted = observe::delete(tx, owner.provider, &ids, owner, at, lock).await?;
-        Ok(Purged { tenant_id: owner.tenant, at, revision: lock.revision, deleted, done: false })
+        let deleted = observe::delete(tx, &ids, origin, at, lock).await?;
+        Ok(Purged { at, revision: lock.revision, deleted, done: false })
     }
 }

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::db::Tx;
 use super::entity::quarantine;
 use super::error::While;
-use super::observe::{KEY_MAX_LEN, Owner};
+use super::observe::{KEY_MAX_LEN, Origin};
 use super::{QuarantinePut, Result, SystemStore, TenantStore, bulk, codec};
+use crate::authz::SeesProviders;
 use crate::model::{Kind, ProviderId, SourceId, Time};
 
 /// A group in quarantine.
@@ -39,16 +40,16 @@ fn stored_key(group_key: &str) -> String {
 }
 
 /// Puts groups into quarantine. The last of the same group counts; what was there already keeps its `since`.
-pub(super) async fn put(tx: &Tx, owner: Owner, groups: impl Iterator<Item = QuarantinePut>, at: Time) -> Result<()> {
+pub(super) async fn put(tx: &Tx, origin: Origin, groups: impl Iterator<Item = QuarantinePut>, at: Time) -> Result<()> {
     let groups: HashMap<_, _> =
         groups.map(|group| ((group.family, stored_key(&group.group_key)), (group.kind, group.reason))).collect();
     let rows = groups.into_iter().map(|((family, group_key), (kind, reason))| {
         [
-            owner.source.0.into(),
+            origin.source.0.into(),
             family.into(),
             group_key.into(),
-            owner.tenant.0.into(),
-            owner.provider.0.into(),
+            origin.owner.tenant_id.0.into(),
+            origin.provider.0.into(),
             kind.as_str().into(),
             codec::plain_text(&reason, REASON_MAX_LEN).into(),
             codec::micros(at).into(),
@@ -116,7 +117,7 @@ async fn list(tx: &Tx, provider: ProviderId, limit: Option<u64>) -> Result<Vec<Q
         .collect()
 }
 
-impl TenantStore {
+impl<A: SeesProviders> TenantStore<A> {
     /// What of a provider is in quarantine, oldest first, at most `limit`. `None` when the scope does not see the provider.
     ///
     /// # Errors

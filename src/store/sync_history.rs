@@ -11,6 +11,7 @@ use super::db::Tx;
 use super::entity::{source, sync_history};
 use super::error::While;
 use super::{Error, Result, SystemStore, TenantStore, bulk, codec};
+use crate::authz::SeesProviders;
 use crate::model::provider::{SyncPeriod, SyncReason};
 use crate::model::{ProviderId, SourceId, SourceState, SyncPeriodId, TenantId, Time};
 
@@ -76,7 +77,7 @@ impl TryFrom<sync_history::Model> for SyncPeriod {
     }
 }
 
-impl TenantStore {
+impl<A: SeesProviders> TenantStore<A> {
     /// The history of a provider's sources, newest first, after the place `after`, at most `limit`. `None` when the scope
     /// does not see the provider.
     ///

@@ -11,6 +11,7 @@ use super::entity::{token, user};
 use super::error::While;
 use super::log::WriteLock;
 use super::{Error, Inner, Once, Outcome, Result, SystemStore, TenantStore, UserRecord, codec};
+use crate::authz::AccountWrite;
 use crate::model::{Time, TokenId, UserId};
 
 const WHAT: &str = "a token";
@@ -168,7 +169,7 @@ impl SystemStore {
     }
 }
 
-impl TenantStore {
+impl TenantStore<AccountWrite> {
     /// Adds a token for the user that acts, who may have at most `max` of its kind; once, where that is asked for.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::duplicates::Duplicates;
 use super::view::Put;
 use crate::inventory::Inventory;
 use crate::model::{
-    Change, ChangeOp, Kind, LogOp, Object, ObjectId, ProviderId, Revision, SourceId, TenantId, Time, differences,
+    Change, ChangeOp, Kind, LogOp, Object, ObjectId, Owner, ProviderId, Revision, SourceId, Time, differences,
 };
 use crate::store::{
     self, ChangesPage, Committed, Deleted, Differences, LogEntry, ObjectRow, ObserveBatch, Purged, Store,
@@ -77,7 +77,7 @@ impl Journal {
                 at: committed.at,
                 id: put.id,
                 kind: put.object.kind(),
-                tenant_id: committed.tenant_id,
+                owner: written.owner,
                 provider_id: batch.provider_id,
                 source_id: put.source_id,
                 op: ChangeOp::Put {
@@ -87,7 +87,7 @@ impl Journal {
                 },
             });
         }
-        changes.extend(self.deletions(batch.provider_id, committed.tenant_id, committed.at, &committed.deleted));
+        changes.extend(self.deletions(batch.provider_id, committed.at, &committed.deleted));
         self.show(&changes, committed.revision).await;
         Ok(committed)
     }
@@ -111,6 +111,13 @@ impl Journal {
         }
     }
 
+    /// Gives objects to other owners, and shows it.
+    pub(super) async fn own(&self, moves: &[(ObjectId, Owner)]) -> Result<(), store::Error> {
+        let _turn = self.turn.lock().await;
+        self.store.system("give objects to their owners").own(moves).await?;
+        self.show_missing().await
+    }
+
     /// Deletes one bit of a provider that is being removed, and shows it. Gives whether nothing is left.
     pub(super) async fn purge_provider(&self, provider: ProviderId, limit: u64) -> Result<bool, store::Error> {
         let _turn = self.turn.lock().await;
@@ -131,7 +138,7 @@ impl Journal {
     }
 
     async fn show_purged(&self, provider: ProviderId, purged: &Purged) -> bool {
-        let changes = self.deletions(provider, purged.tenant_id, purged.at, &purged.deleted);
+        let changes = self.deletions(provider, purged.at, &purged.deleted);
         self.show(&changes.collect::<Vec<_>>(), purged.revision).await;
         purged.done
     }
@@ -165,7 +172,7 @@ impl Journal {
             let rows = system.objects(&put.collect::<Vec<_>>()).await?;
             let rows: HashMap<ObjectId, ObjectRow> = rows.into_iter().map(|row| (row.id, row)).collect();
             let changes: Vec<Change> = entries.iter().filter_map(|entry| self.replayed(entry, &rows)).collect();
-            tracing::info!(changes = changes.len(), through = %newest, "what was committed without being shown is shown");
+            tracing::debug!(changes = changes.len(), through = %newest, "what was committed is read and shown");
             self.apply(&changes);
             after = newest;
         }
@@ -195,7 +202,7 @@ impl Journal {
             at: entry.at,
             id: entry.object_id,
             kind: entry.kind,
-            tenant_id: entry.tenant_id,
+            owner: entry.owner,
             provider_id: entry.provider_id,
             source_id: entry.source_id,
             op,
@@ -227,7 +234,6 @@ impl Journal {
     fn deletions<'a>(
         &'a self,
         provider_id: ProviderId,
-        tenant_id: TenantId,
         at: Time,
         deleted: &'a [Deleted],
     ) -> impl Iterator<Item = Change> + 'a {
@@ -240,7 +246,7 @@ impl Journal {
                 at,
                 id: deleted.id,
                 kind: deleted.kind,
-                tenant_id,
+                owner: deleted.owner,
                 provider_id,
                 source_id: deleted.source_id,
                 op: ChangeOp::Delete,

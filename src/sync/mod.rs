@@ -47,7 +47,7 @@ use self::writer::Writer;
 use crate::clock::Clock;
 use crate::inventory::Inventory;
 use crate::model::provider::{Capability, Connection, TestReport};
-use crate::model::{ProviderId, ProviderKind, SourceId};
+use crate::model::{ObjectId, Owner, ProviderId, ProviderKind, SourceId};
 use crate::provider::{self, Command, SourceSpec};
 use crate::store::{self, Store};
 
@@ -55,6 +55,8 @@ use crate::store::{self, Store};
 pub const TEST_DEADLINE: Duration = Duration::from_secs(25);
 /// The id of an object that is gone is kept for so long, see [`identity`].
 const KEEP_IDS: chrono::TimeDelta = chrono::TimeDelta::days(7);
+/// Objects that are given to other owners in one transaction: others wait for it.
+const OWNED_AT_ONCE: usize = 1_000;
 /// The last states are written within this, or not at all.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Ids of what is gone are looked through this often, and not more often than everything is compared.
@@ -224,6 +226,17 @@ impl Sync {
         for source in self.shared.lock_commands().get(&id).into_iter().flatten() {
             let _ = source.try_send(Command::Resync);
         }
+    }
+
+    /// Gives objects to other owners: the one write of the inventory that is not told by a platform, in the same order.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn own(&self, moves: &[(ObjectId, Owner)]) -> Result<(), store::Error> {
+        for some in moves.chunks(OWNED_AT_ONCE) {
+            self.shared.journal.own(some).await?;
+        }
+        Ok(())
     }
 
     /// Signs out everywhere and stops. What was acknowledged is stored.

@@ -1,12 +1,20 @@
 //! Version 1: one file per noun. The kinds of the inventory, which can only be read, share [`nouns`].
 
+pub(super) mod bindings;
+pub(super) mod groups;
 pub(super) mod history;
+mod managed;
 pub(super) mod nouns;
 pub(super) mod nouns_doc;
+pub(super) mod ownership;
+pub(super) mod projects;
 pub(super) mod providers;
+pub(super) mod roles;
 pub(super) mod search;
 pub(super) mod session;
+pub(super) mod tenants;
 pub(super) mod tokens;
+pub(super) mod users;
 pub(super) mod watch;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

@@ -1,7 +1,7 @@
 //! Providers: add, test, trust, edit, disable, remove, read again.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
@@ -14,6 +14,7 @@ use super::super::Api;
 use super::super::extract::{Body, DryRun, Id, NoParams, Patch, Secret};
 use super::super::once::{self, Creating, Made};
 use super::super::problem::Problem;
+use super::managed::tagged;
 use super::{Items, if_match};
 use crate::app::{Mode, NewProviderInput, ProviderEdited, ProviderPatch, Quarantined, Session, TrustPatch};
 use crate::model::provider::{Capability, TestReport, Trust};
@@ -216,12 +217,7 @@ const CHANGED: HeaderName = HeaderName::from_static("x-spandrel-changed");
 
 /// A provider with its generation as the entity tag.
 fn answer(status: StatusCode, provider: Provider) -> Response {
-    let etag = HeaderValue::from_str(&format!("\"{}\"", provider.generation));
-    let mut response = (status, Json(provider)).into_response();
-    if let Ok(etag) = etag {
-        response.headers_mut().insert(header::ETAG, etag);
-    }
-    response
+    tagged(status, provider.generation, provider)
 }
 
 /// List providers

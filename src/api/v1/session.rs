@@ -13,9 +13,8 @@ use utoipa_axum::routes;
 use super::super::extract::{Body, ClientAddress, NoParams, SMALL, Secret};
 use super::super::problem::Problem;
 use super::super::{Api, cookie};
-use crate::app::Session;
-use crate::authz::Role;
-use crate::model::TenantId;
+use crate::app::{App, Session};
+use crate::model::{Permission, TenantId, UserId};
 use crate::model::secret::ExposeSecret;
 
 /// What anybody may ask.
@@ -32,7 +31,7 @@ pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
-    /// The user's name.
+    /// The user's name; of a tenant's user with the path of the tenant before it: `acme/ann`.
     #[schema(example = "admin")]
     username: String,
     /// The user's password.
@@ -90,7 +89,7 @@ async fn login_cookie(
     let signed_in = api.app().login(&login.username, login.password.0, address).await?;
     let session = api.app().authenticate(Some(signed_in.token.expose_secret())).await?;
     let set_cookie = cookie::begin(&signed_in, &headers).map(|value| (header::SET_COOKIE, value));
-    Ok((AppendHeaders(set_cookie), Json(SessionAnswer::from(session))).into_response())
+    Ok((AppendHeaders(set_cookie), Json(SessionAnswer::of(api.app(), session))).into_response())
 }
 
 /// Sign out
@@ -111,31 +110,49 @@ async fn logout(
 /// Who is signed in.
 #[derive(Serialize, ToSchema)]
 struct SessionAnswer {
+    /// The user.
+    user_id: UserId,
     /// The user's name.
     username: String,
-    /// What the user is.
-    #[schema(example = "platform_admin")]
-    role: &'static str,
     /// The tenant that the user belongs to.
     tenant_id: TenantId,
+    /// The path of that tenant: empty for the platform.
+    tenant_path: String,
+    /// The names of the roles that the user has, anywhere.
+    #[schema(example = json!(["platform_admin"]))]
+    roles: Vec<String>,
+    /// What the user may do somewhere: to show only what is of use.
+    permissions: Vec<Permission>,
     /// When the token ends; absent when it does not.
     expires_at: Option<DateTime<Utc>>,
 }
 
-impl From<Session> for SessionAnswer {
-    fn from(Session { principal, expires_at, .. }: Session) -> Self {
-        let role = match principal.role {
-            Role::PlatformAdmin => "platform_admin",
-        };
-        Self { username: principal.username, role, tenant_id: principal.tenant_id, expires_at }
+impl SessionAnswer {
+    fn of(app: &App, session: Session) -> Self {
+        let permissions = app.permissions(&session);
+        let (tenant_path, roles) = app.standing(&session);
+        let Session { principal, expires_at, .. } = session;
+        Self {
+            user_id: principal.user_id,
+            username: principal.username,
+            tenant_id: principal.tenant_id,
+            tenant_path,
+            roles,
+            permissions,
+            expires_at,
+        }
     }
 }
 
 /// Who am I
 #[utoipa::path(get, path = "/v1/session", tag = "Session", operation_id = "session",
     responses((status = 200, description = "Who is signed in.", body = SessionAnswer)))]
-async fn session(Extension(session): Extension<Session>, _: NoParams) -> Json<SessionAnswer> {
-    Json(session.into())
+async fn session(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    _: NoParams,
+) -> Json<SessionAnswer> {
+    Json(SessionAnswer::of(api.app(), session))
 }
 
 /// A change of the own password.

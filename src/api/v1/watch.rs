@@ -67,7 +67,8 @@ pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
 /// - `put` — `{"kind","revision","object"}`: the object is new or differs.
 /// - `delete` — `{"kind","id","revision"}`.
 /// - `bookmark` — `{"revision"}`: everything up to there was told. Sent at the beginning and at least every 15 s.
-/// - `end` — `{"reason","resume_from"}`: `slow_consumer`, `shutting_down` or `signed_out`; then the stream ends.
+/// - `end` — `{"reason","resume_from"}`: `slow_consumer`, `shutting_down`, `signed_out` or `access_changed` (what you may see
+///   is not what it was: list again); then the stream ends.
 ///
 /// `410` says that the revision is too old: list again.
 #[utoipa::path(get, path = "/v1/watch", tag = "Inventory", operation_id = "watch",
@@ -148,6 +149,9 @@ impl Carrier {
         }
         self.bookmark().await?;
         let mut bookmark_at = Instant::now() + bookmark_every;
+        let mut access = self.api.app().access_changed();
+        // It may have changed while it was begun.
+        access.mark_changed();
         // Beside the events: neither they nor the bookmarks wait for the database.
         let mut checking: OptionFuture<BoxFuture<'static, bool>> = None.into();
         let mut is_checking = false;
@@ -167,6 +171,11 @@ impl Carrier {
                     (checking, is_checking) = (None.into(), false);
                     if !valid {
                         return self.end(EndReason::SignedOut).await;
+                    }
+                }
+                Ok(()) = access.changed() => {
+                    if !self.api.app().watch_sees_the_same(&self.session, &self.watching) {
+                        return self.end(EndReason::AccessChanged).await;
                     }
                 }
                 event = self.watching.watch.next() => {

@@ -12,7 +12,7 @@ pub(super) use sort::{Position, Sort};
 pub(super) use words::Words;
 
 use super::schema::{FieldRef, Schema};
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, TenantScope};
 use crate::model::field::FieldSpec;
 use crate::model::{FieldType, Kind, Revision};
 
@@ -137,12 +137,11 @@ impl Query {
     }
 
     /// The one text of all that decides which objects are on which page, and for whom: page tokens are bound to it.
-    pub(super) fn canonical(&self, scope: &TenantScope) -> String {
+    pub(super) fn canonical(&self, scope: &TenantScope<InventoryRead>) -> String {
         let mut filters: Vec<String> = self.filters.iter().map(Filter::canonical).collect();
         filters.sort_unstable();
         filters.dedup();
-        let viewer = if scope.sees_all() { "all".to_owned() } else { scope.tenant().to_string() };
-        let mut text = format!("{viewer}\n{}\n", self.kind);
+        let mut text = format!("{}\n{}\n", scope.viewer(), self.kind);
         self.sort.write_canonical(&mut text);
         for part in filters.iter().map(String::as_str).chain(self.words.as_ref().map(Words::folded)) {
             text.push_str(&format!("\n{}:{part}", part.len()));

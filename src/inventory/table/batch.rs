@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::chunks::Changes;
-use super::super::entry::{Draft, Entry, NameKey, Owner};
+use super::super::entry::{Draft, Entry, NameKey, Origin};
 use super::super::index::{EqualChanges, OrderChanges};
-use super::{DECLARED, KindTable, PROVIDER, SOURCE, TENANT, owner_key};
+use super::{DECLARED, KindTable, OWNER, PROVIDER, SOURCE, TENANT, origin_key};
 use crate::model::{ObjectId, Value};
 
 /// See the module.
@@ -44,7 +44,7 @@ impl Batch {
         &mut self,
         table: &mut KindTable,
         draft: Draft,
-        owner: Arc<Owner>,
+        origin: Arc<Origin>,
     ) -> (Option<Arc<Entry>>, Arc<Entry>) {
         let old = self.slot(table, draft.facts.id).and_then(|slot| table.at(slot)).cloned();
         let anchor = match &old {
@@ -68,7 +68,7 @@ impl Batch {
             }
         };
         table.search.set(anchor.slot, &draft.search);
-        let entry = Arc::new(draft.place(anchor, owner));
+        let entry = Arc::new(draft.place(anchor, origin));
         self.reindex(table, old.as_deref(), Some(&entry), entry.anchor.slot);
         table.slots.set(entry.anchor.slot as usize, Some(entry.clone()));
         (old, entry)
@@ -88,9 +88,9 @@ impl Batch {
     }
 
     fn reindex(&mut self, table: &mut KindTable, old: Option<&Entry>, new: Option<&Entry>, slot: u32) {
-        if old.map(|old| &old.owner) != new.map(|new| &new.owner) {
-            for at in [TENANT, PROVIDER, SOURCE] {
-                let key = |entry: &Entry| owner_key(entry, at);
+        if old.map(|old| &old.origin) != new.map(|new| &new.origin) {
+            for at in [TENANT, OWNER, PROVIDER, SOURCE] {
+                let key = |entry: &Entry| origin_key(entry, at);
                 replace(&mut self.equal[at], old.map(key).as_ref(), new.map(key).as_ref(), slot);
             }
         }

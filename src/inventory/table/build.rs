@@ -7,7 +7,7 @@ use super::super::chunks::Chunks;
 use super::super::entry::{Draft, Entry, NameKey};
 use super::super::index::EqualIndex;
 use super::super::threads;
-use super::{DECLARED, KindTable, Owners, owner_key};
+use super::{DECLARED, KindTable, Origins, origin_key};
 use crate::model::{Kind, ObjectId};
 
 /// A piece of a table that is made by itself.
@@ -19,9 +19,9 @@ enum Piece {
 
 impl KindTable {
     /// The tables of all kinds, in the order of [`Kind::ALL`], of these objects. Of several with one id the last counts.
-    pub(in crate::inventory) fn build_all(drafts: Vec<Vec<Draft>>, owners: &mut Owners) -> Vec<Arc<KindTable>> {
+    pub(in crate::inventory) fn build_all(drafts: Vec<Vec<Draft>>, origins: &mut Origins) -> Vec<Arc<KindTable>> {
         let filled: Vec<(KindTable, Vec<Arc<Entry>>)> =
-            Kind::ALL.iter().zip(drafts).map(|(kind, drafts)| Self::fill(*kind, drafts, owners)).collect();
+            Kind::ALL.iter().zip(drafts).map(|(kind, drafts)| Self::fill(*kind, drafts, origins)).collect();
         let mut tasks: Vec<(usize, usize)> = Vec::new();
         for (at, (table, _)) in filled.iter().enumerate() {
             tasks.extend((0..table.equal.len() + 2).map(|part| (at, part)));
@@ -41,7 +41,7 @@ impl KindTable {
     }
 
     /// A table with its objects in their places, but without indexes; and the objects once more.
-    fn fill(kind: Kind, drafts: Vec<Draft>, owners: &mut Owners) -> (Self, Vec<Arc<Entry>>) {
+    fn fill(kind: Kind, drafts: Vec<Draft>, origins: &mut Origins) -> (Self, Vec<Arc<Entry>>) {
         let mut last: HashMap<ObjectId, usize> = HashMap::with_capacity(drafts.len());
         for (at, draft) in drafts.iter().enumerate() {
             last.insert(draft.facts.id, at);
@@ -54,9 +54,9 @@ impl KindTable {
             }
             let slot = u32::try_from(entries.len()).unwrap_or(u32::MAX);
             table.search.set(slot, &draft.search);
-            let (anchor, owner) = (draft.anchor(slot), owners.share(draft.facts.owner));
-            table.count_source(None, Some(owner.source_id));
-            entries.push(Arc::new(draft.place(anchor, owner)));
+            let (anchor, origin) = (draft.anchor(slot), origins.share(draft.facts.origin));
+            table.count_source(None, Some(origin.source_id));
+            entries.push(Arc::new(draft.place(anchor, origin)));
         }
         table.search.shrink();
         table.slots = entries.iter().cloned().map(Some).collect();
@@ -71,7 +71,7 @@ impl KindTable {
             };
         };
         let index = match place.checked_sub(DECLARED) {
-            None => EqualIndex::build(entries.iter().map(|entry| (owner_key(entry, place), entry.anchor.slot))),
+            None => EqualIndex::build(entries.iter().map(|entry| (origin_key(entry, place), entry.anchor.slot))),
             Some(declared) => {
                 let field = self.schema.indexed[declared];
                 EqualIndex::build(entries.iter().map(|entry| (entry.declared(field).clone(), entry.anchor.slot)))

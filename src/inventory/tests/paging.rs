@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::plain::{Asked, Both, Step, conditions, orders, parameters, rows, steps, walk};
-use super::world::{Whose, everything, id, inventory, pairs, provider, put, query, source, tenant, vm};
+use super::world::{ReadScope, Whose, everything, id, inventory, pairs, provider, put, query, source, tenant, vm};
 use crate::authz::TenantScope;
 use crate::inventory::{Inventory, InventoryConfig, Query, QueryError, TokenKey};
 use crate::model::{Kind, ObjectId, SourceState};
@@ -85,7 +85,7 @@ fn filled(config: InventoryConfig, count: u64) -> std::sync::Arc<Inventory> {
     inventory
 }
 
-fn first_token(inventory: &Inventory, scope: &TenantScope, text: &[(&str, &str)]) -> String {
+fn first_token(inventory: &Inventory, scope: &ReadScope, text: &[(&str, &str)]) -> String {
     inventory.list(scope, &query(text)).unwrap().next_page_token.unwrap()
 }
 
@@ -95,7 +95,7 @@ fn a_token_of_another_query_scope_or_gateway_is_refused() {
     let all = everything();
     let base = [("limit", "2"), ("sort", "-name"), ("name.prefix", "vm"), ("power_state", "running,stopped")];
     let token = first_token(&inventory, &all, &base);
-    let list = |inventory: &Inventory, scope: &TenantScope, text: &[(&str, &str)]| {
+    let list = |inventory: &Inventory, scope: &ReadScope, text: &[(&str, &str)]| {
         let text: Vec<_> = text.iter().copied().chain([("page_token", token.as_str())]).collect();
         inventory.list(scope, &query(&text)).map(|page| page.items.len())
     };

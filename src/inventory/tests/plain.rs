@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::world::{
-    Whose, at, delete, everything, id, inventory, pairs, provider, provider_of, put, source, tenant, vm,
+    ReadScope, Whose, at, delete, everything, id, inventory, pairs, provider, provider_of, put, source, tenant, vm,
 };
 use crate::authz::TenantScope;
 use crate::inventory::{Inventory, InventoryConfig, Query, SummaryQuery};
 use crate::model::vm::{PowerState, Vm};
-use crate::model::{Change, Kind, ObjectId, SourceState, TagId, Value};
+use crate::model::{Change, Kind, ObjectId, Owner, ProjectId, SourceState, TagId, Value};
 
 /// One machine of the plain list.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub enum Asked {
     MemoryBelow(u64),
     Tag(u128),
     TagEither(u128, u128),
+    Tenant(u128),
+    Project(u128, u128),
     Source(u128),
     Provider(u128),
     Id(u128),
@@ -82,6 +84,8 @@ impl Asked {
             Asked::MemoryBelow(mib) => pair("memory_mib.lt", mib),
             Asked::Tag(tag) => pair("tag_ids", &id(*tag)),
             Asked::TagEither(a, b) => pair("tag_ids", &format!("{},{}", id(*a), id(*b))),
+            Asked::Tenant(number) => pair("tenant_id", &tenant(*number)),
+            Asked::Project(of, number) => pair("project_id", &project_of(*of, *number)),
             Asked::Source(number) => pair("source_id", &source(*number)),
             Asked::Provider(number) => pair("provider_id", &provider_of(source(*number))),
             Asked::Id(number) => pair("id", &id(*number)),
@@ -108,6 +112,8 @@ impl Asked {
             Asked::MemoryBelow(mib) => row.vm.memory_mib.is_some_and(|have| have < *mib),
             Asked::Tag(tag) => has_tag(tag),
             Asked::TagEither(a, b) => has_tag(a) || has_tag(b),
+            Asked::Tenant(number) => row.whose.tenant == tenant(*number),
+            Asked::Project(of, number) => row.whose.project == Some(project_of(*of, *number)),
             Asked::Source(number) => row.whose.source == source(*number),
             Asked::Provider(number) => provider_of(row.whose.source) == provider_of(source(*number)),
             Asked::Id(number) => row.id.0 == id(*number),
@@ -154,11 +160,11 @@ fn compare(plain: &Plain, order: &Order, a: &Row, b: &Row) -> Ordering {
 }
 
 impl Plain {
-    pub fn list(&self, scope: &TenantScope, asked: &[Asked], order: &Order) -> Vec<ObjectId> {
+    pub fn list(&self, scope: &ReadScope, asked: &[Asked], order: &Order) -> Vec<ObjectId> {
         let mut rows: Vec<&Row> = self
             .rows
             .values()
-            .filter(|row| scope.sees(row.whose.tenant) && asked.iter().all(|asked| asked.holds(self, row)))
+            .filter(|row| scope.sees(row.whose.owner(), row.id) && asked.iter().all(|asked| asked.holds(self, row)))
             .collect();
         rows.sort_by(|a, b| compare(self, order, a, b));
         rows.iter().map(|row| row.id).collect()
@@ -175,12 +181,12 @@ pub const SORTS: &[&str] = &["name", "memory_mib", "guest_os", "power_state", "s
 pub fn rows() -> impl Strategy<Value = Row> {
     (
         0..24u128,
-        (1..3u128, 1..4u128),
+        (1..3u128, proptest::option::weighted(0.4, 1..3u128), 1..4u128),
         (select(NAMES), select(POWERS), 0..4u64),
         (proptest::option::of(select(OSES)), proptest::option::of(0..5i64)),
         proptest::collection::vec(1..4u128, 0..3),
     )
-        .prop_map(|(number, (owner, from), (name, power_state, memory), (os, booted), tags)| {
+        .prop_map(|(number, (owner, project, from), (name, power_state, memory), (os, booted), tags)| {
             let mut vm = vm(name);
             vm.power_state = power_state;
             vm.memory_mib = (memory > 0).then_some(memory * 1024);
@@ -188,9 +194,15 @@ pub fn rows() -> impl Strategy<Value = Row> {
             vm.booted_at = booted.map(at);
             vm.tag_ids = tags.into_iter().map(|tag| TagId(id(tag))).collect();
             vm.ip_addresses = vec![format!("10.0.{from}.{memory}")];
-            let whose = Whose { tenant: tenant(owner), source: source(from) };
+            let project = project.map(|number| project_of(owner, number));
+            let whose = Whose { tenant: tenant(owner), project, source: source(from) };
             Row { id: ObjectId(id(number)), whose, vm }
         })
+}
+
+/// A project of a tenant.
+fn project_of(tenant: u128, number: u128) -> ProjectId {
+    ProjectId(id(1000 * tenant + number))
 }
 
 pub fn asked() -> impl Strategy<Value = Asked> {
@@ -208,6 +220,8 @@ pub fn asked() -> impl Strategy<Value = Asked> {
         (0..4u64).prop_map(|gib| Asked::MemoryBelow(gib * 1024)),
         (1..5u128).prop_map(Asked::Tag),
         (1..5u128, 1..5u128).prop_map(|(a, b)| Asked::TagEither(a, b)),
+        (1..4u128).prop_map(Asked::Tenant),
+        (1..3u128, 1..4u128).prop_map(|(of, number)| Asked::Project(of, number)),
         (1..5u128).prop_map(Asked::Source),
         (1..5u128).prop_map(Asked::Provider),
         (0..26u128).prop_map(Asked::Id),
@@ -235,12 +249,18 @@ pub fn orders() -> impl Strategy<Value = Order> {
     })
 }
 
-pub fn scopes() -> impl Strategy<Value = TenantScope> {
+pub fn scopes() -> impl Strategy<Value = ReadScope> {
     prop_oneof![
         Just(everything()),
         Just(TenantScope::of_tenant(tenant(1))),
         Just(TenantScope::of_tenant(tenant(2))),
         Just(TenantScope::of_tenant(tenant(3))),
+        proptest::collection::vec((1..3u128, proptest::option::of(1..3u128)), 1..4).prop_map(|owners| {
+            TenantScope::of_owners(owners.into_iter().map(|(owner, project)| Owner {
+                tenant_id: tenant(owner),
+                project_id: project.map(|number| project_of(owner, number)),
+            }))
+        }),
     ]
 }
 
@@ -319,7 +339,7 @@ pub fn parameters(asked: &[Asked], order: &Order, limit: usize) -> Vec<(String, 
 /// Reads all pages, doing something between two of them.
 pub fn walk(
     inventory: &Inventory,
-    scope: &TenantScope,
+    scope: &ReadScope,
     parameters: &[(String, String)],
     mut between: impl FnMut(),
 ) -> Vec<ObjectId> {
@@ -370,7 +390,7 @@ proptest! {
         for row in both.plain.rows.values() {
             prop_assert_eq!(
                 both.inventory.get(&scope, Kind::Vm, row.id).is_some(),
-                scope.sees(row.whose.tenant)
+                scope.sees(row.whose.owner(), row.id)
             );
         }
     }

@@ -2,7 +2,7 @@
 
 use futures::{FutureExt, StreamExt};
 
-use super::world::{Whose, at, everything, id, inventory, json, names, provider_of, put, query, vm};
+use super::world::{Whose, at, everything, id, inventory, json, names, provider_of, put, query, vm, watch};
 use crate::inventory::{Event, Inventory, InventoryConfig, LoggedDeletion, StoredObject, WatchError, WatchRequest};
 use crate::model::{Kind, Object, ObjectId, Revision};
 
@@ -11,7 +11,7 @@ fn stored(number: u128, revision: u64, object: &Object) -> StoredObject {
     StoredObject {
         id: ObjectId(id(number)),
         kind: object.kind(),
-        tenant_id: whose.tenant,
+        owner: whose.owner(),
         provider_id: provider_of(whose.source),
         source_id: whose.source,
         revision: Revision(revision),
@@ -27,7 +27,7 @@ fn deleted(revision: u64, number: u128) -> LoggedDeletion {
         revision: Revision(revision),
         id: ObjectId(id(number)),
         kind: Kind::Vm,
-        tenant_id: whose.tenant,
+        owner: whose.owner(),
         provider_id: provider_of(whose.source),
     }
 }
@@ -52,7 +52,7 @@ fn restarted() -> std::sync::Arc<Inventory> {
 
 fn hears(inventory: &std::sync::Arc<Inventory>, from: u64) -> Result<Vec<(&'static str, u64)>, WatchError> {
     let request = WatchRequest { from: Some(Revision(from)), ..WatchRequest::default() };
-    let mut watch = inventory.watch(everything(), request)?;
+    let mut watch = watch(&inventory, everything(), request)?;
     let mut heard = Vec::new();
     while let Some(Some(event)) = watch.next().now_or_never() {
         heard.extend(event.revision().map(|revision| (event.name(), revision.0)));
@@ -105,7 +105,7 @@ fn a_restored_log_has_its_bound() {
 #[test]
 fn a_watch_that_began_before_the_load_hears_all_of_it_or_ends() {
     let inventory = inventory(InventoryConfig::default());
-    let mut watch = inventory.watch(everything(), WatchRequest::default()).unwrap();
+    let mut watch = watch(&inventory, everything(), WatchRequest::default()).unwrap();
     let mut loader = inventory.loader();
     loader.add(vec![stored(1, 9, &vm("one").into())]);
     let _ = loader.finish(&[], Revision(8), Revision(9));

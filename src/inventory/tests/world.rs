@@ -5,13 +5,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta};
 use uuid::Uuid;
 
-use crate::authz::TenantScope;
+use crate::authz::{InventoryRead, ProviderRead, TenantScope};
 use crate::inventory::plan::PlanLimits;
-use crate::inventory::{Inventory, InventoryConfig, Query, TokenKey};
+use crate::inventory::{Inventory, InventoryConfig, Query, TokenKey, Watch, WatchError, WatchRequest};
 use crate::model::provider::{SyncStatus, Trust};
 use crate::model::vm::{GuestAgent, PowerState, Vm, VmCondition};
 use crate::model::{
-    Change, ChangeOp, Kind, Object, ObjectId, Provider, ProviderId, ProviderKind, Revision, Source, SourceId,
+    Change, ChangeOp, Kind, Object, ObjectId, Owner, ProjectId, Provider, ProviderId, ProviderKind, Revision, Source, SourceId,
     SourceState, TenantId, Time,
 };
 
@@ -118,16 +118,30 @@ pub fn vm(name: &str) -> Vm {
     }
 }
 
+pub type ReadScope = TenantScope<InventoryRead>;
+
+/// A watch that is told of every provider.
+pub fn watch(inventory: &Arc<Inventory>, scope: ReadScope, request: WatchRequest) -> Result<Watch, WatchError> {
+    inventory.watch(scope, every_provider(), request)
+}
+
 /// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Whose {
     pub tenant: TenantId,
+    pub project: Option<ProjectId>,
     pub source: SourceId,
+}
+
+impl Whose {
+    pub fn owner(self) -> Owner {
+        Owner { tenant_id: self.tenant, project_id: self.project }
+    }
 }
 
 impl Default for Whose {
     fn default() -> Self {
-        Self { tenant: tenant(1), source: source(1) }
+        Self { tenant: tenant(1), project: None, source: source(1) }
     }
 }
 
@@ -153,7 +167,7 @@ fn change(revision: u64, id: ObjectId, kind: Kind, whose: Whose, op: ChangeOp) -
         at: at(0) + TimeDelta::seconds(i64::try_from(revision).unwrap()),
         id,
         kind,
-        tenant_id: whose.tenant,
+        owner: whose.owner(),
         provider_id: provider_of(whose.source),
         source_id: whose.source,
         op,
@@ -161,14 +175,13 @@ fn change(revision: u64, id: ObjectId, kind: Kind, whose: Whose, op: ChangeOp) -
 }
 
 /// A scope that sees every tenant.
-pub fn everything() -> TenantScope {
-    let principal = crate::authz::Principal {
-        user_id: crate::model::UserId(id(1)),
-        username: "admin".to_owned(),
-        tenant_id: TenantId::PLATFORM,
-        role: crate::authz::Role::PlatformAdmin,
-    };
-    crate::authz::authorize(&principal, crate::authz::Action::InventoryRead).unwrap()
+pub fn everything() -> ReadScope {
+    TenantScope::of_all()
+}
+
+/// A scope that sees the providers of every tenant.
+pub fn every_provider() -> TenantScope<ProviderRead> {
+    TenantScope::of_all()
 }
 
 pub fn pairs(text: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -180,7 +193,7 @@ pub fn query(text: &[(&str, &str)]) -> Query {
 }
 
 /// The names on a page, in its order.
-pub fn names(inventory: &Inventory, scope: &TenantScope, text: &[(&str, &str)]) -> Vec<String> {
+pub fn names(inventory: &Inventory, scope: &ReadScope, text: &[(&str, &str)]) -> Vec<String> {
     inventory.list(scope, &query(text)).unwrap().items.iter().map(|entry| entry.name().to_owned()).collect()
 }
 

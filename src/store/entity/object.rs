@@ -8,6 +8,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub tenant_id: Uuid,
+    pub project_id: Option<Uuid>,
     pub provider_id: Uuid,
     pub source_id: Uuid,
     pub kind: String,

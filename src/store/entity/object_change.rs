@@ -9,6 +9,7 @@ pub struct Model {
     pub revision: i64,
     pub at: i64,
     pub tenant_id: Uuid,
+    pub project_id: Option<Uuid>,
     pub provider_id: Uuid,
     pub object_id: Uuid,
     pub kind: String,

@@ -1,4 +1,4 @@
-//! A tenant.
+//! A tenant. `key` keeps the names below one parent apart.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,8 +7,14 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    pub name: String,
+    pub key: String,
     pub created_at: i64,
+    pub parent_id: Option<Uuid>,
+    pub name: String,
+    pub description: String,
+    pub state: String,
+    pub generation: i64,
+    pub updated_at: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,4 @@
-//! A user. `username_key` is the name in lower case, by which it is found.
+//! A user or a service account. `username_key` keeps the names of one tenant apart; a service account has no password.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,9 +11,14 @@ pub struct Model {
     pub username: String,
     pub username_key: String,
     pub password_hash: String,
-    pub role: String,
     pub created_at: i64,
     pub password_changed_at: i64,
+    pub kind: String,
+    pub display_name: String,
+    pub email: Option<String>,
+    pub enabled: bool,
+    pub generation: i64,
+    pub updated_at: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,0 +1,241 @@
+//! Tenants: the tree of who shares the platforms.
+
+use super::super::checked_name;
+use super::super::history::StoredPage;
+use super::super::objects::Pairs;
+use super::{App, Error, Invalid, Mode, Result, Session};
+use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
+use crate::authz::{Access, Graph, Node, TenantRead, TenantWrite};
+use crate::model::{Tenant, TenantId, TenantState};
+use crate::store::{Once, Outcome};
+
+/// Tenants can be so many below one another.
+const DEPTH_MAX: usize = 8;
+
+/// A tenant to add.
+#[derive(Clone, Debug)]
+pub struct TenantInput {
+    /// The tenant that it is to be below; the platform when absent.
+    pub parent_id: Option<TenantId>,
+    /// Its name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+}
+
+/// An edit of a tenant: what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct TenantPatch {
+    /// Another tenant to be below.
+    pub parent_id: Option<TenantId>,
+    /// Another name.
+    pub name: Option<String>,
+    /// Another text.
+    pub description: Option<String>,
+    /// Whether it may be used.
+    pub state: Option<TenantState>,
+}
+
+fn checked_tenant_name(name: &str) -> std::result::Result<String, Invalid> {
+    let name = checked_name("name", name)?;
+    if name.contains('/') {
+        return Err(Invalid::field("name", "must not contain `/`: it stands between the names of a path"));
+    }
+    Ok(name)
+}
+
+fn siblings(graph: &Graph, parent: TenantId, own: Option<TenantId>) -> impl Iterator<Item = (&str, uuid::Uuid)> {
+    let below = move |tenant: &&Tenant| tenant.parent_id == Some(parent) && Some(tenant.id) != own;
+    graph.tenants().filter(below).map(|tenant| (tenant.name.as_str(), tenant.id.0))
+}
+
+/// How many tenants there are from one down to its lowest.
+fn height(graph: &Graph, id: TenantId) -> usize {
+    let own = graph.ancestors(id).count();
+    graph.tenants().filter(|other| graph.is_within(other.id, id)).map(|other| graph.ancestors(other.id).count() - own).max().unwrap_or(0) + 1
+}
+
+fn check_depth(graph: &Graph, parent: TenantId, height: usize) -> Result<()> {
+    // The platform itself does not count.
+    if graph.ancestors(parent).count() - 1 + height > DEPTH_MAX {
+        let message = format!("is too far down: at most {DEPTH_MAX} tenants can be below one another");
+        return Err(Invalid::field("parent_id", message).into());
+    }
+    Ok(())
+}
+
+impl App {
+    /// The tenants that the caller sees, by their paths.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn tenants(&self, session: &Session, pairs: &Pairs) -> Result<StoredPage<Tenant>> {
+        let access = self.access();
+        let scope = access.scope::<TenantRead>(&session.principal);
+        self.access_page(session, "tenants", pairs, |asked| {
+            let seen = access.graph().tenants().filter(|tenant| scope.contains(Node::Tenant(tenant.id)));
+            let wanted = seen.filter(|tenant| asked.wants(&tenant.name, tenant.parent_id));
+            wanted.map(|tenant| ((tenant.path.clone(), tenant.id.0), tenant.clone())).collect()
+        })
+    }
+
+    /// One tenant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn tenant(&self, session: &Session, id: TenantId) -> Result<Tenant> {
+        visible(&self.access(), session, id).cloned()
+    }
+
+    /// Adds a tenant, once where that is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::Exists`], [`Error::Denied`], [`Error::IdempotencyKeyReused`], or an internal one.
+    pub async fn tenant_create(
+        &self,
+        session: &Session,
+        input: TenantInput,
+        once: Option<Once<Tenant>>,
+        mode: Mode,
+    ) -> Result<Outcome<Tenant>> {
+        let session = session.clone();
+        self.change_access("adding a tenant", async move |app: App, access| {
+            let parent = input.parent_id.unwrap_or(TenantId::PLATFORM);
+            seen_tenant(&session, &access, "parent_id", parent)?;
+            let scope = app.authorize::<TenantWrite>(&session, Node::Tenant(parent))?;
+            let name = checked_tenant_name(&input.name)?;
+            check_depth(access.graph(), parent, 1)?;
+            let now = app.clock().now();
+            let above = access.graph().tenant(parent).map(|tenant| tenant.path.clone()).unwrap_or_default();
+            let tenant = Tenant {
+                id: TenantId::generate(),
+                parent_id: Some(parent),
+                path: if above.is_empty() { name.clone() } else { format!("{above}/{name}") },
+                name,
+                description: checked_description(&input.description)?,
+                state: TenantState::Active,
+                generation: 1,
+                created_at: now,
+                updated_at: now,
+            };
+            let store = app.store().tenant(&scope);
+            // A request that is repeated finds the name taken: by itself.
+            if once.is_none() || !store.is_done(once.as_ref()).await? {
+                check_name_free("tenant", &tenant.name, siblings(access.graph(), parent, None))?;
+            }
+            if !is_real(mode) {
+                return Ok(Outcome::Done(tenant, None));
+            }
+            Ok(store.tenant_create(tenant, once).await?)
+        })
+        .await
+    }
+
+    /// Edits a tenant: for who may do that in the tenant above it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Exists`], [`Error::Denied`], [`Error::Precondition`], or an internal
+    /// one.
+    pub async fn tenant_edit(
+        &self,
+        session: &Session,
+        id: TenantId,
+        expected: Option<Vec<String>>,
+        patch: TenantPatch,
+        mode: Mode,
+    ) -> Result<Tenant> {
+        let session = session.clone();
+        self.change_access("editing a tenant", async move |app: App, access| {
+            let present = visible(&access, &session, id)?;
+            let (scope, parent) = above(&app, &session, present)?;
+            check_generation(expected.as_deref(), present.generation)?;
+            let graph = access.graph();
+            let to = patch.parent_id.unwrap_or(parent);
+            if to != parent {
+                seen_tenant(&session, &access, "parent_id", to)?;
+                if graph.is_within(to, id) {
+                    return Err(Invalid::field("parent_id", "is the tenant itself, or below it").into());
+                }
+                app.authorize::<TenantWrite>(&session, Node::Tenant(to))?;
+                check_depth(graph, to, height(graph, id))?;
+            }
+            let name = patch.name.as_deref().map(checked_tenant_name).transpose()?;
+            let description = patch.description.as_deref().map(checked_description).transpose()?;
+            let mut tenant = Tenant {
+                parent_id: Some(to),
+                name: name.unwrap_or_else(|| present.name.clone()),
+                description: description.unwrap_or_else(|| present.description.clone()),
+                state: patch.state.unwrap_or(present.state),
+                ..present.clone()
+            };
+            check_name_free("tenant", &tenant.name, siblings(graph, to, Some(id)))?;
+            if tenant.state == TenantState::Suspended && graph.is_within(session.principal.tenant_id, id) {
+                return Err(Invalid::field("state", "would lock you out: you belong to this tenant").into());
+            }
+            if tenant == *present {
+                return Ok(tenant);
+            }
+            super::check_administrator_left(graph, |_, user| {
+                let suspended = tenant.state == TenantState::Suspended;
+                suspended && graph.user(user).is_some_and(|user| graph.is_within(user.tenant_id, id))
+            })?;
+            tenant.generation += 1;
+            tenant.updated_at = app.clock().now();
+            if is_real(mode) {
+                app.store().tenant(&scope).tenant_update(&tenant).await?;
+            }
+            Ok(tenant)
+        })
+        .await
+        .map(|tenant| self.access().graph().tenant(id).filter(|_| is_real(mode)).cloned().unwrap_or(tenant))
+    }
+
+    /// Removes a tenant with its users, groups, roles and bindings. It must be empty: no projects, no tenants below it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Denied`], [`Error::Precondition`], [`Error::InUse`], or an internal one.
+    pub async fn tenant_delete(&self, session: &Session, id: TenantId, expected: Option<Vec<String>>) -> Result<()> {
+        let session = session.clone();
+        self.change_access("removing a tenant", async move |app: App, access| {
+            let present = visible(&access, &session, id)?;
+            let (scope, _) = above(&app, &session, present)?;
+            check_generation(expected.as_deref(), present.generation)?;
+            let graph = access.graph();
+            let tenants = graph.tenants().filter(|tenant| tenant.parent_id == Some(id)).count();
+            let projects = graph.projects().filter(|project| project.tenant_id == id).count();
+            if tenants + projects > 0 {
+                return Err(Error::InUse {
+                    what: format!("the tenant {}", present.path),
+                    why: format!("{projects} projects and {tenants} tenants are in it; remove or move these first"),
+                });
+            }
+            super::check_administrator_left(graph, |_, user| {
+                graph.user(user).is_some_and(|user| user.tenant_id == id)
+            })?;
+            app.store().tenant(&scope).tenant_delete(id).await?;
+            app.sessions().clear();
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// A tenant that the caller sees.
+pub(super) fn visible<'a>(access: &'a Access, session: &Session, id: TenantId) -> Result<&'a Tenant> {
+    let scope = access.scope::<TenantRead>(&session.principal);
+    let tenant = access.graph().tenant(id).filter(|_| scope.contains(Node::Tenant(id)));
+    tenant.ok_or_else(|| Error::not_found("tenant", id))
+}
+
+/// Leave to change a tenant, which is that of the tenant above it; and that one.
+fn above(
+    app: &App,
+    session: &Session,
+    tenant: &Tenant,
+) -> Result<(crate::authz::TenantScope<TenantWrite>, TenantId)> {
+    let parent = tenant.parent_id.ok_or_else(|| Error::InUse {
+        what: "the platform".to_owned(),
+        why: "it is the root of all tenants and cannot be edited or removed".to_owned(),
+    })?;
+    Ok((app.authorize(session, Node::Tenant(parent))?, parent))
+}
