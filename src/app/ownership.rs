@@ -238,8 +238,7 @@ impl App {
         let revision = snapshot.revision();
         let work = move || {
             let decider = Decider::new(&access, &facts);
-            let mut settling =
-                Settling { decider, snapshot: &snapshot, decided: HashMap::new(), moves: Vec::new() };
+            let mut settling = Settling { decider, snapshot: &snapshot, decided: HashMap::new(), moves: Vec::new() };
             match changed {
                 Some(changed) => settling.changed(&changed),
                 None => settling.all(),
@@ -511,11 +510,9 @@ impl App {
                     access.authorize::<InventoryAssign>(&session.principal, Node::PLATFORM)?;
                     None
                 }
-                Some(project) => Some(ByHand {
-                    owner: app.assignable(&session, &access, project)?,
-                    user_id,
-                    at: app.clock().now(),
-                }),
+                Some(project) => {
+                    Some(ByHand { owner: app.assignable(&session, &access, project)?, user_id, at: app.clock().now() })
+                }
             };
             app.store().tenant(&scope).ownership_set(object, by_hand).await?;
             Ok(())
@@ -585,4 +582,3 @@ fn preview(access: &Access, facts: &OwnershipFacts, rule: &OwnershipRule, snapsh
     preview.moves.truncate(PREVIEW_MAX);
     preview
 }
-

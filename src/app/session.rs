@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 
-use super::bearer::TokenHash;
 use super::access::checked_username;
+use super::bearer::TokenHash;
 use super::{Address, App, Error, Invalid, Result, bearer, password};
 use crate::authz::{AccountWrite, Principal, roles};
 use crate::model::secret::{ExposeSecret, SecretString};
@@ -314,11 +314,8 @@ mod tests {
     #[test]
     fn one_of_many_callers_asks_again() {
         let (_, hash) = bearer::generate().unwrap();
-        let principal = Principal {
-            user_id: UserId::generate(),
-            username: "admin".to_owned(),
-            tenant_id: TenantId::generate(),
-        };
+        let principal =
+            Principal { user_id: UserId::generate(), username: "admin".to_owned(), tenant_id: TenantId::generate() };
         let session = Session { principal, token_id: TokenId::generate(), expires_at: None };
         let (cache, now) = (SessionCache::default(), Clock::system().now());
         cache.put(hash, session, now);

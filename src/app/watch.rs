@@ -105,18 +105,20 @@ impl App {
             message: "As many watchers as the gateway serves are connected already.",
             retry_after: Duration::from_secs(10),
         })?;
-        let watch = self.inventory().watch(scope.clone(), seen_providers.clone(), request).map_err(|error| match error {
-            WatchError::Compacted { oldest } => Error::RevisionCompacted { asked: from.unwrap_or_default(), oldest },
-            WatchError::Future { newest } => Error::RevisionUnknown { asked: from.unwrap_or_default(), newest },
-        })?;
+        let watch =
+            self.inventory().watch(scope.clone(), seen_providers.clone(), request).map_err(|error| match error {
+                WatchError::Compacted { oldest } => {
+                    Error::RevisionCompacted { asked: from.unwrap_or_default(), oldest }
+                }
+                WatchError::Future { newest } => Error::RevisionUnknown { asked: from.unwrap_or_default(), newest },
+            })?;
         Ok(Watching { watch, providers_only, seen: scope, seen_providers, _place: place })
     }
 
     /// Whether a watcher may still see just what it could when it began.
     #[must_use]
     pub fn watch_sees_the_same(&self, session: &Session, watching: &Watching) -> bool {
-        self.scope(session).is_as_far_as(&watching.seen)
-            && self.scope(session).is_as_far_as(&watching.seen_providers)
+        self.scope(session).is_as_far_as(&watching.seen) && self.scope(session).is_as_far_as(&watching.seen_providers)
     }
 }
 

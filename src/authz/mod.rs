@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use self::action::*;
 pub use self::graph::{Facts, Graph};
 pub use self::policy::Decision;
-pub use self::reach::TenantScope;
 use self::policy::Policies;
 use self::reach::Reach;
+pub use self::reach::TenantScope;
 use crate::model::{
     Binding, BindingScope, Effect, ObjectId, Owner, Permission, ProjectId, RoleId, Subject, TenantId, UserId,
 };

@@ -128,8 +128,7 @@ fn add(set: &mut PolicySet, id: PolicyId, role: &Role, effect: Effect) -> bool {
         Effect::Deny => "forbid",
     };
     let actions: Vec<String> = role.permissions.iter().map(|permission| action(*permission).to_string()).collect();
-    let text =
-        format!("{word}(principal in ?principal, action in [{}], resource in ?resource);", actions.join(", "));
+    let text = format!("{word}(principal in ?principal, action in [{}], resource in ?resource);", actions.join(", "));
     let template = Template::parse(Some(id), text).map_err(|error| error.to_string());
     let added = template.and_then(|template| set.add_template(template).map_err(|error| error.to_string()));
     if let Err(error) = &added {

@@ -67,7 +67,12 @@ const BUILT_IN: &[BuiltIn] = &[
     ),
     (6, "member", "Works with the machines of a project.", &[P::InventoryRead, P::ProjectRead]),
     (7, "viewer", "Sees machines and projects, changes nothing.", &[P::InventoryRead, P::ProjectRead]),
-    (8, "billing_viewer", "Sees which tenants and projects there are, without what is in them.", &[P::TenantRead, P::ProjectRead]),
+    (
+        8,
+        "billing_viewer",
+        "Sees which tenants and projects there are, without what is in them.",
+        &[P::TenantRead, P::ProjectRead],
+    ),
 ];
 
 /// The id of a role that is built in: the same in every installation.

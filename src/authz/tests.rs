@@ -173,7 +173,10 @@ fn nobody_gives_more_than_he_has() {
     let nowhere = |_| Owner::PLATFORM;
     assert_eq!(access.beyond(ann, RoleId(id(7)), Node::Project(ProjectId(id(110)))), None);
     assert_eq!(access.beyond(ann, RoleId(id(7)), Node::PLATFORM), Some(Permission::InventoryRead));
-    assert_eq!(access.beyond(ann, roles::PLATFORM_ADMIN, Node::Tenant(TenantId(id(10)))), Some(Permission::ProviderRead));
+    assert_eq!(
+        access.beyond(ann, roles::PLATFORM_ADMIN, Node::Tenant(TenantId(id(10)))),
+        Some(Permission::ProviderRead)
+    );
     let above = access.above(ann, Subject::User { id: UserId(id(1002)) }, nowhere);
     assert_eq!(above.map(|binding| binding.id), Some(BindingId(id(2))));
     assert_eq!(access.above(ann, Subject::User { id: UserId(id(1000)) }, nowhere), None);

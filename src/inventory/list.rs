@@ -132,7 +132,12 @@ impl Listing {
     }
 
     /// A page of what is common, from the first objects of an order. `None` when these do not fill it.
-    fn glance(snapshot: &Snapshot, scope: &TenantScope<InventoryRead>, query: &Query, after: Option<&Position>) -> Option<Self> {
+    fn glance(
+        snapshot: &Snapshot,
+        scope: &TenantScope<InventoryRead>,
+        query: &Query,
+        after: Option<&Position>,
+    ) -> Option<Self> {
         let reader = query.sort().is_index_order().then(|| Reader::of_common(snapshot, scope, query))??;
         let rows = reader.scan(after, (query.limit() + 1) * GLANCE)?;
         (rows.len() > query.limit()).then(|| reader.page(rows))

@@ -71,7 +71,11 @@ impl<'a> Reader<'a> {
     }
 
     /// With every filter tried on each object, and nothing gathered: when each holds for so many that a page is soon full.
-    pub(super) fn of_common(snapshot: &'a Snapshot, scope: &TenantScope<InventoryRead>, query: &'a Query) -> Option<Self> {
+    pub(super) fn of_common(
+        snapshot: &'a Snapshot,
+        scope: &TenantScope<InventoryRead>,
+        query: &'a Query,
+    ) -> Option<Self> {
         let (table, view) = (snapshot.table(query.kind()), View::new(&snapshot.providers));
         let rest: Vec<_> = query.filters().iter().collect();
         let reader = Self { table, query, view, snapshot, within: None, rest };

@@ -95,7 +95,11 @@ fn value_json(value: &Value) -> String {
 }
 
 /// Counts and sums by group.
-pub(super) fn summarize(snapshot: &Snapshot, scope: &TenantScope<InventoryRead>, query: &SummaryQuery) -> Result<Summary, QueryError> {
+pub(super) fn summarize(
+    snapshot: &Snapshot,
+    scope: &TenantScope<InventoryRead>,
+    query: &SummaryQuery,
+) -> Result<Summary, QueryError> {
     let reader = Reader::new(snapshot, scope, query.query());
     let mut groups: HashMap<Vec<Value>, (u64, Vec<i128>)> = HashMap::new();
     let sums = query.sum().len();

@@ -70,7 +70,12 @@ impl TokenKey {
     ///
     /// # Errors
     /// [`QueryError::InvalidPageToken`] when it was not made with this key for this query and scope.
-    pub(super) fn open(&self, token: &str, query: &Query, scope: &TenantScope<InventoryRead>) -> Result<Position, QueryError> {
+    pub(super) fn open(
+        &self,
+        token: &str,
+        query: &Query,
+        scope: &TenantScope<InventoryRead>,
+    ) -> Result<Position, QueryError> {
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| QueryError::InvalidPageToken)?;
         let (text, tag) = bytes.split_last_chunk::<TAG_LEN>().ok_or(QueryError::InvalidPageToken)?;
         hmac::verify(&self.0, &bound(query, scope, text), tag).map_err(|_| QueryError::InvalidPageToken)?;

@@ -338,8 +338,9 @@ impl Watch {
         let sees = |owner| self.scope.sees(owner, change.id);
         let saw = change.from_owner.is_some_and(sees);
         match &change.op {
-            LoggedOp::Deleted(rendered) => (sees(change.owner) || saw)
-                .then(|| deleted(change, rendered.get(None, || delete_frame(change)))),
+            LoggedOp::Deleted(rendered) => {
+                (sees(change.owner) || saw).then(|| deleted(change, rendered.get(None, || delete_frame(change))))
+            }
             // It was given to an owner that this watcher does not see.
             _ if !sees(change.owner) => saw.then(|| deleted(change, delete_frame(change))),
             LoggedOp::Version(..) | LoggedOp::Changed => {

@@ -131,9 +131,8 @@ impl OwnershipRule {
     /// Whether the rule fits a machine.
     #[must_use]
     pub fn fits(&self, machine: &impl Machine) -> bool {
-        let holds = |condition: &RuleCondition| {
-            machine.texts(condition.field).iter().any(|text| condition.matches(text))
-        };
+        let holds =
+            |condition: &RuleCondition| machine.texts(condition.field).iter().any(|text| condition.matches(text));
         self.enabled && self.conditions.iter().all(holds)
     }
 }

@@ -107,7 +107,8 @@ pub(super) async fn note<'a>(
             change.fields.map(str::to_owned).into(),
         ]
     });
-    let head = "INSERT INTO object_change (revision, at, tenant_id, project_id, provider_id, object_id, kind, op, fields)";
+    let head =
+        "INSERT INTO object_change (revision, at, tenant_id, project_id, provider_id, object_id, kind, op, fields)";
     bulk::insert(tx, head, "", rows).await.writing(WHAT).map(|_| ())
 }
 

@@ -22,8 +22,8 @@ use super::fence::Fence;
 use super::sealing::Sealer;
 use super::{DatabaseUrl, Error, Keyring, Result};
 use crate::clock::Clock;
-use crate::model::{Tenant, TenantId, TenantState};
 use crate::model::secret::ExposeSecret;
+use crate::model::{Tenant, TenantId, TenantState};
 
 /// Any number will do, as long as all nodes take the same: the lock of the migrations.
 const MIGRATION_LOCK: i64 = 0x7370_616e_6472_656c;

@@ -46,7 +46,13 @@ impl From<user::Model> for UserRecord {
 }
 
 /// Sets a user's password, and ends the user's sessions, but for `keep`.
-pub(super) async fn set_password(store: &Store, tx: &Tx, id: UserId, hash: &SecretString, keep: Option<TokenId>) -> Result<bool> {
+pub(super) async fn set_password(
+    store: &Store,
+    tx: &Tx,
+    id: UserId,
+    hash: &SecretString,
+    keep: Option<TokenId>,
+) -> Result<bool> {
     let update = user::ActiveModel {
         password_hash: Set(hash.expose_secret().to_owned()),
         password_changed_at: Set(codec::micros(store.inner.clock.now())),

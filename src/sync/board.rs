@@ -339,7 +339,7 @@ mod tests {
         inventory.loader().finish(&[], Revision(0), Revision(0));
         let mut board = Board::new(fixture.system().across_tenants(), Arc::clone(&inventory), fixture.clock.clone());
         board.show(&record);
-        let mut watch = inventory.watch(fixture.scope(), WatchRequest::default()).unwrap();
+        let mut watch = inventory.watch(fixture.scope(), fixture.scope(), WatchRequest::default()).unwrap();
         let mut told = move || {
             let events = std::iter::from_fn(|| watch.next().now_or_never().flatten());
             events.map(|event| ages(event.data())).collect::<Vec<_>>()
@@ -354,7 +354,7 @@ mod tests {
                     board.observed(id, source.id, now);
                 }
                 board.hand_on_once();
-                let read = inventory.provider(&fixture.scope(), id).unwrap();
+                let read = inventory.provider(&fixture.scope::<crate::authz::ProviderRead>(), id).unwrap();
                 assert_eq!(ages(&read.json()), vec![json!(now); SOURCES], "readers see it");
                 assert_eq!(told().len(), expected, "at most every {ages_every:?}");
             }

@@ -80,7 +80,7 @@ impl World {
     }
 
     fn status(&self, provider: ProviderId) -> Option<SyncStatus> {
-        let entry = self.inventory.provider(&self.fixture.scope(), provider)?;
+        let entry = self.inventory.provider(&self.fixture.scope::<crate::authz::ProviderRead>(), provider)?;
         Some(entry.provider().sources.first()?.sync.clone())
     }
 
@@ -383,7 +383,7 @@ async fn what_changes_is_noted_and_what_is_first_read_is_not() {
     world.zones(&["new"]).await;
     let changes = async |key: &str| {
         let id = link.context.identify.id(Kind::Zone, key);
-        let found = world.fixture.admin().object_changes(Kind::Zone, id, None, 10).await.unwrap();
+        let found = world.fixture.reader().object_changes(Kind::Zone, id, None, 10).await.unwrap();
         found.into_iter().map(|change| change.op).collect::<Vec<_>>()
     };
     let found = changes("a").await;

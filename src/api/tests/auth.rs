@@ -15,7 +15,7 @@ async fn signing_in_gives_a_token_that_ends() {
     assert_eq!(login.json()["username"], USER, "the stored spelling");
     assert_eq!(login.header("cache-control"), "no-store");
     let session = gateway.get("/v1/session").await.ok(200).json();
-    assert_eq!((&session["username"], &session["role"]), (&json!(USER), &json!("platform_admin")));
+    assert_eq!((&session["username"], &session["roles"]), (&json!(USER), &json!(["platform_admin"])));
     assert_eq!(session["expires_at"], login.json()["expires_at"]);
     gateway.advance(12 * 3600 + 1);
     gateway.get("/v1/session").await.problem(401, "unauthenticated");

@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::inventory::{Inventory, InventoryConfig, TokenKey};
 use crate::model::provider::{Capability, Check, Connection, SyncStatus, TestReport};
 use crate::model::{
-    Change, ChangeOp, Kind, Object, ObjectId, Provider, ProviderId, ProviderKind, Revision, Source, SourceId,
+    Change, ChangeOp, Kind, Object, ObjectId, Owner, Provider, ProviderId, ProviderKind, Revision, Source, SourceId,
     SourceState, TenantId, Time,
 };
 use crate::store::{DatabaseUrl, Keyring, Store};
@@ -108,6 +108,11 @@ impl SyncControl for Recorder {
     fn resync(&self, _: ProviderId) -> Resync {
         self.note("resync".to_owned());
         if self.refused.load(Ordering::Relaxed) { Resync::Refused } else { Resync::Begun }
+    }
+
+    fn own<'a>(&'a self, moves: &'a [(ObjectId, Owner)]) -> BoxFuture<'a, Result<(), crate::store::Error>> {
+        self.note(format!("own {}", moves.len()));
+        Box::pin(async { Ok(()) })
     }
 
     fn provider_verified(&self, _: ProviderId) {
@@ -188,7 +193,7 @@ impl Gateway {
         let sync = Arc::new(Recorder::default());
         let app_options =
             AppOptions { watchers_max: 3, revision_wait: Duration::from_millis(500), ..AppOptions::default() };
-        let app = App::new(store.clone(), inventory.clone(), sync.clone(), clock.clone(), app_options).unwrap();
+        let app = App::new(store.clone(), inventory.clone(), sync.clone(), clock.clone(), app_options).await.unwrap();
         assert!(app.admin_bootstrap(USER, PASSWORD.into()).await.unwrap());
         assert!(!app.admin_bootstrap(USER, PASSWORD.into()).await.unwrap(), "only the first time");
         let shutdown = CancellationToken::new();
@@ -303,6 +308,11 @@ impl Gateway {
     }
 
     pub fn change(&self, id: ObjectId, kind: Kind, op: ChangeOp) -> Revision {
+        self.change_of(Owner::PLATFORM, id, kind, op)
+    }
+
+    /// The same of an owner.
+    pub fn change_of(&self, owner: Owner, id: ObjectId, kind: Kind, op: ChangeOp) -> Revision {
         let mut revision = self.revision.lock().unwrap();
         *revision += 1;
         let change = Change {
@@ -310,7 +320,7 @@ impl Gateway {
             at: self.clock.now(),
             id,
             kind,
-            tenant_id: TenantId::PLATFORM,
+            owner,
             provider_id: self.provider,
             source_id: self.source,
             op,

@@ -196,6 +196,7 @@ async fn nothing_is_answered_before_the_inventory_is_loaded() {
     let empty = Inventory::new(InventoryConfig::default(), TokenKey::new([7; 32]));
     let app =
         App::new(gateway.store.clone(), empty, gateway.sync.clone(), gateway.clock.clone(), AppOptions::default())
+            .await
             .unwrap();
     let loading = Gateway {
         router: super::router(app, super::ApiOptions::new(String::new, gateway.shutdown.clone())),

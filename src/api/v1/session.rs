@@ -14,8 +14,8 @@ use super::super::extract::{Body, ClientAddress, NoParams, SMALL, Secret};
 use super::super::problem::Problem;
 use super::super::{Api, cookie};
 use crate::app::{App, Session};
-use crate::model::{Permission, TenantId, UserId};
 use crate::model::secret::ExposeSecret;
+use crate::model::{Permission, TenantId, UserId};
 
 /// What anybody may ask.
 pub(in crate::api) fn public_routes() -> OpenApiRouter<Api> {
@@ -147,11 +147,7 @@ impl SessionAnswer {
 /// Who am I
 #[utoipa::path(get, path = "/v1/session", tag = "Session", operation_id = "session",
     responses((status = 200, description = "Who is signed in.", body = SessionAnswer)))]
-async fn session(
-    State(api): State<Api>,
-    Extension(session): Extension<Session>,
-    _: NoParams,
-) -> Json<SessionAnswer> {
+async fn session(State(api): State<Api>, Extension(session): Extension<Session>, _: NoParams) -> Json<SessionAnswer> {
     Json(SessionAnswer::of(api.app(), session))
 }
 

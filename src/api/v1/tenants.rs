@@ -131,17 +131,8 @@ pub(super) struct ImpactAnswer {
 
 impl From<Impact> for ImpactAnswer {
     fn from(impact: Impact) -> Self {
-        let Impact {
-            tenants,
-            projects,
-            users,
-            service_accounts,
-            groups,
-            bindings,
-            ownership_rules,
-            machines,
-            volumes,
-        } = impact;
+        let Impact { tenants, projects, users, service_accounts, groups, bindings, ownership_rules, machines, volumes } =
+            impact;
         Self { tenants, projects, users, service_accounts, groups, bindings, ownership_rules, machines, volumes }
     }
 }

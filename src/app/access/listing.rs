@@ -39,7 +39,12 @@ impl App {
         let tenant = parameters.get("tenant_id").map(|text| text.parse()).transpose();
         let tenant = tenant.map_err(|_| {
             let expected = "a UUID";
-            invalid(QueryError::InvalidValue { field: "tenant_id", value: String::new(), expected, allowed: Vec::new() })
+            invalid(QueryError::InvalidValue {
+                field: "tenant_id",
+                value: String::new(),
+                expected,
+                allowed: Vec::new(),
+            })
         })?;
         let asked = Asked { words: parameters.get("q").map(|text| text.to_lowercase()), tenant };
         let list = format!("{list}\n{}\n{:?}\n{:?}", session.principal.user_id, asked.words, asked.tenant);

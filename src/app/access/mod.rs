@@ -258,9 +258,8 @@ fn has_administrator(graph: &Graph, without: impl Fn(&crate::model::Binding, Use
             && binding.scope == BindingScope::PLATFORM
             && binding.effect == Effect::Allow
     };
-    let can_sign_in = |user: UserId| {
-        graph.user(user).is_some_and(|user| user.enabled && !graph.is_suspended(user.tenant_id))
-    };
+    let can_sign_in =
+        |user: UserId| graph.user(user).is_some_and(|user| user.enabled && !graph.is_suspended(user.tenant_id));
     graph.bindings().filter(everything).any(|binding| {
         let users: Vec<UserId> = match binding.subject {
             Subject::User { id } => vec![id],

@@ -48,9 +48,7 @@ fn checked_permissions(
     if permissions.is_empty() {
         return Err(Invalid::field("permissions", "must name at least one").into());
     }
-    let lacks = |permission: &&Permission| {
-        !access.may(session.principal.user_id, **permission, Node::Tenant(tenant))
-    };
+    let lacks = |permission: &&Permission| !access.may(session.principal.user_id, **permission, Node::Tenant(tenant));
     if let Some(permission) = permissions.iter().find(lacks) {
         return Err(Error::Exceeds { what: "it would allow", role: permission.to_string() });
     }
@@ -166,8 +164,7 @@ impl App {
             let name = patch.name.as_deref().map(|name| checked_name("name", name)).transpose()?;
             let description = patch.description.as_deref().map(checked_description).transpose()?;
             let permissions = patch.permissions.as_deref();
-            let permissions =
-                permissions.map(|all| checked_permissions(&access, &session, tenant, all)).transpose()?;
+            let permissions = permissions.map(|all| checked_permissions(&access, &session, tenant, all)).transpose()?;
             let mut role = Role {
                 name: name.unwrap_or_else(|| present.name.clone()),
                 description: description.unwrap_or_else(|| present.description.clone()),

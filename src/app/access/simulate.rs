@@ -80,10 +80,9 @@ impl App {
         match place {
             BindingScope::PLATFORM => "platform".to_owned(),
             BindingScope::Tenant { id } => graph.tenant(id).map(|tenant| tenant.path.clone()).unwrap_or_default(),
-            BindingScope::Project { id } => graph
-                .project(id)
-                .map(|project| format!("{}/{}", project.tenant_path, project.name))
-                .unwrap_or_default(),
+            BindingScope::Project { id } => {
+                graph.project(id).map(|project| format!("{}/{}", project.tenant_path, project.name)).unwrap_or_default()
+            }
             BindingScope::Object { id } => id.to_string(),
         }
     }

@@ -52,7 +52,13 @@ fn siblings(graph: &Graph, parent: TenantId, own: Option<TenantId>) -> impl Iter
 /// How many tenants there are from one down to its lowest.
 fn height(graph: &Graph, id: TenantId) -> usize {
     let own = graph.ancestors(id).count();
-    graph.tenants().filter(|other| graph.is_within(other.id, id)).map(|other| graph.ancestors(other.id).count() - own).max().unwrap_or(0) + 1
+    graph
+        .tenants()
+        .filter(|other| graph.is_within(other.id, id))
+        .map(|other| graph.ancestors(other.id).count() - own)
+        .max()
+        .unwrap_or(0)
+        + 1
 }
 
 fn check_depth(graph: &Graph, parent: TenantId, height: usize) -> Result<()> {
@@ -228,11 +234,7 @@ pub(super) fn visible<'a>(access: &'a Access, session: &Session, id: TenantId) -
 }
 
 /// Leave to change a tenant, which is that of the tenant above it; and that one.
-fn above(
-    app: &App,
-    session: &Session,
-    tenant: &Tenant,
-) -> Result<(crate::authz::TenantScope<TenantWrite>, TenantId)> {
+fn above(app: &App, session: &Session, tenant: &Tenant) -> Result<(crate::authz::TenantScope<TenantWrite>, TenantId)> {
     let parent = tenant.parent_id.ok_or_else(|| Error::InUse {
         what: "the platform".to_owned(),
         why: "it is the root of all tenants and cannot be edited or removed".to_owned(),

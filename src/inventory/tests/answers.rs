@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::world::{
-    ReadScope, Whose, at, every_provider, everything, id, inventory, json, names, pairs, provider, provider_of, put, query, source, tenant, vm,
+    Whose, at, everything, id, inventory, json, names, pairs, provider, provider_of, put, query, source, tenant, vm,
 };
 use crate::authz::{ProviderRead, TenantScope};
 use crate::inventory::search::search_sorting;
@@ -239,7 +239,7 @@ fn an_object_of_an_unseen_tenant_does_not_exist() {
     let seen = TenantScope::<ProviderRead>::of_tenant(tenant(1));
     assert_eq!(inventory.providers(&seen).len(), 1);
     assert!(inventory.provider(&seen, provider_of(source(2))).is_none());
-    assert!(inventory.provider(&scope, provider_of(source(1))).is_some());
+    assert!(inventory.provider(&seen, provider_of(source(1))).is_some());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use futures::{FutureExt, StreamExt};
 
-use super::world::{Whose, at, everything, id, inventory, json, names, provider_of, put, query, vm, watch};
+use super::world::{Whose, at, everything, id, inventory, json, names, provider_of, put, query, vm, watching};
 use crate::inventory::{Event, Inventory, InventoryConfig, LoggedDeletion, StoredObject, WatchError, WatchRequest};
 use crate::model::{Kind, Object, ObjectId, Revision};
 
@@ -52,7 +52,7 @@ fn restarted() -> std::sync::Arc<Inventory> {
 
 fn hears(inventory: &std::sync::Arc<Inventory>, from: u64) -> Result<Vec<(&'static str, u64)>, WatchError> {
     let request = WatchRequest { from: Some(Revision(from)), ..WatchRequest::default() };
-    let mut watch = watch(&inventory, everything(), request)?;
+    let mut watch = watching(&inventory, everything(), request)?;
     let mut heard = Vec::new();
     while let Some(Some(event)) = watch.next().now_or_never() {
         heard.extend(event.revision().map(|revision| (event.name(), revision.0)));
@@ -105,7 +105,7 @@ fn a_restored_log_has_its_bound() {
 #[test]
 fn a_watch_that_began_before_the_load_hears_all_of_it_or_ends() {
     let inventory = inventory(InventoryConfig::default());
-    let mut watch = watch(&inventory, everything(), WatchRequest::default()).unwrap();
+    let mut watch = watching(&inventory, everything(), WatchRequest::default()).unwrap();
     let mut loader = inventory.loader();
     loader.add(vec![stored(1, 9, &vm("one").into())]);
     let _ = loader.finish(&[], Revision(8), Revision(9));

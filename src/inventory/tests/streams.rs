@@ -8,7 +8,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::plain::{Both, Step, scopes, steps};
-use super::world::{Whose, delete, everything, id, inventory, json, provider, provider_of, put, source, tenant, vm, watch, ReadScope};
+use super::world::{
+    ReadScope, Whose, delete, every_provider, everything, id, inventory, json, provider, provider_of, put, source,
+    tenant, vm, watching,
+};
 use crate::authz::TenantScope;
 use crate::inventory::{EndReason, Event, Inventory, InventoryConfig, Query, Watch, WatchError, WatchRequest};
 use crate::model::{Change, Kind, ObjectId, Revision, SourceState};
@@ -52,11 +55,11 @@ struct Client {
 }
 
 impl Client {
-    fn list_and_watch(inventory: &Arc<Inventory>, scope: TenantScope) -> Self {
+    fn list_and_watch(inventory: &Arc<Inventory>, scope: ReadScope) -> Self {
         let query = Query::parse(Kind::Vm, &[("limit".to_owned(), "1000".to_owned())]).unwrap();
         let page = inventory.list(&scope, &query).unwrap();
         let known = page.items.iter().map(|entry| (entry.id(), entry.revision().0)).collect();
-        let watch = watch(&inventory, scope.clone(), from(page.revision.0)).unwrap();
+        let watch = watching(&inventory, scope.clone(), from(page.revision.0)).unwrap();
         Self { scope, known, watch, last: page.revision.0 }
     }
 
@@ -137,7 +140,7 @@ proptest! {
             }
         }
         let start = start.min(both.revision);
-        let mut watch = watch(&inventory, everything(), from(start)).unwrap();
+        let mut watch = watching(&inventory, everything(), from(start)).unwrap();
         told.retain(|(_, _, revision)| *revision > start);
         prop_assert_eq!(objects(&ready(&mut watch)), told);
     }
@@ -209,8 +212,10 @@ fn providers_come_first_and_then_whenever_they_change() {
     inventory.provider_put(provider(source(1), tenant(1), SourceState::Connecting));
     inventory.provider_put(provider(source(2), tenant(2), SourceState::Live));
     inventory.apply(&[put(1, ObjectId(id(1)), Whose::default(), vm("a"))]).unwrap();
-    let mut all = watch(&inventory, everything(), from(0)).unwrap();
-    let mut mine = inventory.watch(TenantScope::of_tenant(tenant(1)), TenantScope::of_tenant(tenant(1)), WatchRequest::default()).unwrap();
+    let mut all = watching(&inventory, everything(), from(0)).unwrap();
+    let mut mine = inventory
+        .watch(TenantScope::of_tenant(tenant(1)), TenantScope::of_tenant(tenant(1)), WatchRequest::default())
+        .unwrap();
     let names = |events: &[Event]| events.iter().map(Event::name).collect::<Vec<_>>();
     assert_eq!(names(&ready(&mut all)), ["provider", "provider", "put"]);
     let first = ready(&mut mine);
@@ -234,7 +239,7 @@ fn providers_come_first_and_then_whenever_they_change() {
     let mut older = provider(source(1), tenant(1), SourceState::Live);
     older.sources[0].sync.loaded = Some(7);
     inventory.providers_refreshed([older.clone()]);
-    let read = || json(&inventory.provider(&everything(), provider_of(source(1))).unwrap().json());
+    let read = || json(&inventory.provider(&every_provider(), provider_of(source(1))).unwrap().json());
     assert_eq!(read()["sources"][0]["sync"]["loaded"], json!(7));
     assert!(ready(&mut mine).is_empty() && ready(&mut all).is_empty());
     inventory.provider_put(older.clone());
@@ -243,7 +248,7 @@ fn providers_come_first_and_then_whenever_they_change() {
     inventory.provider_put(older.clone());
     inventory.providers_refreshed([older, provider(source(9), tenant(1), SourceState::Live)]);
     assert!(ready(&mut all).is_empty(), "no news, and nobody unknown");
-    assert!(inventory.provider(&everything(), provider_of(source(9))).is_none());
+    assert!(inventory.provider(&every_provider(), provider_of(source(9))).is_none());
 
     inventory.provider_removed(provider_of(source(1)));
     inventory.provider_removed(provider_of(source(1)));
@@ -251,8 +256,12 @@ fn providers_come_first_and_then_whenever_they_change() {
     assert_eq!(names(&removed), ["provider_removed"]);
     assert_eq!(json(removed[0].data()), json!({"id": provider_of(source(1))}));
     assert_eq!(names(&ready(&mut all)), ["provider_removed"]);
-    let mut one = watch(&inventory, everything(), WatchRequest { provider_id: Some(provider_of(source(1))), ..WatchRequest::default() })
-        .unwrap();
+    let mut one = watching(
+        &inventory,
+        everything(),
+        WatchRequest { provider_id: Some(provider_of(source(1))), ..WatchRequest::default() },
+    )
+    .unwrap();
     assert!(ready(&mut one).is_empty());
 }
 
@@ -260,7 +269,7 @@ fn providers_come_first_and_then_whenever_they_change() {
 fn events_are_server_sent_events_with_their_json_within() {
     let inventory = inventory(InventoryConfig::default());
     inventory.provider_put(provider(source(1), tenant(1), SourceState::Live));
-    let mut watch = watch(&inventory, everything(), from(0)).unwrap();
+    let mut watch = watching(&inventory, everything(), from(0)).unwrap();
     inventory.apply(&[put(3, ObjectId(id(1)), Whose::default(), vm("a\nb"))]).unwrap();
     inventory.apply(&[delete(4, ObjectId(id(1)), Kind::Vm, Whose::default())]).unwrap();
     let mut events = ready(&mut watch);
@@ -287,7 +296,7 @@ fn watchers_share_the_bytes_of_an_event_until_its_source_changes() {
     let inventory = inventory(InventoryConfig::default());
     inventory.provider_put(provider(source(1), tenant(1), SourceState::Live));
     inventory.apply(&[put(1, ObjectId(id(1)), Whose::default(), vm("a"))]).unwrap();
-    let told = || ready(&mut watch(&inventory, everything(), from(0)).unwrap()).pop().unwrap();
+    let told = || ready(&mut watching(&inventory, everything(), from(0)).unwrap()).pop().unwrap();
     let (a, b) = (told(), told());
     assert_eq!(a.frame().as_ptr(), b.frame().as_ptr());
     assert_eq!(json(a.data())["object"]["power_state"], json!("running"));
@@ -308,7 +317,8 @@ fn a_watch_hears_only_what_it_asked_for() {
         ])
         .unwrap();
     let hears = |request: WatchRequest| {
-        let mut watch = watch(&inventory, everything(), WatchRequest { from: Some(Revision(0)), ..request }).unwrap();
+        let mut watch =
+            watching(&inventory, everything(), WatchRequest { from: Some(Revision(0)), ..request }).unwrap();
         let events = objects(&ready(&mut watch)).into_iter().map(|(_, _, revision)| revision).collect::<Vec<_>>();
         // Also what it did not hear has passed.
         assert_eq!(watch.position(), Revision(3));
@@ -332,7 +342,7 @@ fn an_object_given_away_is_gone_for_its_former_tenant() {
         inventory.apply(&[delete(6, object, Kind::Vm, whose(2))]).unwrap();
         let hears = |number| {
             let scope = TenantScope::of_tenant(tenant(number));
-            objects(&ready(&mut watch(&inventory, scope, from(0)).unwrap()))
+            objects(&ready(&mut watching(&inventory, scope, from(0)).unwrap()))
         };
         if version_max == 10 {
             assert_eq!(hears(1), [("put", 1, 1), ("delete", 1, 2), ("put", 1, 4), ("delete", 1, 5)]);
@@ -352,8 +362,9 @@ fn a_revision_too_old_or_not_yet_there_is_refused() {
     for revision in 1..=5 {
         inventory.apply(&[put(revision * 10, ObjectId(id(1)), Whose::default(), vm("a"))]).unwrap();
     }
-    let watch =
-        |revision| watch(&inventory, everything(), from(revision)).map(|mut watch| objects(&ready(&mut watch)).len());
+    let watch = |revision| {
+        watching(&inventory, everything(), from(revision)).map(|mut watch| objects(&ready(&mut watch)).len())
+    };
     assert_eq!(watch(51), Err(WatchError::Future { newest: Revision(50) }));
     assert_eq!(watch(50), Ok(0));
     assert_eq!(watch(35), Ok(2));
@@ -371,8 +382,8 @@ fn a_watcher_that_is_too_slow_ends_and_resumes_without_a_gap() {
         apply(revision);
     });
     // What was asked for at the start is no lag, however much it is.
-    let mut watch = watch(&inventory, everything(), from(2)).unwrap();
-    let mut quick = watch(&inventory, everything(), from(20)).unwrap();
+    let mut watch = watching(&inventory, everything(), from(2)).unwrap();
+    let mut quick = watching(&inventory, everything(), from(20)).unwrap();
     for _ in 0..3 {
         assert!(matches!(watch.next().now_or_never(), Some(Some(Event::Put { .. }))));
     }
@@ -384,7 +395,7 @@ fn a_watcher_that_is_too_slow_ends_and_resumes_without_a_gap() {
     let [Event::End { reason: EndReason::SlowConsumer, resume_from: Revision(5), .. }] = events[..] else {
         panic!("{events:?}")
     };
-    let mut resumed = watch(&inventory, everything(), from(5)).unwrap();
+    let mut resumed = watching(&inventory, everything(), from(5)).unwrap();
     let told: Vec<u64> = objects(&ready(&mut resumed)).into_iter().map(|(_, _, revision)| revision).collect();
     assert_eq!(told, (6..=25).collect::<Vec<_>>());
 }
@@ -392,7 +403,7 @@ fn a_watcher_that_is_too_slow_ends_and_resumes_without_a_gap() {
 #[test]
 fn a_watcher_that_the_log_has_overtaken_ends() {
     let inventory = inventory(InventoryConfig { log_max: 2, ..InventoryConfig::default() });
-    let mut watch = watch(&inventory, everything(), from(0)).unwrap();
+    let mut watch = watching(&inventory, everything(), from(0)).unwrap();
     for revision in 1..=3 {
         inventory.apply(&[put(revision, ObjectId(id(1)), Whose::default(), vm("a"))]).unwrap();
     }
@@ -403,7 +414,7 @@ fn a_watcher_that_the_log_has_overtaken_ends() {
 #[tokio::test]
 async fn an_idle_watch_wakes_up() {
     let inventory = inventory(InventoryConfig::default());
-    let mut watch = watch(&inventory, everything(), WatchRequest::default()).unwrap();
+    let mut watch = watching(&inventory, everything(), WatchRequest::default()).unwrap();
     assert!(ready(&mut watch).is_empty());
     let waiting = tokio::spawn(async move { watch.next().await });
     tokio::task::yield_now().await;

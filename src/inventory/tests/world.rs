@@ -11,8 +11,8 @@ use crate::inventory::{Inventory, InventoryConfig, Query, TokenKey, Watch, Watch
 use crate::model::provider::{SyncStatus, Trust};
 use crate::model::vm::{GuestAgent, PowerState, Vm, VmCondition};
 use crate::model::{
-    Change, ChangeOp, Kind, Object, ObjectId, Owner, ProjectId, Provider, ProviderId, ProviderKind, Revision, Source, SourceId,
-    SourceState, TenantId, Time,
+    Change, ChangeOp, Kind, Object, ObjectId, Owner, ProjectId, Provider, ProviderId, ProviderKind, Revision, Source,
+    SourceId, SourceState, TenantId, Time,
 };
 
 pub fn key() -> TokenKey {
@@ -121,7 +121,7 @@ pub fn vm(name: &str) -> Vm {
 pub type ReadScope = TenantScope<InventoryRead>;
 
 /// A watch that is told of every provider.
-pub fn watch(inventory: &Arc<Inventory>, scope: ReadScope, request: WatchRequest) -> Result<Watch, WatchError> {
+pub fn watching(inventory: &Arc<Inventory>, scope: ReadScope, request: WatchRequest) -> Result<Watch, WatchError> {
     inventory.watch(scope, every_provider(), request)
 }
 

@@ -10,7 +10,7 @@ fn once(key: &str, request: u8) -> Once<ProviderRecord> {
     Once { key: key.to_owned(), request: [request; 32], answer: Box::new(answer) }
 }
 
-async fn create(admin: &TenantStore, name: &str, once: Once<ProviderRecord>) -> Result<(bool, String)> {
+async fn create(admin: &TenantStore<ProviderWrite>, name: &str, once: Once<ProviderRecord>) -> Result<(bool, String)> {
     let text = |kept: &[u8]| String::from_utf8(kept.to_vec()).unwrap();
     Ok(match admin.provider_create_once(new_provider(name), Some(once)).await? {
         Outcome::Done(_, kept) => (false, text(&kept.unwrap())),

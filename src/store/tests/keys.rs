@@ -78,7 +78,7 @@ on_both! {
         let store = reopen(&fx, fx.keyring()).await.unwrap();
         assert_eq!(store.system("test").keys_rotate().await.unwrap(), 2);
         assert_eq!(password(&store, id).await, "hunter2-päss");
-        let added = store.tenant(&TenantScope::of_tenant(TenantId::PLATFORM)).provider_create(new_provider("two")).await;
+        let added = store.tenant(&fx.scope::<ProviderWrite>()).provider_create(new_provider("two")).await;
         let added = added.unwrap();
         assert_eq!(password(&store, added.id).await, "hunter2-päss");
         store.close().await;

@@ -67,7 +67,7 @@ on_both! {
             let purged = fx.system().provider_purge(provider, 10).await.unwrap();
             assert!(purged.deleted.len() <= 10);
             deleted.extend(purged.deleted.iter().map(|d| (d.id, d.source_id, d.revision.0)));
-            assert_eq!(purged.tenant_id, TenantId::PLATFORM);
+            assert!(purged.deleted.iter().all(|deleted| deleted.owner == Owner::PLATFORM));
             steps += 1;
             if purged.done {
                 break;

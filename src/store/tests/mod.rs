@@ -4,6 +4,7 @@
 //! started the tests fail. Every test has a database of its own. `SPANDREL_TEST_POSTGRES_URL` names another server, or a
 //! PgBouncer before one, whose user may create databases.
 
+mod access;
 mod faults;
 mod idempotency;
 mod keys;
@@ -30,8 +31,9 @@ use tempfile::TempDir;
 
 use super::db::Pools;
 use super::*;
+use crate::authz::{AccountWrite, InventoryRead, ProviderWrite};
 use crate::model::provider::Trust;
-use crate::model::{Kind, LogOp, ObjectId, ProviderId, ProviderKind, Revision, SourceId, TenantId};
+use crate::model::{Kind, LogOp, ObjectId, Owner, ProviderId, ProviderKind, Revision, SourceId, TenantId};
 
 /// Declares a test that runs on SQLite and on PostgreSQL.
 macro_rules! on_both {
@@ -137,12 +139,17 @@ impl Fixture {
         self.store.system("test")
     }
 
-    pub(crate) fn admin(&self) -> TenantStore {
+    pub(crate) fn admin(&self) -> TenantStore<ProviderWrite> {
         self.store.tenant(&TenantScope::of_tenant(TenantId::PLATFORM))
     }
 
-    /// Sees everything.
-    pub(crate) fn scope(&self) -> TenantScope {
+    /// Reads what the platform owns.
+    pub(crate) fn reader(&self) -> TenantStore<InventoryRead> {
+        self.store.tenant(&self.scope())
+    }
+
+    /// Sees what the platform owns.
+    pub(crate) fn scope<A: Act>(&self) -> TenantScope<A> {
         TenantScope::of_tenant(TenantId::PLATFORM)
     }
 
@@ -219,14 +226,16 @@ pub(super) fn put(id: ObjectId, key: &str, body: &str) -> PutObject {
 }
 
 /// Without a key, as most tests want it.
-impl TenantStore {
+impl TenantStore<ProviderWrite> {
     pub(super) async fn provider_create(&self, new: NewProvider) -> Result<ProviderRecord> {
         match self.provider_create_once(new, None).await? {
             Outcome::Done(record, _) => Ok(record),
             Outcome::Before(_) => panic!("there was no key"),
         }
     }
+}
 
+impl TenantStore<AccountWrite> {
     pub(super) async fn token_create(&self, new: NewToken) -> Result<TokenRecord> {
         match self.token_create_once(new, 100, None).await? {
             Outcome::Done(record, _) => Ok(record),

@@ -39,7 +39,7 @@ async fn versions(fx: &Fixture, provider: ProviderId, source: SourceId, id: Obje
 }
 
 async fn all(fx: &Fixture, id: ObjectId) -> Vec<ObjectChange> {
-    fx.admin().object_changes(Kind::Vm, id, None, EVERYTHING).await.unwrap()
+    fx.reader().object_changes(Kind::Vm, id, None, EVERYTHING).await.unwrap()
 }
 
 fn fields(change: &ObjectChange) -> &[FieldChange] {
@@ -67,13 +67,13 @@ on_both! {
             assert_eq!(now, object(before));
         }
         let mut paged = Vec::new();
-        while let page = fx.admin().object_changes(Kind::Vm, id, paged.last().map(|last: &ObjectChange| last.revision), 7).await.unwrap()
+        while let page = fx.reader().object_changes(Kind::Vm, id, paged.last().map(|last: &ObjectChange| last.revision), 7).await.unwrap()
             && !page.is_empty()
         {
             paged.extend(page);
         }
         assert_eq!(paged, changes);
-        assert_eq!(fx.admin().object_changes(Kind::Host, id, None, 10).await.unwrap(), [], "it is no host");
+        assert_eq!(fx.reader().object_changes(Kind::Host, id, None, 10).await.unwrap(), [], "it is no host");
         let stranger = TenantScope::of_tenant(TenantId::generate());
         assert_eq!(fx.store.tenant(&stranger).object_changes(Kind::Vm, id, None, 10).await.unwrap(), []);
     }

@@ -26,7 +26,7 @@ on_both! {
         let committed = fx.system().observe(&batch).await.unwrap();
         assert_eq!(committed.revision, Revision(3));
         assert_eq!(committed.at, first_at);
-        assert_eq!(committed.tenant_id, TenantId::PLATFORM);
+        assert!(committed.puts.iter().all(|written| written.owner == Owner::PLATFORM));
         let written: Vec<_> = committed.puts.iter().map(|w| (w.index, w.id, w.revision.0, w.created_at)).collect();
         assert_eq!(written, [(0, a, 1, first_at), (1, b, 2, first_at), (2, c, 3, first_at)]);
 

@@ -78,7 +78,7 @@ async fn of_many_that_open_a_new_database_at_once_one_writes() {
     for task in tasks {
         stores.push(task.await.unwrap().unwrap());
     }
-    let scope = TenantScope::of_tenant(TenantId::PLATFORM);
+    let scope: TenantScope<ProviderWrite> = TenantScope::of_tenant(TenantId::PLATFORM);
     let mut added = Vec::new();
     for store in &stores {
         match store.tenant(&scope).provider_create(new_provider("vc")).await {

@@ -8,13 +8,13 @@ use crate::store::entity::{change_log, object, provider, source};
 on_both! {
     async fn a_tenant_sees_and_changes_only_its_own(fx: Fixture) {
         let other = TenantId(uuid::Uuid::from_u128(2));
-        let insert = "INSERT INTO tenant (id, name, created_at) VALUES";
+        let insert = "INSERT INTO tenant (id, key, created_at) VALUES";
         if fx.is_sqlite() {
             fx.sql(&format!("{insert} (x'{}', 'other', 0)", other.0.simple())).await;
         } else {
             fx.sql(&format!("{insert} ('{other}', 'other', 0)")).await;
         }
-        let theirs = fx.store.tenant(&TenantScope::of_tenant(other));
+        let theirs: TenantStore<ProviderWrite> = fx.store.tenant(&TenantScope::of_tenant(other));
         let (ours, our_source) = fx.provider("vc").await;
         let mut batch = ObserveBatch::new(ours, our_source);
         batch.puts = vec![put(ObjectId::generate(), "vm-1", "{}")];
@@ -33,7 +33,7 @@ on_both! {
         assert_eq!(fx.system().providers().await.unwrap().len(), 2);
         let mut batch = ObserveBatch::new(record.id, record.sources[0].id);
         batch.puts = vec![put(ObjectId::generate(), "vm-1", "{}")];
-        assert_eq!(fx.system().observe(&batch).await.unwrap().tenant_id, other);
+        assert_eq!(fx.system().observe(&batch).await.unwrap().puts[0].owner.tenant_id, other);
     }
 }
 
@@ -57,14 +57,16 @@ async fn row_security_stands_behind_the_doors() {
         counts
     };
     assert_eq!(rows(Visible::All).await, [1; 4]);
-    assert_eq!(rows(Visible::Tenant(TenantId::PLATFORM.0)).await, [1; 4]);
+    assert_eq!(rows(Visible::Tenants(vec![TenantId::PLATFORM.0])).await, [1; 4]);
     let other = uuid::Uuid::from_u128(2);
-    assert_eq!(rows(Visible::Tenant(other)).await, [0; 4]);
+    assert_eq!(rows(Visible::Tenants(vec![other])).await, [0; 4]);
+    assert_eq!(rows(Visible::Tenants(vec![other, TenantId::PLATFORM.0])).await, [1; 4], "of several tenants");
+    assert_eq!(rows(Visible::Tenants(Vec::new())).await, [0; 4]);
 
-    let tx = fx.store.inner.pools.write(Visible::Tenant(other)).await.unwrap();
+    let tx = fx.store.inner.pools.write(Visible::Tenants(vec![other])).await.unwrap();
     assert_eq!(tx.execute_unprepared("DELETE FROM object").await.unwrap().rows_affected(), 0);
     let error = tx.execute_unprepared(
-        "INSERT INTO change_log SELECT 9, 0, gen_random_uuid(), id, id, 'vm', id, 'put' FROM tenant",
+        "INSERT INTO change_log SELECT 9, 0, gen_random_uuid(), id, id, 'vm', id, 'put', NULL FROM tenant",
     );
     assert!(error.await.unwrap_err().to_string().contains("row-level security"));
     drop(tx);

@@ -75,7 +75,7 @@ on_both! {
         let filter = SyncHistoryFilter { sources: vec![its], ..SyncHistoryFilter::default() };
         assert_eq!(fx.admin().sync_history(provider, &filter, None, 10).await.unwrap(), Some(vec![]));
 
-        let stranger = TenantScope::of_tenant(TenantId::generate());
+        let stranger = TenantScope::<crate::authz::ProviderRead>::of_tenant(TenantId::generate());
         let hidden = fx.store.tenant(&stranger).sync_history(provider, &SyncHistoryFilter::default(), None, 10).await;
         assert_eq!(hidden.unwrap(), None, "another tenant's does not exist");
     }

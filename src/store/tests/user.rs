@@ -3,16 +3,36 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::authz::{Action, Principal, Role, authorize};
+use crate::authz::roles;
 use crate::model::secret::ExposeSecret;
-use crate::model::{TokenId, UserId};
+use crate::model::{Binding, BindingId, BindingScope, Effect, Subject, TokenId, User, UserId, UserKind};
 
-fn new_user(name: &str) -> NewUser {
-    NewUser {
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
+
+pub(super) fn new_user(fx: &Fixture, name: &str) -> User {
+    let now = fx.clock.now();
+    User {
+        id: UserId::generate(),
         tenant_id: TenantId::PLATFORM,
+        tenant_path: String::new(),
         username: name.to_owned(),
-        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
-        role: "platform_admin",
+        kind: UserKind::User,
+        display_name: String::new(),
+        email: None,
+        enabled: true,
+        group_ids: Vec::new(),
+        generation: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// Adds a user with a password.
+async fn added(fx: &Fixture, name: &str) -> User {
+    let members: TenantStore<crate::authz::MemberWrite> = fx.store.tenant(&fx.scope());
+    match members.user_create(new_user(fx, name), Some(HASH.into()), None).await.unwrap() {
+        Outcome::Done(user, _) => user,
+        Outcome::Before(_) => panic!("there was no key"),
     }
 }
 
@@ -20,14 +40,10 @@ fn token(name: &str, kind: TokenKind, digest: u8, expires_at: Option<Time>) -> N
     NewToken { name: name.to_owned(), kind, digest: [digest; 32], expires_at }
 }
 
-fn acting(fx: &Fixture, user: &UserRecord) -> TenantStore {
-    let principal = Principal {
-        user_id: user.id,
-        username: user.username.clone(),
-        tenant_id: user.tenant_id,
-        role: Role::PlatformAdmin,
-    };
-    fx.store.tenant(&authorize(&principal, Action::AccountWrite).unwrap())
+fn acting(fx: &Fixture, user: &User) -> TenantStore<AccountWrite> {
+    let principal =
+        crate::authz::Principal { user_id: user.id, username: user.username.clone(), tenant_id: user.tenant_id };
+    fx.store.tenant(&crate::authz::Access::default().scope(&principal))
 }
 
 on_both! {
@@ -35,24 +51,32 @@ on_both! {
         assert_eq!(fx.system().user_count().await.unwrap(), 0);
         let tasks: Vec<_> = (0..4)
             .map(|_| {
-                let system = fx.system();
-                tokio::spawn(async move { system.user_bootstrap(new_user("Admin")).await.unwrap() })
+                let (system, user) = (fx.system(), new_user(&fx, "Admin"));
+                let role = Binding {
+                    id: BindingId::generate(),
+                    subject: Subject::User { id: user.id },
+                    role_id: roles::PLATFORM_ADMIN,
+                    scope: BindingScope::PLATFORM,
+                    effect: Effect::Allow,
+                    created_at: user.created_at,
+                };
+                tokio::spawn(async move { system.user_bootstrap(&user, &HASH.into(), &role).await.unwrap() })
             })
             .collect();
         let mut made = 0;
         for task in tasks {
-            made += usize::from(task.await.unwrap().is_some());
+            made += usize::from(task.await.unwrap());
         }
         assert_eq!(made, 1);
-        let user = fx.system().user_by_name("aDMIN").await.unwrap().unwrap();
-        assert_eq!((user.username.as_str(), user.role.as_str()), ("Admin", "platform_admin"));
+        let facts = fx.system().access_facts().await.unwrap();
+        assert_eq!((facts.users.len(), facts.bindings.len()), (1, 1));
+        assert_eq!(facts.bindings[0].subject, Subject::User { id: facts.users[0].id });
+        let user = fx.system().user(facts.users[0].id).await.unwrap().unwrap();
+        assert_eq!(user.username, "Admin");
         assert!(user.password_hash.expose_secret().starts_with("$argon2id$"));
         assert!(!format!("{user:?}").contains("argon2id"));
-        assert!(fx.system().user_by_name("nobody").await.unwrap().is_none());
-        assert!(fx.system().user_by_name("ad\0min").await.unwrap().is_none());
-        let error = fx.system().user_create(new_user("ADMIN")).await.unwrap_err();
-        assert!(matches!(&error, Error::UsernameTaken(name) if name == "ADMIN"));
-        fx.system().user_create(new_user("second")).await.unwrap();
+        assert!(fx.system().user(UserId::generate()).await.unwrap().is_none());
+        added(&fx, "second").await;
         assert_eq!(fx.system().user_count().await.unwrap(), 2);
     }
 }
@@ -60,8 +84,8 @@ on_both! {
 on_both! {
     async fn a_token_stands_for_its_user_until_it_expires_or_is_revoked(fx: Fixture) {
         let system = fx.system();
-        let user = system.user_create(new_user("admin")).await.unwrap();
-        let other = system.user_create(new_user("other")).await.unwrap();
+        let user = added(&fx, "admin").await;
+        let other = added(&fx, "other").await;
         let me = acting(&fx, &user);
         let in_an_hour = fx.clock.now() + TimeDelta::hours(1);
         let session = token("login", TokenKind::Session, 1, Some(in_an_hour));
@@ -101,7 +125,7 @@ on_both! {
 on_both! {
     async fn a_new_password_revokes_the_other_sessions(fx: Fixture) {
         let system = fx.system();
-        let user = system.user_create(new_user("admin")).await.unwrap();
+        let user = added(&fx, "admin").await;
         let me = acting(&fx, &user);
         let mut ids = Vec::new();
         for (digest, kind) in [(1, TokenKind::Session), (2, TokenKind::Session), (3, TokenKind::Api)] {
@@ -115,6 +139,7 @@ on_both! {
         let now = me.user().await.unwrap().unwrap();
         assert_eq!(now.password_hash.expose_secret(), "$argon2id$new");
         assert_eq!((now.created_at, now.password_changed_at), (user.created_at, fx.clock.now()));
-        assert!(!system.user_set_password(UserId::generate(), &"x".into(), None).await.unwrap());
+        let members: TenantStore<crate::authz::MemberWrite> = fx.store.tenant(&fx.scope());
+        assert!(!members.user_set_password(UserId::generate(), &"x".into(), None).await.unwrap());
     }
 }
