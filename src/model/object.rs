@@ -13,7 +13,8 @@ use super::{
 };
 
 /// What a platform says of an object beyond the common fields: names and units are the platform's own.
-pub type Native = serde_json::Map<String, serde_json::Value>;
+/// In the order of its members' names, so that the same is written the same.
+pub type Native = std::collections::BTreeMap<String, serde_json::Value>;
 
 /// What every noun of the inventory is.
 pub trait Noun: Serialize + for<'de> Deserialize<'de> + 'static {

@@ -166,7 +166,8 @@ const SHARE_CORES: &str = "cpu_core_count";
 const SHARE_MEMORY: &str = "memory_mib";
 
 fn contributions(native: &Native) -> Native {
-    native.get(SHARES).and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
+    let hosts = native.get(SHARES).and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+    hosts.into_iter().collect()
 }
 
 /// Keeps the hosts' shares and makes the sums of the cluster from them: of those that tell.
@@ -175,7 +176,8 @@ fn set_contributions(cluster: &mut Cluster, hosts: Native) {
     cluster.host_count = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
     cluster.cpu_core_count = sum(SHARE_CORES).map(|cores| u32::try_from(cores).unwrap_or(u32::MAX));
     cluster.memory_mib = sum(SHARE_MEMORY);
-    cluster.native.insert(SHARES.to_owned(), hosts.into());
+    // In their order, whichever was told first.
+    cluster.native.insert(SHARES.to_owned(), hosts.into_iter().collect());
 }
 
 /// Whether what this host says of the thing itself (its name, size, detail) is what is shown. One host speaks for all, or

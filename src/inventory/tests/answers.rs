@@ -38,7 +38,7 @@ fn host(name: &str, cores: u32, also_known_as: &[u128]) -> Host {
         addresses: vec!["192.0.2.7".to_owned()],
         booted_at: None,
         tag_ids: Vec::new(),
-        native: serde_json::Map::new(),
+        native: Default::default(),
     }
 }
 
@@ -61,7 +61,7 @@ fn with_state(kind: Kind) -> Object {
             location: None,
             hosts: Vec::new(),
             tag_ids: Vec::new(),
-            native: serde_json::Map::new(),
+            native: Default::default(),
         }
         .into(),
         Kind::Network => Network {
@@ -78,7 +78,7 @@ fn with_state(kind: Kind) -> Object {
             shared: false,
             hosts: Vec::new(),
             tag_ids: Vec::new(),
-            native: serde_json::Map::new(),
+            native: Default::default(),
         }
         .into(),
         other => panic!("{other} has a state: give an example of it here"),
@@ -128,7 +128,7 @@ fn an_answer_has_the_common_fields_and_all_of_the_noun_and_no_member_twice() {
 
     let found = inventory.get(&everything(), Kind::Vm, ObjectId(id(9))).unwrap();
     let mut expected = json!({
-        "id": id(9), "kind": "vm", "provider_id": provider_of(source(1)), "source_id": source(1), "revision": "41",
+        "id": id(9), "kind": "vm", "tenant_id": tenant(1), "project_id": null, "provider_id": provider_of(source(1)), "source_id": source(1), "revision": "41",
         "first_seen_at": at(9), "changed_at": at(41), "observed_at": at(77), "sync": "live",
     });
     let text = found.json();

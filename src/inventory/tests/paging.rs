@@ -129,12 +129,18 @@ fn a_token_of_another_query_scope_or_gateway_is_refused() {
 }
 
 #[test]
-fn a_token_of_one_user_serves_another_of_the_same_scope() {
+fn a_token_is_its_users_own_and_outlives_a_change_of_what_is_seen() {
     let inventory = filled(InventoryConfig::default(), 9);
-    let scope = || TenantScope::of_tenant(tenant(1));
-    let token = first_token(&inventory, &scope(), &[("limit", "2")]);
-    let page = inventory.list(&scope(), &query(&[("page_token", &token)])).unwrap();
-    assert_eq!(page.items.len(), 2);
+    let scope: ReadScope = TenantScope::of_tenant(tenant(1));
+    let token = first_token(&inventory, &scope, &[("limit", "2")]);
+    let next = query(&[("page_token", &token)]);
+    assert_eq!(inventory.list(&scope, &next).unwrap().items.len(), 2);
+    assert_eq!(inventory.list(&scope.with_tenant(tenant(9)), &next).unwrap().items.len(), 2);
+    let another = TenantScope::of_tenant(tenant(1));
+    assert_eq!(inventory.list(&another, &next).err(), Some(QueryError::InvalidPageToken));
+    // Who sees everything sees the same, whoever it is.
+    let token = first_token(&inventory, &everything(), &[("limit", "2")]);
+    assert!(inventory.list(&everything(), &query(&[("page_token", &token)])).is_ok());
 }
 
 /// Objects that change and stay where they are in the order are still listed once.

@@ -114,7 +114,7 @@ pub fn vm(name: &str) -> Vm {
         storage_policy_id: None,
         tag_ids: Vec::new(),
         attributes: std::collections::BTreeMap::new(),
-        native: serde_json::Map::new(),
+        native: Default::default(),
     }
 }
 

@@ -80,7 +80,8 @@ async fn world(fx: &Fixture) -> (Tenant, Project, User, Group, Role, Binding, Ow
         effect: Effect::Allow,
         created_at: now,
     };
-    store::<crate::authz::BindingWrite>(fx).binding_create(binding, None).await.unwrap();
+    let here: TenantStore<crate::authz::BindingWrite> = fx.store.tenant(&TenantScope::of_tenant(tenant.id));
+    here.binding_create(binding, None).await.unwrap();
     let rule = OwnershipRule {
         id: OwnershipRuleId::generate(),
         name: "by folder".to_owned(),
@@ -180,6 +181,7 @@ on_both! {
         assert_eq!((of(a), of(b)), (Some(owner), Some(Owner::PLATFORM)));
 
         // What the platform tells does not take it back.
+        fx.clock.advance(chrono::TimeDelta::seconds(1));
         batch.puts = vec![put(a, "vm-1", "{\"a\":1}")];
         let committed = fx.system().observe(&batch).await.unwrap();
         assert_eq!(committed.puts[0].owner, owner);

@@ -72,7 +72,7 @@ fn datastore(name: &str, host: ObjectId) -> Object {
         location: None,
         hosts: vec![HostAccess { host_id: host.into(), accessible: true, writable: None }],
         tag_ids: Vec::new(),
-        native: serde_json::Map::new(),
+        native: Default::default(),
     })
 }
 

@@ -110,7 +110,7 @@ fn a_whole_domain() {
     assert_eq!(vm.description.as_deref(), Some("first line\nsecond <line>"));
     let attributes: BTreeMap<&str, &str> = vm.attributes.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     assert_eq!(attributes, BTreeMap::from([("owner.team", "shop"), ("title", "Web & shop")]));
-    let native = serde_json::Value::Object(vm.native);
+    let native = serde_json::to_value(vm.native).unwrap();
     assert_eq!(native["machine"], "pc-q35-9.0");
     assert_eq!(native["vcpu_max_count"], 8);
     assert_eq!(native["disks"][0]["target"], "vda");
