@@ -97,7 +97,7 @@ impl App {
         input: NewProviderInput,
         once: Option<Once<Provider>>,
     ) -> Result<Outcome<Provider>> {
-        let scope = self.provider_writer(session)?;
+        let scope = self.provider_adder(session)?;
         let new = input.check(self.sync())?;
         let fields = new.endpoints.clone();
         let app = self.clone();
@@ -127,7 +127,7 @@ impl App {
     /// # Errors
     /// As [`App::provider_create`].
     pub async fn provider_create_tried(&self, session: &Session, input: NewProviderInput) -> Result<Provider> {
-        let scope = self.provider_writer(session)?;
+        let scope = self.provider_adder(session)?;
         let new = input.check(self.sync())?;
         let fields = new.endpoints.clone();
         let tried = self.store().tenant(&scope).provider_create_tried(new).await;
@@ -148,7 +148,7 @@ impl App {
         patch: ProviderPatch,
         mode: Mode,
     ) -> Result<ProviderEdited> {
-        let scope = self.provider_writer(session)?;
+        let scope = self.provider_writer(session, id)?;
         let app = self.clone();
         self.complete("editing a provider", async move {
             let _turn = app.edit_turn(id).await;
@@ -228,7 +228,7 @@ impl App {
         id: ProviderId,
         expected: Option<Vec<String>>,
     ) -> Result<Provider> {
-        let scope = self.provider_writer(session)?;
+        let scope = self.provider_writer(session, id)?;
         let app = self.clone();
         self.complete("removing a provider", async move {
             let _turn = app.edit_turn(id).await;
@@ -252,7 +252,7 @@ impl App {
     /// [`Error::NotFound`], [`Error::ProviderNotRunning`] also when the platform refused who signs in,
     /// [`Error::ProviderRemoving`], or an internal one.
     pub async fn provider_resync(&self, session: &Session, id: ProviderId) -> Result<()> {
-        let scope = self.provider_writer(session)?;
+        let scope = self.provider_writer(session, id)?;
         let record = self.provider_record(&scope, id).await?;
         if record.removing {
             return Err(Error::ProviderRemoving(id));
@@ -276,7 +276,7 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] only: what does not work is in the report.
     pub async fn provider_test_new(&self, session: &Session, input: NewProviderInput) -> Result<TestReport> {
-        self.provider_writer(session)?;
+        self.provider_adder(session)?;
         let new = input.check(self.sync())?;
         Ok(self.test_all(&provider_input::connections(&new)).await)
     }
@@ -286,7 +286,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], or an internal one: what does not work is in the report.
     pub async fn provider_test(&self, session: &Session, id: ProviderId) -> Result<TestReport> {
-        let scope = self.provider_writer(session)?;
+        let scope = self.provider_writer(session, id)?;
         let stored = self.store().tenant(&scope).provider_with_secrets(id).await?;
         let ProviderWithSecrets { record, secrets } = stored.ok_or_else(|| Error::not_found("provider", id))?;
         if let Some(damage) = &record.damage {
@@ -347,9 +347,17 @@ impl App {
         Ok(self.sync().capabilities(self.provider(session, id).await?.kind))
     }
 
-    /// Leave to change providers: they are the platform's. Who may not even see them does not hear that there are any.
-    fn provider_writer(&self, session: &Session) -> Result<TenantScope<ProviderWrite>> {
+    /// Leave to add providers: they are the platform's.
+    fn provider_adder(&self, session: &Session) -> Result<TenantScope<ProviderWrite>> {
         self.authorize(session, Node::PLATFORM)
+    }
+
+    /// Leave to change a provider. Who may not even see it does not hear that it is there.
+    fn provider_writer(&self, session: &Session, id: ProviderId) -> Result<TenantScope<ProviderWrite>> {
+        self.authorize(session, Node::PLATFORM).map_err(|denied| {
+            let seen = self.scope::<ProviderRead>(session).contains(Node::PLATFORM);
+            if seen { denied } else { Error::not_found("provider", id) }
+        })
     }
 
     async fn provider_record(&self, scope: &TenantScope<impl SeesProviders>, id: ProviderId) -> Result<ProviderRecord> {

@@ -4,6 +4,7 @@
 mod auth;
 mod frame;
 mod history;
+mod isolation;
 mod objects;
 mod providers;
 mod server;
