@@ -452,7 +452,11 @@ async fn check_thing(world: &World, actor: &Actor, operation: &Operation, spot: 
 #[track_caller]
 fn verdict(actor: &Actor, operation: &Operation, spot: &Spot, answer: &Answer) {
     let status = answer.status.as_u16();
-    let expected = expected(actor, operation.needs, spot);
+    let mut expected = expected(actor, operation.needs, spot);
+    if operation.id == "binding_create" && !actor.may(P::MemberRead, spot.name, false) {
+        // Who is not seen cannot be named.
+        expected = Some(422);
+    }
     let place = if actor.project_only { "the project of acme" } else { actor.within[0] };
     let what = format!("{} in {place}: {} of {}: {status} {}", actor.role, operation.id, spot.name, answer.text());
     match expected {
