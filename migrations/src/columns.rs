@@ -19,6 +19,11 @@ impl Columns {
         required(name, if self.sqlite { ColumnDef::blob } else { ColumnDef::uuid })
     }
 
+    /// An id that may be absent.
+    pub(crate) fn id_null(self, name: &'static str) -> ColumnDef {
+        optional(name, if self.sqlite { ColumnDef::blob } else { ColumnDef::uuid })
+    }
+
     /// A text of any length.
     pub(crate) fn text(self, name: &'static str) -> ColumnDef {
         required(name, ColumnDef::text)

@@ -7,6 +7,7 @@
 #[macro_use]
 mod wire;
 
+pub mod audit;
 pub mod change;
 pub mod cluster;
 pub mod content_library;
@@ -31,6 +32,7 @@ pub mod vm;
 pub mod volume;
 pub mod zone;
 
+pub use audit::{AuditBreak, AuditCheck, AuditEntry, AuditFault, AuditResult, Door, NewAudit};
 pub use change::{Change, ChangeOp, LogOp, Revision};
 pub use cluster::Cluster;
 pub use content_library::ContentLibrary;

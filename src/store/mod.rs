@@ -13,6 +13,7 @@
 
 mod across;
 mod address;
+mod audit;
 mod bulk;
 mod codec;
 mod db;
@@ -45,6 +46,7 @@ use std::sync::{Arc, Mutex};
 
 pub use across::{AcrossTenants, PlatformUuid};
 pub use address::DatabaseUrl;
+pub use audit::{AuditFilter, AuditHead, AuditRetention};
 pub use error::Error;
 pub use idempotency::{Once, Outcome};
 pub use keyring::{Keyring, KeyringError};
