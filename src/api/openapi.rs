@@ -127,6 +127,7 @@ fn head() -> OpenApi {
             tag("Session", "Signing in and out, and tokens for programs."),
             tag("Providers", "The platforms that are joined: vCenters, ESXi hosts, KVM clusters."),
             tag("Inventory", "What the platforms hold, in one model; searching it and following its changes."),
+            tag("Audit", "Who did what, in a chain of hashes."),
             tag("Gateway", "The gateway itself."),
         ]))
         .build()

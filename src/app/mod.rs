@@ -6,6 +6,7 @@
 //! away in the middle.
 
 mod attempts;
+mod audit;
 mod bearer;
 mod changes;
 mod error;
@@ -27,6 +28,7 @@ use rand::TryRngCore;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 pub use attempts::Address;
+pub use audit::{Asked, AuditExport, Origin};
 pub use changes::{Change, Happened};
 pub use error::{Error, Invalid, Result, Subject};
 pub use history::StoredPage;
@@ -80,6 +82,7 @@ struct Parts {
     attempts: Attempts,
     sessions: SessionCache,
     watchers: Arc<Semaphore>,
+    audit: audit::Recorder,
     edits: [Mutex<()>; EDITS_AT_ONCE],
 }
 
@@ -109,6 +112,7 @@ impl App {
             attempts: Attempts::default(),
             sessions: SessionCache::default(),
             watchers,
+            audit: audit::Recorder::default(),
             edits: Default::default(),
         })))
     }

@@ -37,6 +37,8 @@ pub enum Action {
     ProviderWrite,
     /// Change the own password, sign out, manage own tokens.
     AccountWrite,
+    /// Read the audit log.
+    AuditRead,
 }
 
 /// What an allowed caller may see: the own tenant, or all of them.
