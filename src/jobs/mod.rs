@@ -1,4 +1,6 @@
-//! What runs by itself, besides the synchronization: today, what keeps the database small.
+//! What runs by itself, besides the synchronization: what keeps the database small, and what forwards the audit log.
+
+pub mod audit_forward;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -7,13 +9,22 @@ use futures::FutureExt as _;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{LogRetention, ObjectChangeRetention, Store, SyncHistoryRetention};
+use crate::store::{AuditRetention, LogRetention, ObjectChangeRetention, Store, SyncHistoryRetention};
 
 /// How often old entries are dropped.
 const EVERY: Duration = Duration::from_secs(600);
 
-/// Drops change-log entries, changes of objects, sync states, tokens and kept answers that nobody needs any more, until it is cancelled.
-pub async fn retention(store: Store, log: LogRetention, cancel: CancellationToken) {
+/// How long is kept what can be configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retention {
+    /// The change log.
+    pub log: LogRetention,
+    /// The audit log.
+    pub audit: AuditRetention,
+}
+
+/// Drops entries of the change log and of the audit log, changes of objects, sync states, tokens and kept answers that nobody needs any more, until it is cancelled.
+pub async fn retention(store: Store, keep: Retention, cancel: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -21,16 +32,16 @@ pub async fn retention(store: Store, log: LogRetention, cancel: CancellationToke
             _ = ticks.tick() => {}
             () = cancel.cancelled() => return,
         }
-        if AssertUnwindSafe(round(&store, log)).catch_unwind().await.is_err() {
+        if AssertUnwindSafe(round(&store, keep)).catch_unwind().await.is_err() {
             // The panic itself is in the log.
             tracing::error!("dropping what is old ended by a panic; the next round tries again");
         }
     }
 }
 
-async fn round(store: &Store, log: LogRetention) {
+async fn round(store: &Store, keep: Retention) {
     let system = store.system("retention");
-    match system.compact(log).await {
+    match system.compact(keep.log).await {
         Ok(0) => {}
         Ok(dropped) => tracing::info!(dropped, "old entries of the change log were dropped"),
         Err(error) => tracing::warn!(%error, "the change log was not compacted; the next round tries again"),
@@ -40,6 +51,13 @@ async fn round(store: &Store, log: LogRetention) {
     }
     if let Err(error) = system.sync_history_sweep(SyncHistoryRetention::default()).await {
         tracing::warn!(%error, "old sync states were not dropped; the next round tries again");
+    }
+    match system.audit_sweep(keep.audit).await {
+        Ok(0) => {}
+        Ok(dropped) => tracing::info!(dropped, "old entries of the audit log were dropped"),
+        Err(error) => {
+            tracing::warn!(%error, "old entries of the audit log were not dropped; the next round tries again")
+        }
     }
     if let Err(error) = system.tokens_sweep().await {
         tracing::warn!(%error, "expired tokens were not dropped; the next round tries again");
