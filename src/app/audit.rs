@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
+use opentelemetry::metrics::Counter;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -162,12 +163,17 @@ pub struct Asked {
 /// What writes entries down after the answer.
 pub(super) struct Recorder {
     waiting: Arc<Semaphore>,
+    unwritten: Counter<u64>,
     strangers: Mutex<HashMap<(Address, u16), Time>>,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
-        Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), strangers: Mutex::default() }
+        let unwritten = opentelemetry::global::meter("spandrel.audit")
+            .u64_counter("spandrel_audit_unwritten")
+            .with_description("Entries of the audit log that could not be written; the log has them.")
+            .build();
+        Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), unwritten, strangers: Mutex::default() }
     }
 }
 
@@ -226,12 +232,14 @@ impl App {
             ..origin.blank(&asked.action, &asked.object_kind)
         };
         let Ok(turn) = Arc::clone(&recorder.waiting).try_acquire_owned() else {
+            recorder.unwritten.add(1, &[]);
             return tell(&new, "too many entries wait for the database");
         };
         let app = self.clone();
         let writing = async move {
             let told = new.clone();
             if let Err(error) = app.audit_write(who, new).await {
+                app.0.audit.unwritten.add(1, &[]);
                 tell(&told, &error.to_string());
             }
             drop(turn);

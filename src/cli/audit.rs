@@ -59,7 +59,7 @@ pub struct AuditArgs {
 pub enum AuditCommand {
     /// Write the entries as JSON lines, oldest first.
     #[command(after_help = EXPORT_HELP)]
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
     /// Walk the whole chain of hashes.
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),

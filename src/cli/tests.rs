@@ -34,7 +34,7 @@ async fn run_in(session: &mut Session, words: &str) -> Result<(), Failure> {
         ClientCommand::Provider(command) => providers::run(command, session).await,
         ClientCommand::Apply(args) => apply::apply(args, session).await,
         ClientCommand::Diff(args) => apply::diff(args, session).await,
-        ClientCommand::Audit(args) => audit::run(args, session).await,
+        ClientCommand::Audit(args) => audit::run(*args, session).await,
         ClientCommand::Search(args) => search::run(args, session).await,
         ClientCommand::Tree(args) => tree::run(args, session).await,
         other => panic!("{other:?}"),
