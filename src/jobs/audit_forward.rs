@@ -30,6 +30,8 @@ const STANDS_FOR: Duration = Duration::from_millis(250);
 /// The first wait after a failure, and the longest.
 const WAIT_FIRST: Duration = Duration::from_millis(500);
 const WAIT_LONGEST: Duration = Duration::from_secs(60);
+/// How long a batch that is under way may take to end when the gateway stops: else its entries would be sent again.
+const GRACE: Duration = Duration::from_secs(2);
 /// The facility "log audit".
 const FACILITY: u8 = 13;
 
@@ -115,10 +117,13 @@ pub async fn forward(store: Store, receiver: Receiver, clock: Clock, cancel: Can
     let mut failures = 0;
     loop {
         // The connection begins anew with each round that failed.
-        let following = follow(&store, &receiver, &head, &figures, &mut failures);
+        let following = follow(&store, &receiver, &head, &figures, &mut failures, &cancel);
         let error = tokio::select! {
-            error = following => error,
-            () = cancel.cancelled() => return,
+            ended = following => match ended {
+                Ok(()) => return,
+                Err(error) => error,
+            },
+            () = async { cancel.cancelled().await; tokio::time::sleep(GRACE).await } => return,
         };
         figures.failures.fetch_add(1, Ordering::Relaxed);
         if failures == 0 {
@@ -139,23 +144,30 @@ fn wait_after(failures: u32) -> Duration {
     step.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
-/// Sends what is new, again and again, over one connection. Ends with what went wrong.
-async fn follow(store: &Store, receiver: &Receiver, head: &str, figures: &Figures, failures: &mut u32) -> Failure {
+/// Sends what is new, again and again, over one connection, until it is cancelled.
+async fn follow(
+    store: &Store,
+    receiver: &Receiver,
+    head: &str,
+    figures: &Figures,
+    failures: &mut u32,
+    cancel: &CancellationToken,
+) -> Result<(), Failure> {
     let mut connection = None;
-    loop {
-        match round(store, receiver, head, figures, &mut connection).await {
-            Ok(sent) => {
-                if *failures > 0 && sent > 0 {
-                    tracing::info!(%receiver, "the audit log is forwarded again");
-                    *failures = 0;
-                }
-                if sent < BATCH {
-                    tokio::time::sleep(EVERY).await;
-                }
+    while !cancel.is_cancelled() {
+        let sent = round(store, receiver, head, figures, &mut connection).await?;
+        if *failures > 0 && sent > 0 {
+            tracing::info!(%receiver, "the audit log is forwarded again");
+            *failures = 0;
+        }
+        if sent < BATCH {
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = cancel.cancelled() => {}
             }
-            Err(failure) => return failure,
         }
     }
+    Ok(())
 }
 
 /// Sends a batch, and remembers that it was sent. Gives how many.
@@ -341,9 +353,10 @@ mod tests {
             for expected in first..=last {
                 assert_eq!(read_one(&mut stream).await, Some(expected));
             }
-            forwarded(&fx, last).await;
+            // What was sent is remembered, also when it stops at this moment.
             cancel.cancel();
             task.await.unwrap();
+            forwarded(&fx, last).await;
             assert_eq!(read_one(&mut stream).await, None, "nothing more was sent");
             append(&fx, 3).await;
         }

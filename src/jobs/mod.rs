@@ -23,7 +23,8 @@ pub struct Retention {
     pub audit: AuditRetention,
 }
 
-/// Drops entries of the change log and of the audit log, changes of objects, sync states, tokens and kept answers that nobody needs any more, until it is cancelled.
+/// Drops entries of the change log and of the audit log, changes of objects, sync states, tokens and kept answers that nobody
+/// needs any more, until it is cancelled.
 pub async fn retention(store: Store, keep: Retention, cancel: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
