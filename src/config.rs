@@ -24,6 +24,8 @@ pub struct Config {
     pub sync: Sync,
     /// The change log.
     pub change_log: ChangeLog,
+    /// The audit log.
+    pub audit: Audit,
     /// Logs.
     pub log: Log,
     /// Traces and metrics that are sent away.
@@ -83,6 +85,18 @@ pub struct ChangeLog {
     pub keep_entries: u64,
 }
 
+/// The audit log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// How long entries are kept, days.
+    pub keep_for_days: u64,
+    /// Entries kept at most, however young.
+    pub max_entries: u64,
+    /// Where entries are forwarded to as syslog: `tcp://HOST:PORT` or `udp://HOST:PORT`. Nowhere by default.
+    pub syslog: Option<String>,
+}
+
 /// Logs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -123,6 +137,7 @@ impl Default for Config {
             secrets: Secrets::default(),
             sync: Sync::default(),
             change_log: ChangeLog::default(),
+            audit: Audit::default(),
             log: Log::default(),
             telemetry: Telemetry::default(),
         }
@@ -152,6 +167,12 @@ impl Default for ChangeLog {
     }
 }
 
+impl Default for Audit {
+    fn default() -> Self {
+        Self { keep_for_days: 400, max_entries: 2_000_000, syslog: None }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info,sqlx=warn,sea_orm=warn".to_owned(), format: LogFormat::Text }
@@ -166,6 +187,8 @@ impl Default for Telemetry {
 
 /// Entries of the change log that can be kept: each takes some 200 bytes of memory.
 const KEEP_ENTRIES_MAX: u64 = 5_000_000;
+/// Entries of the audit log that can be kept.
+const AUDIT_ENTRIES_MAX: u64 = 1_000_000_000;
 /// Connections that can be allowed.
 const CONNECTIONS_MAX: usize = 1_000_000;
 /// Connections that there are to be beside those of watchers, at least.
@@ -264,6 +287,8 @@ impl Config {
             ("sync.poll_every_s", self.sync.poll_every_s, 1, 10),
             ("sync.lagging_after_s", self.sync.lagging_after_s, 15, 3_600),
             ("change_log.keep_entries", self.change_log.keep_entries, 1_000, KEEP_ENTRIES_MAX),
+            ("audit.keep_for_days", self.audit.keep_for_days, 1, 36_500),
+            ("audit.max_entries", self.audit.max_entries, 1_000, AUDIT_ENTRIES_MAX),
         ] {
             if !(from..=to).contains(&value) {
                 wrong(name, format!("is {value}, but must be from {from} to {to}"));
@@ -283,6 +308,9 @@ impl Config {
             if let Err(error) = tracing_subscriber::EnvFilter::try_new(filter) {
                 wrong(name, format!("is malformed: {error}"));
             }
+        }
+        if let Some(Err(problem)) = self.audit.syslog.as_deref().map(read_syslog) {
+            wrong("audit.syslog", problem);
         }
         if let Some(problem) = self.telemetry.otlp_endpoint.as_deref().and_then(otlp_problem) {
             wrong("telemetry.otlp_endpoint", problem);
@@ -312,6 +340,24 @@ fn otlp_problem(endpoint: &str) -> Option<String> {
         Ok(url) if url.password().is_some() => Some("must not hold a password".to_owned()),
         Ok(_) => None,
     }
+}
+
+/// Reads the address of a receiver of syslog: whether by TCP, its host, its port.
+fn read_syslog(address: &str) -> Result<(bool, String, u16), String> {
+    let url = url::Url::parse(address).map_err(|error| format!("is not a URL: {error}"))?;
+    let (tcp, port) = match url.scheme() {
+        "tcp" => (true, 601),
+        "udp" => (false, 514),
+        _ => return Err("must begin with tcp: or udp:".to_owned()),
+    };
+    let more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
+    if more || !url.username().is_empty() || url.password().is_some() {
+        return Err("must be a host and a port, and nothing else".to_owned());
+    }
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or("has no host")?;
+    // Brackets are of the URL, not of the address.
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok((tcp, host, url.port().unwrap_or(port)))
 }
 
 /// Reads the text. `toml` stops at the first mistake: where that is only an unknown or ill-typed value, its lines are
@@ -358,6 +404,14 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+impl Audit {
+    /// See `syslog`: whether by TCP, the host, the port. `None` also when it is malformed, which [`Config::check`] tells.
+    #[must_use]
+    pub fn receiver(&self) -> Option<(bool, String, u16)> {
+        read_syslog(self.syslog.as_deref()?).ok()
+    }
 }
 
 impl Sync {
@@ -412,6 +466,10 @@ mod tests {
         check("[server]\nconnections_max = 2000\n", "`server.connections_max` is 2000, but must be from 2016");
         check("[server]\nwatchers_max = 10\nconnections_max = 2000\n", "");
         check("[change_log]\nkeep_entries = 5000001\n", "must be from 1000 to 5000000");
+        check("[audit]\nkeep_for_days = 0\n", "`audit.keep_for_days` is 0, but must be from 1 to 36500");
+        check("[audit]\nsyslog = \"tls://log.example\"\n", "`audit.syslog` must begin with tcp: or udp:");
+        check("[audit]\nsyslog = \"tcp://log.example:601/x\"\n", "a host and a port");
+        check("[audit]\nkeep_for_days = 30\nmax_entries = 1000\nsyslog = \"udp://log.example:514\"\n", "");
     }
 
     #[test]
@@ -436,6 +494,17 @@ mod tests {
         std::fs::write(&path, "[database]\nurll = \"postgres://u:hunter2@h/d\"\n").unwrap();
         let said = Config::load(&path).unwrap_err().to_string();
         assert!(said.contains("line 2, column 1") && said.contains("urll") && !said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn receivers_of_syslog_are_read() {
+        let read = |address: &str| read_syslog(address).ok();
+        assert_eq!(read("tcp://log.example"), Some((true, "log.example".to_owned(), 601)));
+        assert_eq!(read("udp://[::1]"), Some((false, "::1".to_owned(), 514)));
+        assert_eq!(read("udp://192.0.2.7:10514/"), Some((false, "192.0.2.7".to_owned(), 10_514)));
+        for wrong in ["log.example:601", "tcp://", "tcp://me:hunter2@log.example", "tcp://log.example?x"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::jobs;
 use crate::model::provider::{Capability, Connection, TestReport};
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{ObjectId, Owner, ProviderId, ProviderKind, Revision};
-use crate::store::{self, DatabaseUrl, Hold, Keyring, LogRetention, Store};
+use crate::store::{self, AuditRetention, DatabaseUrl, Hold, Keyring, LogRetention, Store};
 use crate::sync::{self, Pace, Sync};
 use crate::telemetry::Telemetry;
 
@@ -77,7 +77,7 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
         ..AppOptions::default()
     };
     let control = Arc::new(Control(Arc::clone(&sync)));
-    let app = App::new(store.clone(), Arc::clone(&inventory), control, clock, options)
+    let app = App::new(store.clone(), Arc::clone(&inventory), control, clock.clone(), options)
         .await
         .context("cannot put the use cases together")?;
     let first = first_start(&app, console)
@@ -94,7 +94,12 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     let taken_over = store.taken_over();
     tokio::spawn(stop_when_taken_over(taken_over.clone(), stop.clone()));
     let log = LogRetention { keep_entries: config.change_log.keep_entries, ..LogRetention::default() };
-    let retention = tokio::spawn(jobs::retention(store.clone(), log, stop.clone()));
+    let keep = jobs::Retention { log, audit: audit_retention(&config) };
+    let retention = tokio::spawn(jobs::retention(store.clone(), keep, stop.clone()));
+    let forwarding = config.audit.receiver().map(|(tcp, host, port)| {
+        let receiver = jobs::audit_forward::Receiver { tcp, host, port };
+        tokio::spawn(jobs::audit_forward::forward(store.clone(), receiver, clock.clone(), stop.clone()))
+    });
     let ownership = tokio::spawn(jobs::ownership(app.clone(), inventory, stop.clone()));
     let router = api::router(app, ApiOptions::new(telemetry.metrics_text(), stop.clone()));
     let server = api::server::serve(listener, router, api::server::Patience::default(), connections_max, stop.clone());
@@ -112,6 +117,9 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     sync.stop().await;
     retention.await.context("the retention's task")?;
     ownership.await.context("the task of ownership")?;
+    if let Some(forwarding) = forwarding {
+        forwarding.await.context("the task that forwards the audit log")?;
+    }
     store.close().await;
     tracing::info!("stopped");
     tokio::task::spawn_blocking(move || telemetry.shutdown()).await?;
@@ -221,6 +229,11 @@ async fn hold_folder(config: &Config, clock: &Clock) -> anyhow::Result<Option<Ho
 
 async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     Ok(Store::open(&database_url(config)?, keyring(config)?, clock).await?)
+}
+
+fn audit_retention(config: &Config) -> AuditRetention {
+    let keep_for = Duration::from_secs(config.audit.keep_for_days.saturating_mul(24 * 3_600));
+    AuditRetention { keep_for, max_entries: config.audit.max_entries }
 }
 
 /// Fills the read model with what is stored. Nothing else writes yet.

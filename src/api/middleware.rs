@@ -15,9 +15,11 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::Api;
+use super::audit::RequestId;
 use super::cookie;
 use super::extract::{Caller, bearer};
 use super::problem::{Problem, ProblemType};
+use crate::app::Origin;
 
 /// The header by which a request is found in logs and traces.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -70,10 +72,11 @@ impl Drop for Active {
 }
 
 /// The outermost layer of every route: request id, span, metrics, common headers, and the bodies of problems.
-pub(super) async fn observe(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let active = Active::new(&api.metrics().active);
     let request_id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let path = request.uri().path().to_owned();
@@ -173,7 +176,7 @@ fn is_worth_telling(method: &str, status: StatusCode) -> bool {
 }
 
 /// The method as a label: what is not of HTTP's own cannot fill the metrics with labels.
-fn known_method(method: &Method) -> &'static str {
+pub(super) fn known_method(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
@@ -229,6 +232,9 @@ pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, n
     match api.app().authenticate(token).await {
         Ok(session) => {
             tracing::Span::current().record("user", &session.principal.username);
+            if let Some(origin) = request.extensions().get::<Origin>() {
+                origin.signed_in(&session.principal);
+            }
             request.extensions_mut().insert(Caller(session.principal.clone()));
             request.extensions_mut().insert(session);
             let mut response = next.run(request).await;

@@ -4,6 +4,7 @@
 //! inventory), so that the description cannot name what is not there. Everything under `/v1` asks for a token but for
 //! what stands in `public`; the layers are put on here and nowhere else.
 
+mod audit;
 mod connections;
 mod cookie;
 pub mod extract;
@@ -130,9 +131,10 @@ impl Routes {
                 .merge(v1::ownership::routes())
                 .merge(v1::providers::routes())
                 .merge(v1::history::routes())
+                .merge(v1::audit::routes())
                 .merge(v1::search::routes())
                 .merge(v1::nouns::routes()),
-            slow: v1::providers::test_routes(),
+            slow: v1::providers::test_routes().merge(v1::audit::slow_routes()),
             endless: v1::watch::routes(),
         }
     }
@@ -163,6 +165,7 @@ pub fn router(app: App, options: ApiOptions) -> Router {
         .fallback(portal::fallback)
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn_with_state(api.clone(), audit::record))
         .layer(from_fn_with_state(api.clone(), middleware::observe))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         .with_state(api)

@@ -14,7 +14,7 @@ use crate::app::{Error, Once, Outcome};
 /// The header that names a request.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header of an answer that was given before.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key, bytes.
 const KEY_MAX: usize = 255;
 

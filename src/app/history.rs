@@ -73,15 +73,7 @@ pub(super) fn parameters<'a>(
 
 fn filter(parameters: &BTreeMap<&'static str, &str>) -> std::result::Result<SyncHistoryFilter, QueryError> {
     let state_words = || SourceState::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>();
-    let time = |field: &'static str| {
-        let Some(text) = parameters.get(field) else { return Ok(None) };
-        let time = text.parse::<Time>().map(Some);
-        time.map_err(|_| wrong(field, "a time as RFC 3339 writes it: 2026-01-31T12:00:00Z", Vec::new()))
-    };
-    // What is stored is whole microseconds.
-    let next = |time: Option<Time>| time.and_then(|time| time.checked_add_signed(TimeDelta::microseconds(1)));
-    let from = [time("since.gte")?, next(time("since.gt")?)].into_iter().flatten().max();
-    let before = [time("since.lt")?, next(time("since.lte")?)].into_iter().flatten().min();
+    let (from, before) = time_bounds(parameters, ["since.gt", "since.gte", "since.lt", "since.lte"])?;
     Ok(SyncHistoryFilter {
         sources: values(parameters, "source_id", |text| text.parse::<SourceId>().ok())
             .ok_or_else(|| wrong("source_id", "one or more UUIDs, separated by commas", Vec::new()))?,
@@ -92,12 +84,29 @@ fn filter(parameters: &BTreeMap<&'static str, &str>) -> std::result::Result<Sync
     })
 }
 
-fn wrong(field: &'static str, expected: &'static str, allowed: Vec<&'static str>) -> QueryError {
+/// From when on, and before when, as the parameters for more than, at least, less than and at most say.
+pub(super) fn time_bounds(
+    parameters: &BTreeMap<&'static str, &str>,
+    [gt, gte, lt, lte]: [&'static str; 4],
+) -> std::result::Result<(Option<Time>, Option<Time>), QueryError> {
+    let time = |field: &'static str| {
+        let Some(text) = parameters.get(field) else { return Ok(None) };
+        let time = text.parse::<Time>().map(Some);
+        time.map_err(|_| wrong(field, "a time as RFC 3339 writes it: 2026-01-31T12:00:00Z", Vec::new()))
+    };
+    // What is stored is whole microseconds.
+    let next = |time: Option<Time>| time.and_then(|time| time.checked_add_signed(TimeDelta::microseconds(1)));
+    let from = [time(gte)?, next(time(gt)?)].into_iter().flatten().max();
+    let before = [time(lt)?, next(time(lte)?)].into_iter().flatten().min();
+    Ok((from, before))
+}
+
+pub(super) fn wrong(field: &'static str, expected: &'static str, allowed: Vec<&'static str>) -> QueryError {
     QueryError::InvalidValue { field, value: String::new(), expected, allowed }
 }
 
 /// The values of a filter, sorted; none when it is absent. `None` when one cannot be read.
-fn values<T: Ord>(
+pub(super) fn values<T: Ord>(
     parameters: &BTreeMap<&'static str, &str>,
     name: &str,
     read: impl Fn(&str) -> Option<T>,

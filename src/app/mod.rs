@@ -7,6 +7,7 @@
 
 mod access;
 mod attempts;
+mod audit;
 mod bearer;
 mod changes;
 mod error;
@@ -33,6 +34,7 @@ pub use access::{
     TenantInput, TenantPatch, UserInput, UserPatch,
 };
 pub use attempts::Address;
+pub use audit::{Asked, AuditExport, Origin};
 pub use changes::{Change, Happened};
 pub use error::{Error, Invalid, Result, Subject};
 pub use history::StoredPage;
@@ -89,6 +91,7 @@ struct Parts {
     held: Held,
     sessions: SessionCache,
     watchers: Arc<Semaphore>,
+    audit: audit::Recorder,
     edits: [Mutex<()>; EDITS_AT_ONCE],
 }
 
@@ -120,6 +123,7 @@ impl App {
             held,
             sessions: SessionCache::default(),
             watchers,
+            audit: audit::Recorder::default(),
             edits: Default::default(),
         })))
     }

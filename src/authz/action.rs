@@ -49,6 +49,8 @@ acts! {
     BindingRead,
     /// See [`Permission::BindingWrite`].
     BindingWrite,
+    /// See [`Permission::AuditRead`].
+    AuditRead,
     /// See [`Permission::OwnershipRead`].
     OwnershipRead,
     /// See [`Permission::OwnershipWrite`].

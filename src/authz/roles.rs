@@ -18,6 +18,7 @@ const READ: &[Permission] = &[
     P::MemberRead,
     P::RoleRead,
     P::BindingRead,
+    P::AuditRead,
     P::OwnershipRead,
 ];
 
@@ -36,6 +37,7 @@ const BUILT_IN: &[BuiltIn] = &[
             P::TenantRead,
             P::ProjectRead,
             P::MemberRead,
+            P::AuditRead,
             P::OwnershipRead,
             P::OwnershipWrite,
         ],
@@ -57,6 +59,7 @@ const BUILT_IN: &[BuiltIn] = &[
             P::RoleWrite,
             P::BindingRead,
             P::BindingWrite,
+            P::AuditRead,
         ],
     ),
     (

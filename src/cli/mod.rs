@@ -6,6 +6,7 @@
 
 mod account;
 mod apply;
+mod audit;
 mod changes;
 mod client;
 mod columns;
@@ -82,6 +83,9 @@ pub enum ClientCommand {
     /// Draw provider, clusters, hosts and VMs as a tree.
     #[command(after_help = TREE_HELP)]
     Tree(tree::TreeArgs),
+    /// Read the audit log: who did what, from where, with which result.
+    #[command(after_help = audit::HELP)]
+    Audit(Box<audit::AuditArgs>),
     /// Search every kind for a text.
     #[command(
         after_help = "Examples:\n  spandrel search web-1\n  spandrel search 10.0.0.17\n  spandrel search 00:50:56 -o json"
@@ -231,6 +235,7 @@ async fn execute(
         ClientCommand::Noun(command) => nouns::run(command, &mut session).await,
         ClientCommand::Watch(args) => watch::run(args, &mut session).await,
         ClientCommand::Tree(args) => tree::run(args, &mut session).await,
+        ClientCommand::Audit(args) => audit::run(*args, &mut session).await,
         ClientCommand::Search(args) => search::run(args, &mut session).await,
         // Answered above.
         ClientCommand::Login(_) | ClientCommand::Logout | ClientCommand::Completion(_) => Ok(()),

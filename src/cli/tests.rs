@@ -34,6 +34,7 @@ async fn run_in(session: &mut Session, words: &str) -> Result<(), Failure> {
         ClientCommand::Provider(command) => providers::run(command, session).await,
         ClientCommand::Apply(args) => apply::apply(args, session).await,
         ClientCommand::Diff(args) => apply::diff(args, session).await,
+        ClientCommand::Audit(args) => audit::run(*args, session).await,
         ClientCommand::Search(args) => search::run(args, session).await,
         ClientCommand::Tree(args) => tree::run(args, session).await,
         other => panic!("{other:?}"),
@@ -438,4 +439,39 @@ async fn the_changes_of_an_object_are_told_by_name() {
     let told = "power_state running → stopped, host esx-1 → esx-2, attributes.owner me → you";
     assert!(lines[3].ends_with(told), "{text}");
     assert!(lines[4].ends_with("created"), "{text}");
+}
+
+#[tokio::test]
+async fn the_audit_log_is_listed_exported_and_verified() {
+    let check = json!({"sound": false, "entries": 6, "dropped_through": 0, "last_seq": 9,
+        "broken": {"seq": 7, "fault": "content"}});
+    let router = Router::new()
+        .route(
+            "/v1/audit",
+            get(|RawQuery(query): RawQuery| async move {
+                assert_eq!(query.as_deref(), Some("actor=eve&result=denied%2Cfailed&at.gte=2026-01-31T12%3A00%3A00%2B00%3A00&limit=20"));
+                Json(json!({"next_page_token": null, "items": [
+                    {"seq": 8, "at": "2026-01-31T12:00:05Z", "actor": "eve\u{1b}", "action": "vm.delete", "result": "denied",
+                     "status": 403, "object_id": "v1", "object_name": "web", "address": "192.0.2.1", "door": "portal",
+                     "request_id": "r1", "on_behalf_of": null},
+                ]}))
+            }),
+        )
+        .route("/v1/audit/export", get(|| async { "{\"seq\":1}\n{\"seq\":2}\n" }))
+        .route("/v1/audit/verify", get(move || async move { Json(check) }));
+    let (mut session, out, err) = session(router).await;
+    let list = "audit --actor eve --result denied,failed --after 2026-01-31T12:00:00Z";
+    run_in(&mut session, list).await.unwrap();
+    let text = out.text();
+    let row: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+    assert!(row.ends_with(&["eve\\u{1b}", "vm.delete", "denied", "web", "192.0.2.1"]), "{text}");
+    run_in(&mut session, &format!("{list} -o wide")).await.unwrap();
+    assert!(out.text().contains("403") && out.text().contains("portal"), "{}", out.text());
+    run_in(&mut session, "audit export").await.unwrap();
+    assert!(out.text().ends_with("{\"seq\":1}\n{\"seq\":2}\n"));
+    assert_eq!(run_in(&mut session, "audit verify").await.unwrap_err().exit_code(), 1);
+    assert!(err.text().contains("broken at entry 7 of 9"), "{}", err.text());
+    assert_eq!(run_in(&mut session, "audit verify -o json").await.unwrap_err().exit_code(), 1);
+    assert!(parse("audit --result well").is_err() && parse("audit --door window").is_err());
+    assert!(parse("audit --actor eve verify").is_err());
 }

@@ -1,5 +1,7 @@
-//! What runs by itself, besides the synchronization: what keeps the database small, and what gives machines to their owners.
+//! What runs by itself, besides the synchronization: what keeps the database small, what gives machines to their owners,
+//! and what forwards the audit log.
 
+pub mod audit_forward;
 mod ownership;
 
 use std::panic::AssertUnwindSafe;
@@ -10,13 +12,23 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 pub use self::ownership::ownership;
-use crate::store::{LogRetention, ObjectChangeRetention, Store, SyncHistoryRetention};
+use crate::store::{AuditRetention, LogRetention, ObjectChangeRetention, Store, SyncHistoryRetention};
 
 /// How often old entries are dropped.
 const EVERY: Duration = Duration::from_secs(600);
 
-/// Drops change-log entries, changes of objects, sync states, tokens and kept answers that nobody needs any more, until it is cancelled.
-pub async fn retention(store: Store, log: LogRetention, cancel: CancellationToken) {
+/// How long is kept what can be configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retention {
+    /// The change log.
+    pub log: LogRetention,
+    /// The audit log.
+    pub audit: AuditRetention,
+}
+
+/// Drops entries of the change log and of the audit log, changes of objects, sync states, tokens and kept answers that nobody
+/// needs any more, until it is cancelled.
+pub async fn retention(store: Store, keep: Retention, cancel: CancellationToken) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -24,16 +36,16 @@ pub async fn retention(store: Store, log: LogRetention, cancel: CancellationToke
             _ = ticks.tick() => {}
             () = cancel.cancelled() => return,
         }
-        if AssertUnwindSafe(round(&store, log)).catch_unwind().await.is_err() {
+        if AssertUnwindSafe(round(&store, keep)).catch_unwind().await.is_err() {
             // The panic itself is in the log.
             tracing::error!("dropping what is old ended by a panic; the next round tries again");
         }
     }
 }
 
-async fn round(store: &Store, log: LogRetention) {
+async fn round(store: &Store, keep: Retention) {
     let system = store.system("retention");
-    match system.compact(log).await {
+    match system.compact(keep.log).await {
         Ok(0) => {}
         Ok(dropped) => tracing::info!(dropped, "old entries of the change log were dropped"),
         Err(error) => tracing::warn!(%error, "the change log was not compacted; the next round tries again"),
@@ -43,6 +55,13 @@ async fn round(store: &Store, log: LogRetention) {
     }
     if let Err(error) = system.sync_history_sweep(SyncHistoryRetention::default()).await {
         tracing::warn!(%error, "old sync states were not dropped; the next round tries again");
+    }
+    match system.audit_sweep(keep.audit).await {
+        Ok(0) => {}
+        Ok(dropped) => tracing::info!(dropped, "old entries of the audit log were dropped"),
+        Err(error) => {
+            tracing::warn!(%error, "old entries of the audit log were not dropped; the next round tries again")
+        }
     }
     if let Err(error) = system.tokens_sweep().await {
         tracing::warn!(%error, "expired tokens were not dropped; the next round tries again");

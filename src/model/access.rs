@@ -52,6 +52,8 @@ permissions! {
         BindingRead = "binding.read",
         /// Give and take roles: none that allows more than who gives it may do there.
         BindingWrite = "binding.write",
+        /// Read the audit log, as far as it concerns a tenant.
+        AuditRead = "audit.read",
         /// See the rules that say whose machines are.
         OwnershipRead = "ownership.read",
         /// Make, edit and remove these rules.

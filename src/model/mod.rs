@@ -8,6 +8,7 @@
 mod wire;
 
 pub mod access;
+pub mod audit;
 pub mod change;
 pub mod cluster;
 pub mod content_library;
@@ -36,6 +37,7 @@ pub mod volume;
 pub mod zone;
 
 pub use access::{Binding, BindingScope, Effect, Permission, Role, Subject};
+pub use audit::{AuditBreak, AuditCheck, AuditEntry, AuditFault, AuditResult, Door, NewAudit};
 pub use change::{Change, ChangeOp, LogOp, Revision};
 pub use cluster::Cluster;
 pub use content_library::ContentLibrary;

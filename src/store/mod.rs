@@ -14,6 +14,7 @@
 mod access;
 mod across;
 mod address;
+mod audit;
 mod bulk;
 mod codec;
 mod db;
@@ -48,6 +49,7 @@ use std::sync::{Arc, Mutex};
 
 pub use across::{AcrossTenants, PlatformUuid};
 pub use address::DatabaseUrl;
+pub use audit::{AuditFilter, AuditHead, AuditRetention};
 pub use error::Error;
 pub use idempotency::{Once, Outcome};
 pub use keyring::{Keyring, KeyringError};

@@ -294,9 +294,16 @@ async fn the_documents_name_the_metrics_that_there_are() {
     let families =
         scraped.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).map(str::to_owned);
     let families: BTreeSet<String> = families.filter(|name| name != "target_info").collect();
-    // A counter of errors begins with the first of them.
+    // A counter of errors begins with the first of them, and the audit log is not forwarded here.
     let missing = &documented - &families;
-    assert_eq!(missing, BTreeSet::from(["spandrel_sync_panics_total".to_owned()]), "in OPERATIONS.md only");
+    let expected = [
+        "spandrel_audit_forward_failures_total",
+        "spandrel_audit_lag_seconds",
+        "spandrel_audit_unwritten_total",
+        "spandrel_audit_waiting",
+        "spandrel_sync_panics_total",
+    ];
+    assert_eq!(missing, BTreeSet::from(expected.map(str::to_owned)), "in OPERATIONS.md only");
     assert_eq!(&families - &documented, BTreeSet::new(), "not in OPERATIONS.md");
 
     for path in ["docs/monitoring/alerts.yaml", "docs/monitoring/dashboard.json"] {

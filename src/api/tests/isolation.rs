@@ -96,6 +96,8 @@ fn needs(operation: &str, path: &str) -> Option<Needs> {
         "binding_create" => Within(P::BindingWrite),
         "binding_get" => Thing(N::Binding, P::BindingRead, None),
         "binding_delete" => Thing(N::Binding, P::BindingRead, Some((P::BindingWrite, There))),
+        "audit_list" | "audit_export" => Shows(P::AuditRead),
+        "audit_verify" => Platform(P::AuditRead),
         "ownership_rule_list" => Shows(P::OwnershipRead),
         "ownership_rule_create" | "ownership_preview" => Platform(P::OwnershipWrite),
         "ownership_rule_get" => Thing(N::Rule, P::OwnershipRead, None),

@@ -1,6 +1,7 @@
 //! The API as a client sees it: a real router over a real database and a real read model. Only the synchronization is
 //! played: it is our own port, and what is asked of it is looked at.
 
+mod audit;
 mod auth;
 mod frame;
 mod history;

@@ -209,7 +209,10 @@ fn sample(path: &str, name: &str, parameter: &Value) -> Option<String> {
         ("min_revision", ..) => "0".to_owned(),
         ("limit", ..) => "10".to_owned(),
         ("state", _, None) => "live".to_owned(),
-        (_, _, None) if field == "since" => "2026-01-31T12:00:00Z".to_owned(),
+        ("result", ..) => "done".to_owned(),
+        ("door", ..) => "api".to_owned(),
+        ("tenant_id", "", None) => "0192f0c1-2345-7000-8000-000000000000".to_owned(),
+        (_, _, None) if matches!(field, "since" | "at") => "2026-01-31T12:00:00Z".to_owned(),
         (_, "exists", _) => {
             assert_eq!(parameter["schema"]["type"], "boolean", "{name}");
             "true".to_owned()

@@ -1,5 +1,6 @@
 //! Version 1: one file per noun. The kinds of the inventory, which can only be read, share [`nouns`].
 
+pub(super) mod audit;
 pub(super) mod bindings;
 pub(super) mod groups;
 pub(super) mod history;

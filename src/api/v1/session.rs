@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::super::extract::{Body, ClientAddress, NoParams, SMALL, Secret};
 use super::super::problem::Problem;
 use super::super::{Api, cookie};
-use crate::app::{App, Session};
+use crate::app::{App, Origin, Session};
 use crate::model::secret::ExposeSecret;
 use crate::model::{Permission, TenantId, UserId};
 
@@ -59,9 +59,11 @@ struct LoginAnswer {
 async fn login(
     State(api): State<Api>,
     ClientAddress(address): ClientAddress,
+    Extension(origin): Extension<Origin>,
     _: NoParams,
     Body(login): Body<Login, SMALL>,
 ) -> Result<Json<LoginAnswer>, Problem> {
+    origin.tried(&login.username);
     let signed_in = api.app().login(&login.username, login.password.0, address).await?;
     Ok(Json(LoginAnswer {
         token: signed_in.token.expose_secret().to_owned(),
@@ -81,11 +83,13 @@ async fn login(
 async fn login_cookie(
     State(api): State<Api>,
     ClientAddress(address): ClientAddress,
+    Extension(origin): Extension<Origin>,
     _: NoParams,
     headers: HeaderMap,
     Body(login): Body<Login, SMALL>,
 ) -> Result<Response, Problem> {
     cookie::same_origin(&headers)?;
+    origin.tried(&login.username);
     let signed_in = api.app().login(&login.username, login.password.0, address).await?;
     let session = api.app().authenticate(Some(signed_in.token.expose_secret())).await?;
     let set_cookie = cookie::begin(&signed_in, &headers).map(|value| (header::SET_COOKIE, value));

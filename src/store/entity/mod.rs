@@ -2,6 +2,7 @@
 //!
 //! Ids are UUIDs, times microseconds since 1970, words text; `migrations` has the schema.
 
+pub(super) mod audit;
 pub(super) mod binding;
 pub(super) mod change_log;
 pub(super) mod counter;

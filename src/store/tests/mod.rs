@@ -5,6 +5,7 @@
 //! PgBouncer before one, whose user may create databases.
 
 mod access;
+mod audit;
 mod faults;
 mod idempotency;
 mod keys;
@@ -148,6 +149,11 @@ impl Fixture {
         self.store.tenant(&self.scope())
     }
 
+    /// Reads the audit log of the platform.
+    pub(super) fn auditor(&self) -> TenantStore<crate::authz::AuditRead> {
+        self.store.tenant(&self.scope())
+    }
+
     /// Sees what the platform owns.
     pub(crate) fn scope<A: Act>(&self) -> TenantScope<A> {
         TenantScope::of_tenant(TenantId::PLATFORM)
@@ -159,11 +165,9 @@ impl Fixture {
         (record.id, record.sources[0].id)
     }
 
-    /// Runs statements past the doors, as the role of the gateway, seeing everything.
+    /// See [`Store::sql`].
     pub(crate) async fn sql(&self, sql: &str) {
-        let tx = self.store.inner.pools.write(Visible::All).await.expect("a transaction");
-        sea_orm::ConnectionTrait::execute_unprepared(&tx, sql).await.expect("the statements run");
-        tx.commit().await.expect("they are committed");
+        self.store.sql(sql).await;
     }
 
     /// Makes the database refuse rows of `table` for which `condition` (over `NEW`) holds: `broken` with an error of the
@@ -222,6 +226,15 @@ pub(super) fn put(id: ObjectId, key: &str, body: &str) -> PutObject {
         key: key.to_owned(),
         body: Arc::from(body),
         hash: std::array::from_fn(|index| body.as_bytes().get(index).copied().unwrap_or(0)),
+    }
+}
+
+impl Store {
+    /// Runs statements past the doors, as the role of the gateway, seeing everything.
+    pub(crate) async fn sql(&self, sql: &str) {
+        let tx = self.inner.pools.write(Visible::All).await.expect("a transaction");
+        sea_orm::ConnectionTrait::execute_unprepared(&tx, sql).await.expect("the statements run");
+        tx.commit().await.expect("they are committed");
     }
 }
 
