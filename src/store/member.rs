@@ -117,9 +117,9 @@ impl TenantStore<MemberWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn user_delete(&self, id: UserId) -> Result<()> {
-        self.change(async |tx| {
+        self.take_away(async |tx| {
             unbind(tx, &[id.0]).await?;
-            user::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)
+            Ok(user::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })
         .await
     }
@@ -154,9 +154,9 @@ impl TenantStore<MemberWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn group_delete(&self, id: GroupId) -> Result<()> {
-        self.change(async |tx| {
+        self.take_away(async |tx| {
             unbind(tx, &[id.0]).await?;
-            user_group::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)
+            Ok(user_group::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })
         .await
     }

@@ -182,11 +182,19 @@ pub struct TenantStore<A: Act> {
 
 impl<A: Act> TenantStore<A> {
     fn visible(&self) -> Visible {
-        if self.scope.sees_all() { Visible::All } else { self.visible_with(None) }
+        self.visible_with([])
     }
 
-    fn visible_with(&self, made: Option<TenantId>) -> Visible {
-        Visible::Tenants(self.scope.tenants().iter().copied().chain(made).map(|tenant| tenant.0).collect())
+    fn visible_with(&self, others: impl IntoIterator<Item = TenantId>) -> Visible {
+        if self.scope.sees_all() {
+            return Visible::All;
+        }
+        Visible::Tenants(self.scope.tenants().iter().copied().chain(others).map(|tenant| tenant.0).collect())
+    }
+
+    /// Also the user's own tenant, where answers are kept, and one that is just being made.
+    fn writable_with(&self, made: Option<TenantId>) -> Visible {
+        self.visible_with(made.into_iter().chain([self.scope.home()]))
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {
@@ -194,13 +202,12 @@ impl<A: Act> TenantStore<A> {
     }
 
     async fn begin_write(&self, what: &'static str) -> Result<Tx> {
-        self.store.inner.begin(Mode::Write, self.visible(), what).await.writing(what)
+        self.store.inner.begin(Mode::Write, self.writable_with(None), what).await.writing(what)
     }
 
     /// The same, for a tenant that is just being made below one that the scope sees.
     async fn begin_write_of(&self, made: TenantId, what: &'static str) -> Result<Tx> {
-        let visible = if self.scope.sees_all() { Visible::All } else { self.visible_with(Some(made)) };
-        self.store.inner.begin(Mode::Write, visible, what).await.writing(what)
+        self.store.inner.begin(Mode::Write, self.writable_with(Some(made)), what).await.writing(what)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::lookup::{Noun, find, id};
 use super::tenants::{Delete, Named, remove};
-use super::{create, edit, given, list, needs_one, show};
+use super::{create, edit, edit_found, given, list, needs_one, show};
 use crate::cli::failure::Failure;
 use crate::cli::output::ListOutput;
 use crate::cli::password::Asking;
@@ -212,10 +212,10 @@ pub(crate) async fn group(command: GroupCommand, session: &mut Session) -> Resul
             create(Noun::Group, &body, session).await
         }
         GroupCommand::Edit(args) => {
+            let group = find(&session.client, Noun::Group, &args.group).await?;
             let members = if args.add.is_empty() && args.remove.is_empty() {
                 None
             } else {
-                let group = find(&session.client, Noun::Group, &args.group).await?;
                 let gone = users(&args.remove, session).await?;
                 let present = group["member_ids"].as_array().into_iter().flatten();
                 let present = present.filter_map(|id| id.as_str().map(str::to_owned));
@@ -228,7 +228,7 @@ pub(crate) async fn group(command: GroupCommand, session: &mut Session) -> Resul
                 ("member_ids", members),
             ]);
             needs_one(&body, "--name, --description, --add, --remove")?;
-            edit(Noun::Group, &args.group, &body, session).await
+            edit_found(Noun::Group, &group, &body, session).await
         }
         GroupCommand::Delete(args) => remove(Noun::Group, &args, &[], session).await,
     }

@@ -107,9 +107,15 @@ async fn create(noun: Noun, body: &Value, session: &mut Session) -> Result<(), F
 
 /// Edits something, and says so.
 async fn edit(noun: Noun, name: &str, body: &Value, session: &mut Session) -> Result<(), Failure> {
-    let id = lookup::id(&session.client, noun, name).await?;
-    let path = format!("{}/{id}", noun.collection());
-    let edited = session.client.call(Method::PATCH, &path, &[], Some(body), None).await?.body;
+    let item = find(&session.client, noun, name).await?;
+    edit_found(noun, &item, body, session).await
+}
+
+/// The same of what was read: nothing is overwritten that was changed since.
+async fn edit_found(noun: Noun, item: &Value, body: &Value, session: &mut Session) -> Result<(), Failure> {
+    let path = format!("{}/{}", noun.collection(), item["id"].as_str().unwrap_or_default());
+    let generation = item["generation"].as_i64().map(|generation| format!("\"{generation}\""));
+    let edited = session.client.call(Method::PATCH, &path, &[], Some(body), generation.as_deref()).await?.body;
     said(noun, &edited, "is edited", session)
 }
 

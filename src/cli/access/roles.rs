@@ -8,6 +8,7 @@ use super::lookup::{Noun, id, place};
 use super::tenants::{Delete, Named, remove};
 use super::{create, edit, given, list, needs_one, show};
 use crate::cli::failure::{EXIT_DENIED, Failure};
+use crate::cli::names::pair;
 use crate::cli::output::{Format, ListOutput};
 use crate::cli::pages::fetch_at;
 use crate::cli::session::Session;
@@ -179,7 +180,11 @@ async fn binding(args: &Give, session: &Session) -> Result<Value, Failure> {
 
 async fn take(args: &Give, session: &mut Session) -> Result<(), Failure> {
     let wanted = binding(args, session).await?;
-    let all = fetch_at(&session.client, "/v1/bindings", &[], None).await?.items;
+    let query = vec![
+        pair("subject_id", wanted["subject"]["id"].as_str().unwrap_or_default()),
+        pair("role_id", wanted["role_id"].as_str().unwrap_or_default()),
+    ];
+    let all = fetch_at(&session.client, "/v1/bindings", &query, None).await?.items;
     let same = |other: &&Value| {
         ["subject", "role_id", "scope", "effect"].iter().all(|member| other[*member] == wanted[*member])
     };
