@@ -159,7 +159,11 @@ struct Settling<'a> {
     moves: Vec<(ObjectId, Owner)>,
 }
 
-impl Settling<'_> {
+impl<'a> Settling<'a> {
+    fn new(access: &'a Access, facts: &'a OwnershipFacts, snapshot: &'a Snapshot) -> Self {
+        Self { decider: Decider::new(access, facts), snapshot, decided: HashMap::new(), moves: Vec::new() }
+    }
+
     fn machine(&mut self, id: ObjectId) -> Option<Owner> {
         if let Some(owner) = self.decided.get(&id) {
             return Some(*owner);
@@ -204,12 +208,10 @@ impl Settling<'_> {
         for (kind, id) in changed {
             match kind {
                 Kind::Vm => {
-                    let before = self.moves.len();
                     self.machine(*id);
-                    if self.moves.len() > before {
-                        let hanging = self.snapshot.hanging_on(*id);
-                        hanging.into_iter().for_each(|(kind, id)| self.hanging(kind, id));
-                    }
+                    // Also when it stays: an earlier round may have been cut off in between.
+                    let hanging = self.snapshot.hanging_on(*id);
+                    hanging.into_iter().for_each(|(kind, id)| self.hanging(kind, id));
                 }
                 kind if HANGING.contains(kind) => self.hanging(*kind, *id),
                 _ => {}
@@ -225,11 +227,13 @@ impl Settling<'_> {
 const LOOKED_AT: [Kind; 5] = [Kind::Folder, Kind::ResourcePool, Kind::Cluster, Kind::Network, Kind::Tag];
 
 impl App {
-    /// Gives to their owners what changed after a revision, or everything. Gives how far it looked, and how many went.
+    /// Gives to their owners what changed after a revision, or everything. Gives how far it looked, and how many went; none
+    /// when what is said of owners changed meanwhile, and nothing was done.
     ///
     /// # Errors
     /// Internal ones only.
-    pub async fn ownership_settle(&self, after: Option<Revision>) -> Result<(Revision, usize)> {
+    pub async fn ownership_settle(&self, after: Option<Revision>) -> Result<Option<(Revision, usize)>> {
+        let version = self.access_version();
         let snapshot = self.inventory().snapshot();
         let (access, facts) = (self.access(), self.ownership());
         let changed = after.and_then(|after| snapshot.changed_since(after));
@@ -237,8 +241,7 @@ impl App {
         let changed = changed.filter(|changed| facts.rules.is_empty() || !looked_at(changed));
         let revision = snapshot.revision();
         let work = move || {
-            let decider = Decider::new(&access, &facts);
-            let mut settling = Settling { decider, snapshot: &snapshot, decided: HashMap::new(), moves: Vec::new() };
+            let mut settling = Settling::new(&access, &facts, &snapshot);
             match changed {
                 Some(changed) => settling.changed(&changed),
                 None => settling.all(),
@@ -248,9 +251,14 @@ impl App {
         let moves = tokio::task::spawn_blocking(work).await;
         let moves = moves.map_err(|error| Error::internal("working out whose machines are", error))?;
         if !moves.is_empty() {
+            let _turn = self.access_turn().await;
+            if self.access_version() != version {
+                // It was worked out of what is not said any more. The next round begins with what is.
+                return Ok(None);
+            }
             self.sync().own(&moves).await?;
         }
-        Ok((revision, moves.len()))
+        Ok(Some((revision, moves.len())))
     }
 
     /// The rules in the order in which they are looked at.
@@ -352,7 +360,7 @@ impl App {
             if mode == Mode::DryRun {
                 return Ok(Outcome::Done(rule, None));
             }
-            Ok(store.ownership_rule_create(rule, once).await?)
+            Ok(app.writing(&scope).ownership_rule_create(rule, once).await?)
         })
         .await
     }
@@ -391,7 +399,7 @@ impl App {
             rule.generation += 1;
             rule.updated_at = app.clock().now();
             if mode == Mode::Real {
-                app.store().tenant(&scope).ownership_rule_update(&rule).await?;
+                app.writing(&scope).ownership_rule_update(&rule).await?;
             }
             Ok(rule)
         })
@@ -413,7 +421,7 @@ impl App {
             let present = app.ownership_rule(&session, id)?;
             let scope = app.authorize::<OwnershipWrite>(&session, Node::PLATFORM)?;
             super::access::check_generation(expected.as_deref(), present.generation)?;
-            Ok(app.store().tenant(&scope).ownership_rule_delete(id).await?)
+            Ok(app.writing(&scope).ownership_rule_delete(id).await?)
         })
         .await
     }
@@ -502,6 +510,12 @@ impl App {
             let seen = access.scope::<InventoryRead>(&session.principal);
             let present = present.filter(|owner| seen.sees(*owner, object));
             let present = present.ok_or_else(|| Error::not_found("vm", id))?;
+            // What was said a moment ago may not be done yet: it counts all the same.
+            let (facts, snapshot) = (app.ownership(), app.inventory().snapshot());
+            let said_now = snapshot.machine(object).map(|machine| Decider::new(&access, &facts).owner(&machine));
+            let said_now =
+                said_now.filter(|owner| seen.sees(*owner, object)).ok_or_else(|| Error::not_found("vm", id))?;
+            access.authorize::<InventoryAssign>(&session.principal, Node::Object { id: object, owner: said_now })?;
             let here = Node::Object { id: object, owner: present };
             let scope = access.authorize::<InventoryAssign>(&session.principal, here)?;
             let user_id = session.principal.user_id;
@@ -515,7 +529,7 @@ impl App {
                     Some(ByHand { owner: app.assignable(&session, &access, project)?, user_id, at: app.clock().now() })
                 }
             };
-            app.store().tenant(&scope).ownership_set(object, by_hand).await?;
+            app.writing(&scope).ownership_set(object, by_hand).await?;
             Ok(())
         })
         .await?;
@@ -546,11 +560,13 @@ impl App {
 
     /// What was just said by hand is so when it is answered.
     async fn settle_one(&self, id: ObjectId) -> Result<()> {
-        let (access, facts, snapshot) = (self.access(), self.ownership(), self.inventory().snapshot());
-        let decider = Decider::new(&access, &facts);
-        let mut settling = Settling { decider, snapshot: &snapshot, decided: HashMap::new(), moves: Vec::new() };
-        settling.changed(&[(Kind::Vm, id)]);
-        let moves = std::mem::take(&mut settling.moves);
+        let _turn = self.access_turn().await;
+        let moves = {
+            let (access, facts, snapshot) = (self.access(), self.ownership(), self.inventory().snapshot());
+            let mut settling = Settling::new(&access, &facts, &snapshot);
+            settling.changed(&[(Kind::Vm, id)]);
+            settling.moves
+        };
         if !moves.is_empty() {
             self.sync().own(&moves).await?;
         }

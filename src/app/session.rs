@@ -143,6 +143,7 @@ impl App {
             subject: Subject::User { id: user.id },
             role_id: roles::PLATFORM_ADMIN,
             scope: BindingScope::PLATFORM,
+            tenant_id: TenantId::PLATFORM,
             effect: Effect::Allow,
             created_at: now,
         };
@@ -194,8 +195,18 @@ impl App {
         can.then_some(user.id)
     }
 
+    /// The name that somebody signs in with: of a tenant's user with the tenant's path.
+    fn login_name(&self, principal: &Principal) -> String {
+        let access = self.access();
+        let path = access.graph().tenant(principal.tenant_id).map(|tenant| tenant.path.as_str());
+        match path.filter(|path| !path.is_empty()) {
+            Some(path) => format!("{path}/{}", principal.username),
+            None => principal.username.clone(),
+        }
+    }
+
     /// Whether a user, of whom a token was given out, may still use it.
-    fn is_welcome(&self, user: UserId) -> bool {
+    pub(super) fn is_welcome(&self, user: UserId) -> bool {
         let access = self.access();
         let user = access.graph().user(user);
         user.is_some_and(|user| user.enabled && !access.graph().is_suspended(user.tenant_id))
@@ -286,13 +297,14 @@ impl App {
         }
         let now = self.clock().now();
         // A stolen token must not serve to guess the password.
-        self.attempts().begin(username, address, now)?;
+        let login = self.login_name(&session.principal);
+        self.attempts().begin(&login, address, now)?;
         let user = self.store().tenant(&scope).user().await?.ok_or(Error::Unauthenticated)?;
         let stored = user.password_hash.expose_secret().to_owned();
         if !self.passwords().verify(current, Some(stored)).await? {
             return Err(Invalid::field("current_password", "is not the present password").into());
         }
-        self.attempts().succeeded(username, address, now);
+        self.attempts().succeeded(&login, address, now);
         let hash = self.passwords().hash(new).await?.into();
         self.store().tenant(&scope).password_set(&hash, Some(session.token_id)).await?;
         self.sessions().clear();

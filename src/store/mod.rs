@@ -192,9 +192,9 @@ impl<A: Act> TenantStore<A> {
         Visible::Tenants(self.scope.tenants().iter().copied().chain(others).map(|tenant| tenant.0).collect())
     }
 
-    /// Also the user's own tenant, where answers are kept, and one that is just being made.
+    /// Also the tenant that is acted in, the user's own, where answers are kept, and one that is just being made.
     fn writable_with(&self, made: Option<TenantId>) -> Visible {
-        self.visible_with(made.into_iter().chain([self.scope.home()]))
+        self.visible_with(made.into_iter().chain([self.scope.tenant(), self.scope.home()]))
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {

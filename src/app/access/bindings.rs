@@ -122,14 +122,23 @@ impl App {
                 return Err(Error::Exists { noun: "binding", id, name, field: "role_id".to_owned() });
             }
             let created_at = app.clock().now();
-            let binding = Binding { id: BindingId::generate(), subject, role_id, scope: place, effect, created_at };
+            let binding = Binding {
+                id: BindingId::generate(),
+                subject,
+                role_id,
+                scope: place,
+                tenant_id: tenant,
+                effect,
+                created_at,
+            };
             if effect == Effect::Deny && is_real(mode) {
                 app.check_denial(&access, binding)?;
             }
+            super::check_room("bindings", graph.bindings().count(), super::BINDINGS_MAX)?;
             if !is_real(mode) {
                 return Ok(Outcome::Done(binding, None));
             }
-            Ok(store.binding_create(binding, once).await?)
+            Ok(app.writing(&scope).binding_create(binding, once).await?)
         })
         .await
     }
@@ -154,7 +163,7 @@ impl App {
             let node = node_of(binding.scope, |id| app.owner_of(id));
             let scope = app.binder(&session, &access, binding.role_id, node)?;
             super::check_administrator_left(access.graph(), |other, _| other.id == id)?;
-            app.store().tenant(&scope).binding_delete(id).await?;
+            app.writing(&scope).binding_delete(id).await?;
             Ok(())
         })
         .await

@@ -7,7 +7,7 @@ use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
 use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
 use crate::authz::{Access, Graph, MemberRead, MemberWrite, Node};
-use crate::model::{Group, GroupId, Subject, TenantId, UserId};
+use crate::model::{Effect, Group, GroupId, Subject, TenantId, UserId};
 use crate::store::{Once, Outcome};
 
 /// A group can have so many members.
@@ -118,11 +118,12 @@ impl App {
             let store = app.store().tenant(&scope);
             if !store.is_done(once.as_ref()).await? {
                 check_name_free("group", &group.name, names(access.graph(), tenant_id, None))?;
+                super::check_room("groups", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
             if !is_real(mode) {
                 return Ok(Outcome::Done(group, None));
             }
-            Ok(store.group_create(group, once).await?)
+            Ok(app.writing(&scope).group_create(group, once).await?)
         })
         .await
     }
@@ -161,13 +162,15 @@ impl App {
             if group == *present {
                 return Ok(group);
             }
+            let denies = graph.bindings_of(Subject::Group { id }).any(|binding| binding.effect == Effect::Deny);
             super::check_administrator_left(graph, |binding, user| {
-                binding.subject == Subject::Group { id } && !group.member_ids.contains(&user)
+                let is_in = group.member_ids.contains(&user);
+                binding.subject == Subject::Group { id } && !is_in || denies && is_in
             })?;
             group.generation += 1;
             group.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).group_update(&group).await?;
+                app.writing(&scope).group_update(&group).await?;
             }
             Ok(group)
         })
@@ -187,7 +190,7 @@ impl App {
             check_generation(expected.as_deref(), present.generation)?;
             let of_group = |binding: &crate::model::Binding, _| binding.subject == Subject::Group { id };
             super::check_administrator_left(access.graph(), of_group)?;
-            app.store().tenant(&scope).group_delete(id).await?;
+            app.writing(&scope).group_delete(id).await?;
             Ok(())
         })
         .await

@@ -96,11 +96,12 @@ impl App {
             let store = app.store().tenant(&scope);
             if !store.is_done(once.as_ref()).await? {
                 check_name_free("project", &project.name, names(access.graph(), tenant_id, None))?;
+                super::check_room("projects", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
             if !is_real(mode) {
                 return Ok(Outcome::Done(project, None));
             }
-            Ok(store.project_create(project, once).await?)
+            Ok(app.writing(&scope).project_create(project, once).await?)
         })
         .await
     }
@@ -137,7 +138,7 @@ impl App {
             project.generation += 1;
             project.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).project_update(&project).await?;
+                app.writing(&scope).project_update(&project).await?;
             }
             Ok(project)
         })
@@ -172,7 +173,7 @@ impl App {
                     ),
                 });
             }
-            app.store().tenant(&scope).project_delete(id).await?;
+            app.writing(&scope).project_delete(id).await?;
             Ok(())
         })
         .await
