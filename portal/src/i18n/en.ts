@@ -1,5 +1,7 @@
 // English: the language that the others are checked against. Texts are by area; field names, words and problems are in
 // files of their own, where a missing one does not compile.
+import { access } from './en.access';
+import { ownership } from './en.ownership';
 import { changes, inventory, topology } from './en.inventory';
 import { overview } from './en.overview';
 import { fields } from './en.fields';
@@ -70,7 +72,9 @@ export const en = {
     account: 'Account',
     apiDocs: 'API documentation',
     overview: 'Overview',
-    groups: { compute: 'Compute', storage: 'Storage', network: 'Networks', infrastructure: 'Infrastructure', settings: 'Settings' },
+    project: 'Project',
+    allProjects: 'All projects',
+    groups: { compute: 'Compute', storage: 'Storage', network: 'Networks', infrastructure: 'Infrastructure', access: 'Access', settings: 'Settings' },
   },
   live: {
     live: 'Live',
@@ -171,6 +175,7 @@ export const en = {
     snapshots: 'Snapshots',
     changes: 'Changes',
     used: 'Used',
+    owner: 'Owner',
   },
   confirm: {
     typeName: 'Type <1>{{name}}</1> to confirm',
@@ -197,6 +202,8 @@ export const en = {
     toOverview: 'To the overview',
     fields: 'Some fields need your attention.',
   },
+  access,
+  ownership,
   overview,
   changes,
   inventory,

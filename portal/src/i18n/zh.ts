@@ -1,4 +1,6 @@
 // 简体中文。键与英文相同；缺少的键无法通过编译。
+import { access } from './zh.access';
+import { ownership } from './zh.ownership';
 import { changes, inventory, topology } from './zh.inventory';
 import { overview } from './zh.overview';
 import type { Translation } from './types';
@@ -70,7 +72,9 @@ export const zh: Translation = {
     account: '账户',
     apiDocs: 'API 文档',
     overview: '概览',
-    groups: { compute: '计算', storage: '存储', network: '网络', infrastructure: '基础设施', settings: '设置' },
+    project: '项目',
+    allProjects: '所有项目',
+    groups: { compute: '计算', storage: '存储', network: '网络', infrastructure: '基础设施', access: '访问控制', settings: '设置' },
   },
   live: {
     live: '实时',
@@ -170,6 +174,7 @@ export const zh: Translation = {
     snapshots: '快照',
     changes: '变更',
     used: '已用',
+    owner: '归属',
   },
   confirm: {
     typeName: '输入 <1>{{name}}</1> 以确认',
@@ -196,6 +201,8 @@ export const zh: Translation = {
     toOverview: '前往概览',
     fields: '有字段需要修改。',
   },
+  access,
+  ownership,
   overview,
   changes,
   inventory,
