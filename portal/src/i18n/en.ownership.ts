@@ -7,6 +7,7 @@ export const ownership = {
   rule: 'Rule',
   to: 'To the project',
   from: 'From',
+  into: 'To',
   state: 'State',
   on: 'On',
   off: 'Off',

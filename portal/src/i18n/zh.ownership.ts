@@ -8,6 +8,7 @@ export const ownership: Translation['ownership'] = {
   rule: '规则',
   to: '目标项目',
   from: '原归属',
+  into: '新归属',
   state: '状态',
   on: '启用',
   off: '停用',

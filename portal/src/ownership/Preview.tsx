@@ -62,7 +62,7 @@ export function Preview({ id, values }: { id?: string; values: Values }) {
                     <Tr>
                       <Th>{t('kinds.vm.one')}</Th>
                       <Th>{t('ownership.from')}</Th>
-                      <Th>{t('ownership.to')}</Th>
+                      <Th>{t('ownership.into')}</Th>
                     </Tr>
                   </Thead>
                   <Tbody>
@@ -70,7 +70,7 @@ export function Preview({ id, values }: { id?: string; values: Values }) {
                       <Tr key={move.vm_id}>
                         <Td dataLabel={t('kinds.vm.one')}><ObjectLink kind="vm" id={move.vm_id} name={move.name} /></Td>
                         <Td dataLabel={t('ownership.from')}><OwnerName owner={move.from} /></Td>
-                        <Td dataLabel={t('ownership.to')}><OwnerName owner={move.to} /></Td>
+                        <Td dataLabel={t('ownership.into')}><OwnerName owner={move.to} /></Td>
                       </Tr>
                     ))}
                   </Tbody>
