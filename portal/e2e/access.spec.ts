@@ -180,7 +180,16 @@ test('who is of the tenant sees what is its own, and nothing else', async ({ bro
   await expect(page.getByText('Your roles: Viewer.')).toBeVisible();
   await page.goto('/');
   await expect(page.locator('.sp-count__number').first()).toHaveText('2');
+  await expect(page.getByRole('heading', { name: 'Providers' })).toHaveCount(0);
   await picture(page, 'tenant-overview');
+  await page.goto(`/vms/${machines[0]!.id}`);
+  await expect(page.getByRole('heading', { level: 1, name: machines[0]!.name })).toBeVisible();
+  await expectAccessible(page);
+  await picture(page, 'tenant-vm');
+  await page.goto('/inventory');
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await expectAccessible(page);
+  await picture(page, 'tenant-inventory');
   expect(refused, 'nothing is asked that is refused').toEqual([]);
   // What is taken away is gone from the open page, by itself.
   await page.goto('/vms');

@@ -44,7 +44,7 @@ export function Bindings({ scope, tenantId, subject, name }: Props) {
   ];
   return (
     <>
-      {scope && <p className="sp-muted">{t(scope.kind === 'tenant' ? 'access.bindings.tenantHint' : 'access.bindings.projectHint')}</p>}
+      {scope && <p className="sp-muted">{t(`access.bindings.hints.${scope.kind}`)}</p>}
       <Rows
         label={t('access.bindings.title')} rows={rows} error={error} onRetry={() => void refetch()} columns={columns} empty={t('access.bindings.empty')}
         tools={may && <Button onClick={() => setDialog('add')}>{t('access.bindings.add')}</Button>}

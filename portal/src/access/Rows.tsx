@@ -72,7 +72,7 @@ export function Rows<T extends { id: string }>({ label, rows, error, onRetry, co
                 {columns.map((column) => (
                   <Td key={column.id} dataLabel={column.label} className="sp-anywhere">{column.cell(row)}</Td>
                 ))}
-                {acts && <Td isActionCell>{acts(row)}</Td>}
+                {acts && <Td isActionCell modifier="nowrap">{acts(row)}</Td>}
               </Tr>
             ))}
           </Tbody>

@@ -181,8 +181,11 @@ export const access = {
   permissions,
   bindings: {
     title: 'Members & roles',
-    tenantHint: 'Who has which role in this tenant itself. It holds in its projects and in the tenants below it too.',
-    projectHint: 'Who has which role in this project itself. What is given in its tenant, or above that, holds here too.',
+    hints: {
+      tenant: 'Who has which role in this tenant itself. It holds in its projects and in the tenants below it too.',
+      project: 'Who has which role in this project itself. What is given in its tenant, or above that, holds here too.',
+      object: 'Who has a role for this machine alone. What is given in its project, its tenant, or above that, holds here too.',
+    },
     subject: 'Who',
     role: 'Role',
     scope: 'Where',

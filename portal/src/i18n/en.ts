@@ -47,6 +47,7 @@ export const en = {
     title: 'Sign in',
     subtitle: 'The machines of VMware and KVM, in one place.',
     username: 'User name',
+    usernameHint: 'Who belongs to a tenant signs in as its path and their name, such as acme/ann.',
     password: 'Password',
     submit: 'Sign in',
     showPassword: 'Show password',

@@ -164,8 +164,11 @@ export const access: Translation['access'] = {
   },
   bindings: {
     title: '成员和角色',
-    tenantHint: '直接在此租户中授予的角色。在其项目和下级租户中同样有效。',
-    projectHint: '直接在此项目中授予的角色。在其租户或更上级授予的角色在此同样有效。',
+    hints: {
+      tenant: '直接在此租户中授予的角色。在其项目和下级租户中同样有效。',
+      project: '直接在此项目中授予的角色。在其租户或更上级授予的角色在此同样有效。',
+      object: '仅为此虚拟机授予的角色。在其项目、租户或更上级授予的角色在此同样有效。',
+    },
     subject: '对象',
     role: '角色',
     scope: '范围',

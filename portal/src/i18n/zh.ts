@@ -47,6 +47,7 @@ export const zh: Translation = {
     title: '登录',
     subtitle: 'VMware 与 KVM 的虚拟机，尽在一处。',
     username: '用户名',
+    usernameHint: '租户的用户以租户路径加用户名登录，例如 acme/ann。',
     password: '密码',
     submit: '登录',
     showPassword: '显示密码',

@@ -5,6 +5,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { Bindings } from '@/access/Bindings';
 import { Facts } from '@/access/Details';
 import { FormDialog } from '@/access/FormDialog';
 import { OwnerName, TenantName } from '@/access/Names';
@@ -24,6 +25,7 @@ type Vm = Objects['vm'];
 
 export function VmOwner({ object: vm }: { object: Vm }) {
   const { t } = useTranslation();
+  const mayRoles = useMay('binding.read');
   const { data: owner, error, refetch } = useQuery(ownerQuery(vm.id, vm.project_id));
   if (error && !owner) return <FullPageProblem error={error} onRetry={() => void refetch()} />;
   if (!owner) return <Loading />;
@@ -42,6 +44,14 @@ export function VmOwner({ object: vm }: { object: Vm }) {
           <Acts vm={vm} owner={owner} />
         </CardBody>
       </Card>
+      {mayRoles && (
+        <Card isCompact>
+          <CardTitle component="h2">{t('access.bindings.title')}</CardTitle>
+          <CardBody>
+            <Bindings scope={{ kind: 'object', id: vm.id }} name={vm.name} />
+          </CardBody>
+        </Card>
+      )}
       {owner.rules.length > 0 && (
         <Card isCompact>
           <CardTitle component="h2">{t('ownership.tried')}</CardTitle>
