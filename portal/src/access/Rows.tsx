@@ -70,7 +70,7 @@ export function Rows<T extends { id: string }>({ label, rows, error, onRetry, co
             {found.slice(0, shown).map((row) => (
               <Tr key={row.id} data-id={row.id}>
                 {columns.map((column) => (
-                  <Td key={column.id} dataLabel={column.label} className="sp-anywhere">{column.cell(row)}</Td>
+                  <Td key={column.id} dataLabel={column.label} className="sp-anywhere"><div>{column.cell(row)}</div></Td>
                 ))}
                 {acts && <Td isActionCell modifier="nowrap">{acts(row)}</Td>}
               </Tr>

@@ -4,7 +4,7 @@ import type { Permission } from '@/access/queries';
 type NounOf<P> = P extends `${infer Noun}.${string}` ? Noun : never;
 type VerbOf<P, Noun extends string> = P extends `${Noun}.${infer Verb}` ? Verb : never;
 /** A text for each permission, by the word before its dot and the one after it. */
-type Meanings = { readonly [Noun in NounOf<Permission>]: { readonly [Verb in VerbOf<Permission, Noun>]: string } };
+type Meanings = { readonly [Noun in NounOf<Permission | 'audit.read'>]: { readonly [Verb in VerbOf<Permission | 'audit.read', Noun>]: string } };
 
 const permissions = {
   inventory: {
@@ -23,6 +23,7 @@ const permissions = {
     read: 'See who has which role, and ask why somebody may do something.',
     write: 'Give and take roles: none that allows more than who gives it may do there.',
   },
+  audit: { read: 'Read the audit log, as far as it concerns a tenant.' },
   ownership: { read: 'See the rules that say whose machines are.', write: 'Make, edit and remove these rules.' },
 } as const satisfies Meanings;
 

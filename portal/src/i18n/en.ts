@@ -127,6 +127,7 @@ export const en = {
     clearSelection: 'Clear the selection',
     empty: 'Nothing here yet',
     emptyHint: 'No platform has told of any {{kind}}. What a platform holds appears here by itself once it is added.',
+    emptySeen: 'There is no {{kind}} that you may see.',
     emptyWithin: 'No {{kind}} belongs to it. What is added on the platform appears here by itself.',
     noMatch: 'Nothing matches',
     noMatchHint: 'No {{kind}} matches the search and the filters.',

@@ -126,6 +126,7 @@ export const zh: Translation = {
     clearSelection: '清除选择',
     empty: '这里还没有内容',
     emptyHint: '还没有平台报告过{{kind}}。添加平台后，其内容会自动显示在这里。',
+    emptySeen: '没有您可以查看的{{kind}}。',
     emptyWithin: '其中没有{{kind}}。平台上新增的内容会自动显示在这里。',
     noMatch: '没有匹配项',
     noMatchHint: '没有符合搜索和筛选条件的{{kind}}。',

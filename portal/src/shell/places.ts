@@ -34,7 +34,7 @@ const noun = (kind: Kind): Place => ({
 
 export const places: readonly Place[] = [
   { id: 'overview', path: '/', icon: HomeIcon, label: (t) => t('shell.overview') },
-  { id: 'inventory', path: '/inventory', icon: TreeIcon, label: (t) => t('inventory.title') },
+  { id: 'inventory', path: '/inventory', icon: TreeIcon, label: (t) => t('inventory.title'), needs: 'provider.read' },
   ...(Object.keys(paths) as Kind[]).map(noun),
   { id: 'tenants', path: '/tenants', icon: TenantIcon, label: (t) => t('access.tenants.title'), needs: 'tenant.read' },
   { id: 'projects', path: '/projects', icon: ProjectIcon, label: (t) => t('access.projects.title'), needs: 'project.read' },

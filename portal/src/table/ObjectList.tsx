@@ -39,6 +39,7 @@ export function ObjectList<K extends Kind>({ kind, fixed = NOTHING, hide = NO_CO
   const navigate = useNavigate();
   const { data: providers } = useQuery(providersQuery);
   const mayWrite = useMay('provider.write');
+  const seesProviders = useMay('provider.read');
   const [view, setView] = useView(kind);
   const params = useMemo(() => paramsOf(view, fixed), [view, fixed]);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -87,7 +88,7 @@ export function ObjectList<K extends Kind>({ kind, fixed = NOTHING, hide = NO_CO
       ) : rows.length === 0 ? (
         <EmptyState headingLevel="h2" icon={filtered ? SearchIcon : Icon} titleText={filtered ? t('list.noMatch') : t('list.empty')}>
           <EmptyStateBody>
-            {t(filtered ? 'list.noMatchHint' : fixed === NOTHING ? 'list.emptyHint' : 'list.emptyWithin', { kind: t(`kinds.${kind}.inline`) })}
+            {t(filtered ? 'list.noMatchHint' : fixed !== NOTHING ? 'list.emptyWithin' : seesProviders ? 'list.emptyHint' : 'list.emptySeen', { kind: t(`kinds.${kind}.inline`) })}
           </EmptyStateBody>
           {!filtered && fixed === NOTHING && mayWrite && providers?.length === 0 && (
             <EmptyStateFooter>
