@@ -81,7 +81,7 @@ export function RemoveGroup({ group, onClose, onDone }: { group: Group; onClose:
   const remove = async () => {
     await data(api.DELETE('/v1/groups/{id}', { params: { path: { id: group.id } } }));
     onDone?.();
-    done(t('access.removed', { name: group.name }));
+    done(t('access.removed', { name: group.name }), group.id);
   };
   return (
     <ConfirmByName title={t('access.removeTitle', { name: group.name })} name={group.name} act={t('access.remove')} onConfirm={remove} onClose={onClose}>

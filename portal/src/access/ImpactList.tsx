@@ -1,6 +1,7 @@
 // What an act would concern, said before it happens.
 import { Content, ContentVariants, Skeleton } from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ProblemAlert } from '@/components/Problem';
 import { formatNumber } from '@/format/format';
@@ -9,8 +10,10 @@ import { impactQuery, type Impact } from './queries';
 const COUNTED = ['tenants', 'projects', 'users', 'service_accounts', 'groups', 'bindings', 'ownership_rules', 'machines', 'volumes'] as const satisfies (keyof Impact)[];
 
 export function useImpact(kind: 'tenant' | 'project', id: string) {
-  // What was true a moment ago is not enough to decide by.
-  return useQuery({ ...impactQuery(kind, id), staleTime: 0, refetchOnMount: 'always' });
+  // What was true a moment ago is not enough to decide by. Asked once for each time that it is shown: what is being removed is
+  // not asked of again.
+  const [since] = useState(() => Date.now());
+  return useQuery({ ...impactQuery(kind, id), staleTime: 0, enabled: (query) => query.state.dataUpdatedAt < since });
 }
 
 /** The counts that are not zero. Takes its room before they are there. */

@@ -49,7 +49,7 @@ export function RemoveProject({ project, onClose, onDone }: { project: Project; 
   const remove = async () => {
     await data(api.DELETE('/v1/projects/{id}', { params: { path: { id: project.id }, query: release ? { release } : {} } }));
     onDone?.();
-    done(t('access.removed', { name: project.name }));
+    done(t('access.removed', { name: project.name }), project.id);
   };
   return (
     <ConfirmByName title={t('access.removeTitle', { name: project.name })} name={project.name} act={t('access.remove')} onConfirm={remove} onClose={onClose}>

@@ -71,7 +71,7 @@ export function RemoveRole({ role, onClose, onDone }: { role: Role; onClose: () 
   const remove = async () => {
     await data(api.DELETE('/v1/roles/{id}', { params: { path: { id: role.id } } }));
     onDone?.();
-    done(t('access.removed', { name: role.name }));
+    done(t('access.removed', { name: role.name }), role.id);
   };
   return (
     <ConfirmByName title={t('access.removeTitle', { name: role.name })} name={role.name} act={t('access.remove')} onConfirm={remove} onClose={onClose}>

@@ -103,7 +103,7 @@ function RemoveTenant({ tenant, onClose, onDone }: DialogProps & { tenant: Tenan
   const remove = async () => {
     await data(api.DELETE('/v1/tenants/{id}', { params: { path: { id: tenant.id } } }));
     onDone?.(tenant);
-    done(t('access.removed', { name: tenant.name }));
+    done(t('access.removed', { name: tenant.name }), tenant.id);
   };
   return (
     <ConfirmByName title={t('access.removeTitle', { name: tenant.name })} name={tenant.name} act={t('access.remove')} onConfirm={remove} onClose={onClose}>

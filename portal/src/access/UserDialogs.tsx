@@ -96,7 +96,7 @@ function RemoveUser({ user, onClose, onDone }: { user: User; onClose: () => void
   const remove = async () => {
     await data(api.DELETE('/v1/users/{id}', { params: { path: { id: user.id } } }));
     onDone?.();
-    done(t('access.removed', { name: user.username }));
+    done(t('access.removed', { name: user.username }), user.id);
   };
   return (
     <ConfirmByName title={t('access.removeTitle', { name: user.username })} name={user.username} act={t('access.remove')} onConfirm={remove} onClose={onClose}>

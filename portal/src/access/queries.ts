@@ -87,10 +87,13 @@ export const impactQuery = (kind: 'tenant' | 'project', id: string) =>
 export const ownerQuery = (id: string, project_id: string | null | undefined) =>
   options(['owner', id, project_id ?? ''], (signal) => data(api.GET('/v1/vms/{id}/owner', { params: { path: { id } }, signal })));
 
-/** Has all of it read again: after something was changed. */
-export function useAccessAgain(): () => Promise<void> {
+/** Has all of it read again: after something was changed, or removed; what was asked of the removed alone is not asked again. */
+export function useAccessAgain(): (removed?: string) => Promise<void> {
   const client = useQueryClient();
-  return useCallback(() => client.invalidateQueries({ queryKey: [ACCESS] }), [client]);
+  return useCallback(
+    (removed?: string) => client.invalidateQueries({ queryKey: [ACCESS], predicate: ({ queryKey }) => removed === undefined || !queryKey.includes(removed) }),
+    [client],
+  );
 }
 
 /** Whether who is signed in may do something anywhere. Where exactly, the API says when it is tried. */

@@ -28,11 +28,11 @@ export function useAct() {
 }
 
 /** The word about what a dialog has done, and all read again. */
-export function useDone(): (title: string) => void {
+export function useDone(): (title: string, removed?: string) => void {
   const toast = useToast();
   const again = useAccessAgain();
-  return (title) => {
+  return (title, removed) => {
     toast({ title });
-    void again();
+    void again(removed);
   };
 }

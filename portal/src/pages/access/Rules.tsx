@@ -70,7 +70,7 @@ export function RemoveRule({ rule, onClose, onDone }: { rule: Rule; onClose: () 
   const remove = async () => {
     await data(api.DELETE('/v1/ownership-rules/{id}', { params: { path: { id: rule.id } } }));
     onDone?.();
-    done(t('access.removed', { name: rule.name }));
+    done(t('access.removed', { name: rule.name }), rule.id);
   };
   return (
     <ConfirmByName title={t('access.removeTitle', { name: rule.name })} name={rule.name} act={t('access.remove')} onConfirm={remove} onClose={onClose}>
