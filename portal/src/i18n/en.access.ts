@@ -1,10 +1,12 @@
 // Tenants, projects, users, groups, roles, and who may do what.
-import type { Permission } from '@/access/queries';
+import type { Permission as Known } from '@/access/queries';
 
+/** Those of the API, and those that it is about to have. */
+type Permission = Known | 'audit.read' | 'quota.read' | 'quota.write';
 type NounOf<P> = P extends `${infer Noun}.${string}` ? Noun : never;
 type VerbOf<P, Noun extends string> = P extends `${Noun}.${infer Verb}` ? Verb : never;
 /** A text for each permission, by the word before its dot and the one after it. */
-type Meanings = { readonly [Noun in NounOf<Permission | 'audit.read'>]: { readonly [Verb in VerbOf<Permission | 'audit.read', Noun>]: string } };
+type Meanings = { readonly [Noun in NounOf<Permission>]: { readonly [Verb in VerbOf<Permission, Noun>]: string } };
 
 const permissions = {
   inventory: {
@@ -24,6 +26,7 @@ const permissions = {
     write: 'Give and take roles: none that allows more than who gives it may do there.',
   },
   audit: { read: 'Read the audit log, as far as it concerns a tenant.' },
+  quota: { read: 'See limits, and how much of them is used.', write: 'Set the limits of projects, and of the tenants below.' },
   ownership: { read: 'See the rules that say whose machines are.', write: 'Make, edit and remove these rules.' },
 } as const satisfies Meanings;
 

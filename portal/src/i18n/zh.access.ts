@@ -161,6 +161,7 @@ export const access: Translation['access'] = {
     role: { read: '查看租户的自有角色。内置角色人人可见。', write: '创建、编辑和移除租户的自有角色。' },
     binding: { read: '查看谁拥有哪个角色，并查询某人为何可以执行某操作。', write: '授予和收回角色：不能超出授予者自己在该处的权限。' },
     audit: { read: '查看与租户有关的审计日志。' },
+    quota: { read: '查看配额限制及其使用情况。', write: '设置项目和下级租户的配额限制。' },
     ownership: { read: '查看决定虚拟机归属的规则。', write: '创建、编辑和移除这些规则。' },
   },
   bindings: {
