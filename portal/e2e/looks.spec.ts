@@ -92,6 +92,17 @@ const looks: Look[] = [
   { name: 'provider-add', path: () => '/providers/new', ready: async (page) => expect(page.getByRole('button', { name: 'Add', exact: true })).toBeVisible() },
   { name: 'first-run', path: () => '/first-run/found', ready: counted },
   { name: 'account', path: () => '/account', ready: async (page) => expect(page.getByText('You have no tokens.')).toBeVisible() },
+  { name: 'vm-owner', path: async (world) => `/vms/${(await world.list('/v1/vms?power_state=running&limit=1'))[0]!.id}/owner`, ready: async (page) => expect(page.getByText('Nothing says anything: it belongs to the platform.')).toBeVisible() },
+  { name: 'tenants', path: () => '/tenants', ready: async (page) => expect(page.getByRole('link', { name: 'The platform' })).toBeVisible() },
+  { name: 'tenant-members', path: async (world) => `/tenants/${(await world.list('/v1/tenants'))[0]!.id}/members`, ready: async (page) => expect(page.getByRole('link', { name: 'Platform administrator' })).toBeVisible() },
+  { name: 'projects', path: () => '/projects', ready: async (page) => expect(page.getByText('There is no project that you see.')).toBeVisible() },
+  { name: 'users', path: () => '/users', ready: async (page) => expect(page.getByRole('link', { name: 'admin', exact: true })).toBeVisible() },
+  { name: 'user', path: async (world) => `/users/${(await world.list('/v1/users'))[0]!.id}`, ready: async (page) => expect(page.getByText('Signs in as')).toBeVisible() },
+  { name: 'groups', path: () => '/groups', ready: async (page) => expect(page.getByText('There is no group that you see.')).toBeVisible() },
+  { name: 'roles', path: () => '/roles', ready: async (page) => expect(page.getByRole('link', { name: 'Tenant administrator' })).toBeVisible() },
+  { name: 'role', path: async (world) => `/roles/${(await world.list('/v1/roles?q=operator'))[0]!.id}`, ready: async (page) => expect(page.getByText('inventory.assign')).toBeVisible() },
+  { name: 'rules', path: () => '/ownership-rules', ready: async (page) => expect(page.getByText('There are no rules')).toBeVisible() },
+  { name: 'rule-add', path: () => '/ownership-rules/new', ready: async (page) => expect(page.getByText('Choose a project and fill in')).toBeVisible() },
   { name: 'about', path: () => '/about', ready: async (page) => expect(page.getByText(/(^|, )react \d/)).toBeVisible() },
   { name: 'not-found', path: () => '/no/such/page', ready: async (page) => expect(page.getByRole('heading', { level: 1 })).toBeVisible() },
 ];
@@ -214,7 +225,7 @@ test('what is not seen is said in Chinese too', async ({ person: page, world, ju
   const [vm] = await world.list('/v1/vms?volume_count.gt=1&limit=1');
   const [provider] = await world.list('/v1/providers');
   const filters = ['power_state=running', 'name.contains=fra', ...['guest_os', 'uuid', 'host_id', 'cluster_id', 'zone_id', 'ip_addresses', 'mac_addresses', 'firmware'].map((name) => `${name}.exists=true`)];
-  const paths = ['/', '/inventory', `/vms?${filters.join('&')}`, `/vms/${vm!.id}`, `/vms/${vm!.id}/native`, `/vms/${vm!.id}/volumes`, `/providers/${provider!.id}`, '/providers', '/providers/new', '/account'];
+  const paths = ['/', '/inventory', `/vms?${filters.join('&')}`, `/vms/${vm!.id}`, `/vms/${vm!.id}/native`, `/vms/${vm!.id}/volumes`, `/providers/${provider!.id}`, '/providers', '/providers/new', '/account', `/vms/${vm!.id}/owner`, '/tenants', '/projects', '/users', '/groups', '/roles', '/ownership-rules', '/ownership-rules/new'];
   for (const path of paths) {
     await page.goto(path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

@@ -41,7 +41,7 @@ function fieldOf(name, operators, parameter, greater, member) {
   else field.type = 'id';
   if (field.type === 'id') {
     // What has no schema of its own: common fields, and lists of pairs of which one half is the id.
-    const known = { id: undefined, provider_id: 'provider', source_id: 'source', vm_id: 'vm', hosts: 'host' };
+    const known = { id: undefined, provider_id: 'provider', source_id: 'source', vm_id: 'vm', hosts: 'host', tenant_id: 'tenant', project_id: 'project' };
     const kind = name in known ? known[name] : snake((typeName ?? '').replace(/Id$/, ''));
     if (kind && kind !== 'object') field.kind = kind;
   }
@@ -98,9 +98,15 @@ const enums = ['SourceState', 'SyncReason', 'ProviderKind', 'NetworkTechnology']
 const text = `// Made from docs/openapi.json by scripts/generate.mjs.
 import type { components } from './schema';
 
+/** Whose an object is. */
+export interface Owned {
+  tenant_id: string;
+  project_id: string | null;
+}
+
 /** The nouns of the inventory and their objects. */
 export interface Objects {
-${Object.keys(fields).map((kind) => `  ${kind}: components['schemas']['${kindSchemas[kind]}Object'];`).join('\n')}
+${Object.keys(fields).map((kind) => `  ${kind}: components['schemas']['${kindSchemas[kind]}Object'] & Owned;`).join('\n')}
 }
 export type Kind = keyof Objects;
 

@@ -5,6 +5,7 @@ import { fields, type Field, type Kind, type Objects, type Word } from '@/api/ge
 import { isKind } from '@/api/names';
 import { formatQuantity } from '@/format/format';
 import { Age } from './Age';
+import { ProjectName, TenantName } from '@/access/Names';
 import { CopyText } from './CopyText';
 import { ObjectLink, ProviderName } from './ObjectLink';
 import { isState, StateLabel } from './StateLabel';
@@ -53,6 +54,8 @@ function Single({ value, field, kind, object, copies }: { value: unknown; field:
     }
     case 'id':
       if (field.kind === 'provider') return <ProviderName id={String(value)} />;
+      if (field.kind === 'project') return <ProjectName id={String(value)} />;
+      if (field.kind === 'tenant') return <TenantName id={String(value)} />;
       if (isKind(field.kind)) return <ObjectLink kind={field.kind} id={String(value)} />;
       return <CopyText text={String(value)} label={t(`fields.${field.name}`)} />;
     case 'text':

@@ -1,7 +1,9 @@
 import { Skeleton } from '@patternfly/react-core';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { paths, type Kind } from '@/api/gen/fields';
 import { useName, useProviderName } from '@/api/names';
+import { providersQuery } from '@/api/queries';
 
 /** A link to an object by its name; its id until the name is known. */
 export function ObjectLink({ kind, id, name }: { kind: Kind; id: string; name?: string }) {
@@ -17,6 +19,9 @@ export function ObjectLink({ kind, id, name }: { kind: Kind; id: string; name?: 
 }
 
 export function ProviderName({ id }: { id: string }) {
+  const { data: providers } = useQuery(providersQuery);
   const name = useProviderName(id);
+  // Whose machines one sees, their provider one may not.
+  if (providers && name === undefined) return <span className="sp-mono sp-muted" title={id}>{id.slice(0, 8)}…</span>;
   return <Link to={`/providers/${id}`} className="sp-truncate" title={name}>{name ?? ''}</Link>;
 }

@@ -8,6 +8,7 @@ import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import { problemSlugs } from '@/api/gen/fields';
 import { isUnreachable, ProblemError } from '@/api/problem';
+import { GatewayWords } from './GatewayWords';
 
 type Slug = (typeof problemSlugs)[number];
 
@@ -29,7 +30,7 @@ function Detail({ error }: { error: unknown }) {
   if (simple) return null;
   return (
     <>
-      {detail !== title && <p lang="en">{detail}</p>}
+      {detail && detail !== title && <p><GatewayWords message={detail} /></p>}
       <p className="sp-small sp-muted">
         <a href={type} target="_blank" rel="noreferrer">
           {t('common.learnMore')}

@@ -131,20 +131,18 @@ function Crumbs<K extends Kind>({ kind, object }: { kind: K; object: Objects[K] 
       <BreadcrumbItem render={({ className }) => <Link className={className} to={`/${paths[kind]}`}>{t(`kinds.${kind}.many`)}</Link>} />
       {parents.map(({ kind: parent, field }) => {
         const id = (object as unknown as Record<string, string | null | undefined>)[field];
-        return id ? <BreadcrumbItem key={field} render={({ className }) => <ParentCrumb className={className} kind={parent} id={id} />} /> : null;
+        return id ? <ParentCrumb key={field} kind={parent} id={id} /> : null;
       })}
       <BreadcrumbItem isActive>{nameOf(object)}</BreadcrumbItem>
     </Breadcrumb>
   );
 }
 
-function ParentCrumb({ kind, id, className }: { kind: Kind; id: string; className: string }) {
+/** The breadcrumbs say of each whether something stands before it. What the reader may not see stands in none. */
+function ParentCrumb({ kind, id, showDivider }: { kind: Kind; id: string; showDivider?: boolean }) {
   const name = useName(kind, id);
-  return (
-    <Link className={className} to={`/${paths[kind]}/${id}`}>
-      {name ?? '…'}
-    </Link>
-  );
+  if (name === null) return null;
+  return <BreadcrumbItem showDivider={showDivider} render={({ className }) => <Link className={className} to={`/${paths[kind]}/${id}`}>{name ?? '…'}</Link>} />;
 }
 
 function Missing({ kind, error, onRetry }: { kind: Kind; error: unknown; onRetry: () => void }) {

@@ -6,6 +6,7 @@ import EyeIcon from '@patternfly/react-icons/dist/esm/icons/eye-icon';
 import EyeSlashIcon from '@patternfly/react-icons/dist/esm/icons/eye-slash-icon';
 import { useEffect, useId, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { GatewayWords } from '@/components/GatewayWords';
 import type { FieldFault, FormState } from './useForm';
 
 interface FieldProps<T extends object> {
@@ -37,7 +38,7 @@ function Help({ id, hint, fault }: { id: string; hint?: ReactNode; fault: FieldF
           <HelperTextItem variant="error" screenReaderText={t('alerts.errorStatus')}>
             {fault.detail ? (
               <>
-                {fault.title}. <span lang="en">{fault.detail}</span>
+                {fault.title}. <GatewayWords message={fault.detail} />
               </>
             ) : (
               fault.title

@@ -38,6 +38,18 @@ const refusals: readonly [detail: string, file: string, words: string, said: str
   ['`new_password` is the present one', 'src/app/session.rs', 'is the present one', 'It is the present password: choose another one.'],
   ['`new_password` is too short: at least 12 characters', 'src/app/password.rs', 'is too short: at least {MIN_CHARS} characters', 'It is too short: at least 12 characters are needed.'],
   ['`new_password` must not contain the user name', 'src/app/password.rs', 'must not contain the user name', 'It must not contain the user name.'],
+  ['there is a tenant named acme already. Edit that one', 'src/app/error.rs', 'there is a {noun} named {name} already', '“acme” is there already.'],
+  ['there is a ownership rule named shop already. Edit that one', 'src/app/ownership.rs', 'noun: "ownership rule"', '“shop” is there already.'],
+  ['there is a binding named viewer already. Edit that one', 'src/app/access/bindings.rs', 'noun: "binding"', 'This role is given there already.'],
+  ['`project_id` names no project', 'src/app/ownership.rs', 'names no project', 'It is not there, or you may not see it: choose another.'],
+  ['`username` must be 1 to 64 letters, digits or . _ - @', 'src/app/access/users.rs', 'must be 1 to 64 letters, digits or', '1 to 64 letters, digits or . _ - @.'],
+  ['`email` is not an address such as ann@example.com', 'src/app/access/users.rs', 'is not an address such as ann@', 'That is no address such as ann@example.com.'],
+  ['`name` must not contain `/`: it stands between the names of a path', 'src/app/access/tenants.rs', 'must not contain `/`: it stands between', 'A name has no “/” in it: it stands between the names of a path.'],
+  ['`permissions` must name at least one', 'src/app/access/roles.rs', 'must name at least one', 'Choose at least one.'],
+  ['`parent_id` is the tenant itself, or below it', 'src/app/access/tenants.rs', 'is the tenant itself, or below it', 'That is the tenant itself, or one below it.'],
+  ['`parent_id` is too far down: at most 8 tenants can be below one another', 'src/app/access/tenants.rs', 'tenants can be below one another', 'Tenants would be too deep below one another.'],
+  ['`enabled` would lock you out: this is you', 'src/app/access/users.rs', 'would lock you out', 'That would lock you out yourself.'],
+  ['`role_id` belongs to a tenant in which this place is not', 'src/app/access/bindings.rs', 'belongs to a tenant in which this place is not', 'This role belongs to another tenant and cannot be given here.'],
   ['`expires_in_days` must be from 1 to 3650', 'src/app/tokens.rs', 'must be from 1 to {MAX_DAYS}', 'From 1 to 3650 days.'],
 ];
 

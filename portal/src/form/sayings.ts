@@ -27,6 +27,17 @@ const sayings: readonly [RegExp, Say][] = [
   [/^`new_password` is the present one/, (t) => t('providers.faults.samePassword')],
   [/is too short: at least 12/, (t) => t('providers.faults.shortPassword')],
   [/must not contain the user name/, (t) => t('providers.faults.ownName')],
+  [/^there is a binding named .+ already/, (t) => t('access.faults.boundAlready')],
+  [/^there is an? [a-z ]+ named (.+?) already/, (t, [name = '']) => t('access.faults.exists', { name })],
+  [/names no (?:tenant|project|user|group|role|object)/, (t) => t('access.faults.noSuch')],
+  [/must be 1 to 64 letters, digits or/, (t) => t('access.faults.username')],
+  [/is not an address such as ann@/, (t) => t('access.faults.email')],
+  [/must not contain `\/`: it stands between/, (t) => t('access.faults.slash')],
+  [/must name at least one\b/, (t) => t('access.faults.onePermission')],
+  [/is the tenant itself, or below it/, (t) => t('access.faults.cycle')],
+  [/tenants can be below one another/, (t) => t('access.faults.deep')],
+  [/would lock you out/, (t) => t('access.faults.lockedOut')],
+  [/belongs to a tenant in which this place is not/, (t) => t('access.faults.roleElsewhere')],
   [/^`expires_in_days` must be from 1 to 3650/, (t) => t('providers.faults.days')],
 ];
 

@@ -1,5 +1,6 @@
 export const inventory = {
   title: 'Inventory',
+  noneSeen: 'There is no platform that you may see',
   by: 'Order by',
   views: { hosts: 'Hosts', folders: 'Folders', networks: 'Networks', datastores: 'Datastores' },
   tree: 'Inventory by {{view}}',

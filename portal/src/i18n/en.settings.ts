@@ -1,9 +1,11 @@
 // The account, about, saved views, commands.
 export const account = {
   title: 'My account',
-  lead: 'Signed in as {{username}} ({{role}}).',
+  lead: 'Signed in as {{username}}.',
   sessionEnds: 'This session ends {{time}}.',
-  roles: { platform_admin: 'Platform administrator' },
+  roles: 'Your roles: {{roles}}.',
+  noRoles: 'You have no role yet: an administrator gives you one.',
+  between: ', ',
   password: {
     title: 'Password',
     lead: 'When it is changed, all your other sessions end.',

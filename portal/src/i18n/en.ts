@@ -1,5 +1,7 @@
 // English: the language that the others are checked against. Texts are by area; field names, words and problems are in
 // files of their own, where a missing one does not compile.
+import { access } from './en.access';
+import { ownership } from './en.ownership';
 import { changes, inventory, topology } from './en.inventory';
 import { overview } from './en.overview';
 import { fields } from './en.fields';
@@ -45,6 +47,7 @@ export const en = {
     title: 'Sign in',
     subtitle: 'The machines of VMware and KVM, in one place.',
     username: 'User name',
+    usernameHint: 'Who belongs to a tenant signs in as its path and their name, such as acme/ann.',
     password: 'Password',
     submit: 'Sign in',
     showPassword: 'Show password',
@@ -70,7 +73,9 @@ export const en = {
     account: 'Account',
     apiDocs: 'API documentation',
     overview: 'Overview',
-    groups: { compute: 'Compute', storage: 'Storage', network: 'Networks', infrastructure: 'Infrastructure', settings: 'Settings' },
+    project: 'Project',
+    allProjects: 'All projects',
+    groups: { compute: 'Compute', storage: 'Storage', network: 'Networks', infrastructure: 'Infrastructure', access: 'Access', settings: 'Settings' },
   },
   live: {
     live: 'Live',
@@ -122,6 +127,7 @@ export const en = {
     clearSelection: 'Clear the selection',
     empty: 'Nothing here yet',
     emptyHint: 'No platform has told of any {{kind}}. What a platform holds appears here by itself once it is added.',
+    emptySeen: 'There is no {{kind}} that you may see.',
     emptyWithin: 'No {{kind}} belongs to it. What is added on the platform appears here by itself.',
     noMatch: 'Nothing matches',
     noMatchHint: 'No {{kind}} matches the search and the filters.',
@@ -171,6 +177,7 @@ export const en = {
     snapshots: 'Snapshots',
     changes: 'Changes',
     used: 'Used',
+    owner: 'Owner',
   },
   confirm: {
     typeName: 'Type <1>{{name}}</1> to confirm',
@@ -197,6 +204,8 @@ export const en = {
     toOverview: 'To the overview',
     fields: 'Some fields need your attention.',
   },
+  access,
+  ownership,
   overview,
   changes,
   inventory,

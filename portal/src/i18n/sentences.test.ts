@@ -19,6 +19,18 @@ it('says faults, and that the gateway says more', () => {
   expect(say('qemu:///system: could not connect: x. libvirt is not installed or not started on this machine: systemctl start libvirtd')?.more).toBe(true);
 });
 
+it('says why something is not allowed, or not now', () => {
+  const told = [
+    ['Your roles do not allow this: it needs the permission `project.write` there.', '您的角色不允许此操作：需要在该处拥有权限 project.write'],
+    ['It cannot be done: it has platform_admin, which you do not have there.', '它在该处拥有“platform_admin”，而您没有'],
+    ['It cannot be done: the role allows tenant.write, which you do not have there.', '该角色允许 tenant.write，而您在该处没有此权限'],
+    ['the project shop cannot be changed: it holds 3 machines; give them to another project first, or say `release=true`: they go', '项目“shop”中还有 3 台虚拟机：请先分配给其他项目，或勾选交还平台'],
+    ['the tenant a/b cannot be changed: 1 projects and 2 tenants are in it; remove or move these first.', '租户“a/b”中还有 1 个项目和 2 个租户：请先移除或移走它们'],
+    ['the role ops cannot be changed: 2 bindings name it; remove these first.', '角色“ops”仍有 2 处授予：请先收回'],
+  ] as const;
+  for (const [message, said] of told) expect(say(message)).toEqual({ text: said, more: false });
+});
+
 it('keeps the address that a check of several begins with', () => {
   expect(say('qemu+ssh://root@a/system: libvirt lets us in')?.text).toBe('qemu+ssh://root@a/system: libvirt 允许访问');
 });
@@ -52,7 +64,7 @@ it.each(reasons)('says why an object is left out: %s', (reason, file, words, sai
 
 it('has no sentence that the gateway does not say', () => {
   const root = join(import.meta.dirname, '../../..');
-  const files = ['src/provider', 'src/sync', 'src/app', 'src/store', 'kvm/src'].flatMap((folder) =>
+  const files = ['src/provider', 'src/sync', 'src/app', 'src/api', 'src/store', 'kvm/src'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.rs')).map((name) => join(root, folder, name)));
   // A text that goes over lines is one line to who reads it.
   const sources = files.map((file) => readFileSync(file, 'utf8').replace(/\\\n\s*/g, '')).join('\n').replace(/\{[\w.:?]*\}/g, '');

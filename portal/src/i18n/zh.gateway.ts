@@ -69,6 +69,18 @@ export const gateway: readonly Sentence[] = [
   [/libvirt is not installed or not started on this machine/, '本机未安装或未启动 libvirt：systemctl start libvirtd', F],
   [/and that libvirtd listens there/, '无法连接：请检查名称和端口、防火墙，以及 libvirtd 是否在该处监听', F],
   [/Check with: ssh USER@HOST virsh list/, '无法通过 ssh 连接：请用 ssh USER@HOST virsh list 检查', F],
+  // Why something is not allowed, or not now.
+  [/^Your roles do not allow this: it needs the permission `(.+)` there/, '您的角色不允许此操作：需要在该处拥有权限 $1'],
+  [/it has (.+), which you do not have there/, '它在该处拥有“$1”，而您没有'],
+  [/the role allows (.+), which you do not have there/, '该角色允许 $1，而您在该处没有此权限'],
+  [/it would allow (.+), which you do not have there/, '它会允许 $1，而您在该处没有此权限'],
+  [/^the project (.+) cannot be changed: it holds (\d+) machines; give them to another project first/, '项目“$1”中还有 $2 台虚拟机：请先分配给其他项目，或勾选交还平台'],
+  [/^the tenant (.+) cannot be changed: (\d+) projects and (\d+) tenants are in it; remove or move these first/, '租户“$1”中还有 $2 个项目和 $3 个租户：请先移除或移走它们'],
+  [/^the role (.+) cannot .+ it is built in and cannot be changed/, '角色“$1”是内置的，无法更改；请新建自己的角色'],
+  [/^the role (.+) cannot be changed: (\d+) bindings name it; remove these first/, '角色“$1”仍有 $2 处授予：请先收回'],
+  [/it is the root of all tenants and cannot be edited or removed/, '平台是所有租户的根，无法编辑或移除'],
+  [/nobody could administer the gateway any more/, '这是最后一个平台管理员：请先将平台管理员角色授予他人'],
+  [/nobody removes himself; somebody else has to/, '不能移除自己：须由他人操作'],
   // Why an object was left out.
   [/^its name cannot be read: (.+)$/, '无法读取其名称：$1'],
   [/^the platform tells no name of it$/, '平台没有给出其名称'],

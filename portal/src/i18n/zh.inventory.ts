@@ -2,6 +2,7 @@ import type { Translation } from './types';
 
 export const inventory: Translation['inventory'] = {
   title: '资源清单',
+  noneSeen: '没有您可以查看的平台',
   by: '排列方式',
   views: { hosts: '主机', folders: '文件夹', networks: '网络', datastores: '数据存储' },
   tree: '资源清单（按{{view}}）',

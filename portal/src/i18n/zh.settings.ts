@@ -2,9 +2,11 @@ import type { Translation } from './types';
 
 export const account: Translation['account'] = {
   title: '我的账户',
-  lead: '当前用户：{{username}}（{{role}}）。',
+  lead: '当前用户：{{username}}。',
   sessionEnds: '此会话将于 {{time}} 结束。',
-  roles: { platform_admin: '平台管理员' },
+  roles: '您的角色：{{roles}}。',
+  noRoles: '您还没有角色：请由管理员授予。',
+  between: '、',
   password: {
     title: '密码',
     lead: '更改密码后，您的其他会话都会结束。',

@@ -1,4 +1,6 @@
 // 简体中文。键与英文相同；缺少的键无法通过编译。
+import { access } from './zh.access';
+import { ownership } from './zh.ownership';
 import { changes, inventory, topology } from './zh.inventory';
 import { overview } from './zh.overview';
 import type { Translation } from './types';
@@ -45,6 +47,7 @@ export const zh: Translation = {
     title: '登录',
     subtitle: 'VMware 与 KVM 的虚拟机，尽在一处。',
     username: '用户名',
+    usernameHint: '租户的用户以租户路径加用户名登录，例如 acme/ann。',
     password: '密码',
     submit: '登录',
     showPassword: '显示密码',
@@ -70,7 +73,9 @@ export const zh: Translation = {
     account: '账户',
     apiDocs: 'API 文档',
     overview: '概览',
-    groups: { compute: '计算', storage: '存储', network: '网络', infrastructure: '基础设施', settings: '设置' },
+    project: '项目',
+    allProjects: '所有项目',
+    groups: { compute: '计算', storage: '存储', network: '网络', infrastructure: '基础设施', access: '访问控制', settings: '设置' },
   },
   live: {
     live: '实时',
@@ -121,6 +126,7 @@ export const zh: Translation = {
     clearSelection: '清除选择',
     empty: '这里还没有内容',
     emptyHint: '还没有平台报告过{{kind}}。添加平台后，其内容会自动显示在这里。',
+    emptySeen: '没有您可以查看的{{kind}}。',
     emptyWithin: '其中没有{{kind}}。平台上新增的内容会自动显示在这里。',
     noMatch: '没有匹配项',
     noMatchHint: '没有符合搜索和筛选条件的{{kind}}。',
@@ -170,6 +176,7 @@ export const zh: Translation = {
     snapshots: '快照',
     changes: '变更',
     used: '已用',
+    owner: '归属',
   },
   confirm: {
     typeName: '输入 <1>{{name}}</1> 以确认',
@@ -196,6 +203,8 @@ export const zh: Translation = {
     toOverview: '前往概览',
     fields: '有字段需要修改。',
   },
+  access,
+  ownership,
   overview,
   changes,
   inventory,

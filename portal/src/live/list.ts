@@ -78,7 +78,7 @@ export function appendPage<K extends Kind>(list: ListData<K>, page: Page<K>): Li
 
 /** The value that the gateway sorts by. */
 function key(object: Objects[Kind], field: string): unknown {
-  const value = (object as Record<string, unknown>)[field];
+  const value = (object as unknown as Record<string, unknown>)[field];
   return typeof value === 'string' ? value.toLowerCase() : value;
 }
 

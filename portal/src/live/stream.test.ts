@@ -42,6 +42,7 @@ describe('LiveStream', () => {
   let told: LiveEvent[];
   let states: Connection[];
   let signedOut: number;
+  let accessChanged: number;
   let stream: LiveStream;
   const types = () => told.map((event) => ('revision' in event ? `${event.type} ${event.revision}` : event.type));
   const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
@@ -49,11 +50,12 @@ describe('LiveStream', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     gateway = new Gateway();
-    [told, states, signedOut] = [[], [], 0];
+    [told, states, signedOut, accessChanged] = [[], [], 0, 0];
     stream = new LiveStream({
       onEvents: (events) => told.push(...events),
       onConnection: (connection) => states.push(connection),
       onSignedOut: () => (signedOut += 1),
+      onAccessChanged: () => (accessChanged += 1),
       fetch: gateway.fetch,
       random: () => 0,
     });
@@ -147,6 +149,17 @@ describe('LiveStream', () => {
     gateway.send(bookmark(7) + 'event: end\nid: 9\ndata: {"reason":"slow_consumer","resume_from":"9"}\n\n');
     await settle(1_000);
     expect(gateway.asked[1]).toBe('/v1/watch?from_revision=9');
+  });
+
+  it('reads everything again, at once, when what may be seen is not what it was', async () => {
+    stream.start();
+    await settle();
+    gateway.send(bookmark(7) + 'event: end\nid: 9\ndata: {"reason":"access_changed","resume_from":"9"}\n\n');
+    await settle();
+    expect([gateway.asked[1], accessChanged, states.at(-1)?.state]).toEqual(['/v1/watch?from_revision=9', 1, 'live']);
+    gateway.send(bookmark(10));
+    await settle();
+    expect(types()).toEqual(['restarted 7', 'restarted 10']);
   });
 
   it('ends when nobody is signed in any more', async () => {

@@ -29,6 +29,8 @@ export interface StreamOptions {
   onEvents: (events: LiveEvent[]) => void;
   onConnection: (connection: Connection) => void;
   onSignedOut: () => void;
+  /** What may be seen is not what it was. What was told so far is read again all the same (`restarted`). */
+  onAccessChanged?: () => void;
   fetch?: typeof fetch;
   random?: () => number;
   now?: () => number;
@@ -95,7 +97,9 @@ export class LiveStream {
   private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        if (await this.follow(signal)) return;
+        const left = await this.follow(signal);
+        if (left === 'over') return;
+        if (left === 'again') continue;
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Silence) && !(error instanceof TypeError)) console.debug('the change stream:', error);
@@ -108,8 +112,8 @@ export class LiveStream {
     }
   }
 
-  /** Follows one connection to its end. Gives true when there is to be no other. */
-  private async follow(signal: AbortSignal): Promise<boolean> {
+  /** Follows one connection to its end. Says whether there is to be no other, or one at once. */
+  private async follow(signal: AbortSignal): Promise<'over' | 'again'> {
     const query = this.position === undefined ? '' : `?from_revision=${encodeURIComponent(this.position)}`;
     const request = new AbortController();
     const stop = () => request.abort();
@@ -122,7 +126,7 @@ export class LiveStream {
       if (response.status === 401) {
         this.tell({ state: 'ended', retryAt: undefined });
         this.options.onSignedOut();
-        return true;
+        return 'over';
       }
       if (response.status === 410) {
         // The place is forgotten: begin with the present, which says `restarted`.
@@ -138,7 +142,7 @@ export class LiveStream {
     }
   }
 
-  private async read(body: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<boolean> {
+  private async read(body: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<'over' | 'again'> {
     const reader = body.getReader();
     const decoder = new TextDecoder();
     const parser = new SseParser();
@@ -146,7 +150,7 @@ export class LiveStream {
       for (;;) {
         const { done, value } = await within(SILENCE_MS, reader.read());
         if (done) throw new TypeError('the stream ended');
-        if (signal.aborted) return true;
+        if (signal.aborted) return 'over';
         this.failures = 0;
         this.tell({ state: 'live', heardAt: this.now(), retryAt: undefined });
         const told = parser.feed(decoder.decode(value, { stream: true }));
@@ -158,7 +162,13 @@ export class LiveStream {
           if (reason === 'signed_out') {
             this.tell({ state: 'ended' });
             this.options.onSignedOut();
-            return true;
+            return 'over';
+          }
+          if (reason === 'access_changed') {
+            // What came into sight was never told, what went out of it is not told to be gone.
+            this.beginning = true;
+            this.options.onAccessChanged?.();
+            return 'again';
           }
           throw new TypeError(reason);
         }

@@ -2,6 +2,7 @@ import { VmParts } from '@/detail/Parts';
 import { relationsOf } from '@/detail/Relations';
 import { SnapshotTree } from '@/detail/SnapshotTree';
 import { sectionsOf } from '@/detail/Summary';
+import { VmOwner } from '@/ownership/VmOwner';
 import type { Noun } from './noun';
 
 export const vm: Noun<'vm'> = {
@@ -29,6 +30,7 @@ export const vm: Noun<'vm'> = {
     { title: 'guest', fields: ['guest_os', 'guest_hostname', 'guest_agent'] },
     { title: 'networking', fields: ['ip_addresses', 'mac_addresses', 'network_ids'] },
     { title: 'placement', fields: ['provider_id', 'zone_id', 'cluster_id', 'host_id', 'resource_pool_id', 'folder_path'] },
+    { title: 'owner', fields: ['project_id', 'tenant_id'] },
     { title: 'identity', fields: ['id', 'uuid', 'bios_uuid', 'description', 'tag_ids', 'created_at'] },
   ],
   tabs: [
@@ -39,6 +41,7 @@ export const vm: Noun<'vm'> = {
     { id: 'volumes', list: { kind: 'volume', params: (vm) => ({ vm_id: vm.id }), hide: ['vm_id'] }, count: (vm) => vm.volume_count },
     { id: 'nics', list: { kind: 'nic', params: (vm) => ({ vm_id: vm.id }), hide: ['vm_id'] }, count: (vm) => vm.nic_count },
     { id: 'snapshots', label: 'snapshots', Show: SnapshotTree, count: (vm) => vm.snapshot_count },
+    { id: 'owner', label: 'owner', Show: VmOwner },
     { id: 'relations', label: 'relations', Show: relationsOf('vm') },
   ],
 };

@@ -2,12 +2,12 @@ import { Card, CardBody, CardTitle, Title } from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { roleLabel, signInName } from '@/access/Names';
 import { sessionQuery } from '@/api/queries';
 import { PasswordForm } from '@/account/PasswordForm';
 import { PreferenceChoices } from '@/account/PreferenceChoices';
 import { Tokens } from '@/account/Tokens';
 import { useTitle } from '@/components/useTitle';
-import type { Translation } from '@/i18n/types';
 import { formatTime } from '@/format/format';
 import { useToast } from '@/shell/Toasts';
 
@@ -17,7 +17,6 @@ export function Account() {
   const toast = useToast();
   const { data: session } = useQuery(sessionQuery);
   useTitle(t('account.title'));
-  const role = session && t(`account.roles.${session.role as keyof Translation['account']['roles']}`, { defaultValue: session.role });
   return (
     <div className="sp-page">
       <header className="sp-head">
@@ -25,7 +24,8 @@ export function Account() {
           <Title headingLevel="h1" size="2xl">
             {t('account.title')}
           </Title>
-          {session && <p className="sp-muted">{t('account.lead', { username: session.username, role: role ?? session.role })}</p>}
+          {session && <p className="sp-muted">{t('account.lead', { username: signInName(session) })}</p>}
+          {session && <p className="sp-muted">{session.roles.length > 0 ? t('account.roles', { roles: session.roles.map((name) => roleLabel(t, name)).join(t('account.between')) }) : t('account.noRoles')}</p>}
           {session?.expires_at && <p className="sp-muted sp-small">{t('account.sessionEnds', { time: formatTime(session.expires_at) })}</p>}
         </div>
       </header>

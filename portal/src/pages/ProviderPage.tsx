@@ -5,6 +5,7 @@ import {
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams } from 'react-router';
+import { useMay } from '@/access/queries';
 import { Age } from '@/components/Age';
 import { FullPageProblem } from '@/components/Problem';
 import { Loading } from '@/components/Loading';
@@ -65,6 +66,7 @@ function Found({ provider }: { provider: Provider }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { tab = 'summary' } = useParams();
+  const may = useMay('provider.write');
   const { resync, enable } = useProviderActs();
   const shown: TabName = TABS.includes(tab as TabName) ? (tab as TabName) : 'summary';
   useTabInSight(shown);
@@ -78,7 +80,7 @@ function Found({ provider }: { provider: Provider }) {
         </Title>
         <ProviderState provider={provider} />
         <span className="sp-muted">{t(`words.${provider.kind}`)}</span>
-        {!provider.removing && (
+        {may && !provider.removing && (
           <div className="sp-head__acts">
             {provider.enabled ? (
               <Button variant="secondary" onClick={() => resync.mutate(provider)} isLoading={resync.isPending} spinnerAriaLabel={t('common.loading')} spinnerAriaValueText={t('common.loading')} isDisabled={resync.isPending}>

@@ -5,6 +5,7 @@ import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
+import { useMay } from '@/access/queries';
 import { countQuery, providersQuery } from '@/api/queries';
 import type { Kind } from '@/api/gen/fields';
 import { Age } from '@/components/Age';
@@ -26,6 +27,7 @@ export function Providers() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   useTitle(t('providers.title'));
+  const may = useMay('provider.write');
   const { data: providers, error, refetch } = useQuery(providersQuery);
   return (
     <div className="sp-page">
@@ -36,7 +38,7 @@ export function Providers() {
           </Title>
           <p className="sp-muted">{t('providers.lead')}</p>
         </div>
-        {providers && providers.length > 0 && (
+        {may && providers && providers.length > 0 && (
           <Button icon={<PlusIcon />} onClick={() => void navigate('/providers/new')}>
             {t('providers.add')}
           </Button>
@@ -48,8 +50,8 @@ export function Providers() {
         <Loading />
       ) : providers.length === 0 ? (
         <EmptyState headingLevel="h2" icon={PlatformIcon} titleText={t('providers.empty')}>
-          <EmptyStateBody>{t('providers.emptyHint')}</EmptyStateBody>
-          <EmptyStateFooter>
+          {may && <EmptyStateBody>{t('providers.emptyHint')}</EmptyStateBody>}
+          {may && <EmptyStateFooter>
             <EmptyStateActions>
               <Button onClick={() => void navigate('/providers/new')}>{t('providers.add')}</Button>
             </EmptyStateActions>
@@ -58,7 +60,7 @@ export function Providers() {
                 {t('providers.firstRun')}
               </Button>
             </EmptyStateActions>
-          </EmptyStateFooter>
+          </EmptyStateFooter>}
         </EmptyState>
       ) : (
         <ProviderTable providers={providers} />

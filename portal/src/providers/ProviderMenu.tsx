@@ -4,6 +4,7 @@ import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-ico
 import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
+import { useMay } from '@/access/queries';
 import { CredentialsDialog } from './CredentialsDialog';
 import type { Provider } from './provider';
 import { RemoveProvider } from './RemoveProvider';
@@ -17,11 +18,13 @@ export function ProviderMenu({ provider }: { provider: Provider }) {
   const [open, setOpen] = useState(false);
   const [dialog, setDialog] = useState<'remove' | 'credentials' | 'test'>();
   const toggleRef = useRef<HTMLButtonElement>(null);
+  const may = useMay('provider.write');
   const close = () => {
     setDialog(undefined);
     // The keyboard goes back to where it came from.
     setTimeout(() => toggleRef.current?.focus());
   };
+  if (!may) return null;
   return (
     <>
       <Dropdown

@@ -2,6 +2,7 @@
 import { Alert, Card, CardBody, CardTitle, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm } from '@patternfly/react-core';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useMay } from '@/access/queries';
 import { Age } from '@/components/Age';
 import { Flash } from '@/components/Flash';
 import { StateLabel } from '@/components/StateLabel';
@@ -15,6 +16,7 @@ import { useProviderActs } from './useActs';
 
 export function SourceCard({ provider, source }: { provider: Provider; source: Source }) {
   const { t } = useTranslation();
+  const may = useMay('provider.write');
   const { trust } = useProviderActs();
   const { sync, identity } = source;
   const look = sync.state === 'unreachable' ? 'danger' : 'warning';
@@ -39,7 +41,7 @@ export function SourceCard({ provider, source }: { provider: Provider; source: S
             {sync.message && <GatewayWords message={sync.message} />}
           </Alert>
         )}
-        {fingerprint && <TrustCertificate level="h4" fingerprint={fingerprint} onTrust={() => trust.mutate({ provider, fingerprint })} isPending={trust.isPending} />}
+        {may && fingerprint && <TrustCertificate level="h4" fingerprint={fingerprint} onTrust={() => trust.mutate({ provider, fingerprint })} isPending={trust.isPending} />}
         <DescriptionList isHorizontal isCompact termWidth="9rem">
           {identity && <Entry term={t('providers.product')}>{`${identity.product} ${identity.version}`}</Entry>}
           <Entry term={t('providers.state')}>

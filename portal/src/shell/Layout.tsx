@@ -13,6 +13,7 @@ import { LiveMark } from './LiveMark';
 import { Mark } from './Mark';
 import { Navigation } from './Navigation';
 import { Preferences } from './Preferences';
+import { ProjectSwitcher } from './ProjectSwitcher';
 import { SearchBox } from './SearchBox';
 import { UserMenu } from './UserMenu';
 import { useKeptPlace } from './useKeptPlace';
@@ -51,6 +52,9 @@ export function Layout() {
               <SearchBox />
             </ToolbarItem>
             <ToolbarGroup variant="action-group-plain" align={{ default: 'alignEnd' }} gap={{ default: 'gapNone', md: 'gapSm' }}>
+              <ToolbarItem>
+                <ProjectSwitcher />
+              </ToolbarItem>
               <ToolbarItem visibility={{ default: 'hidden', lg: 'visible' }}>
                 <LiveMark />
               </ToolbarItem>

@@ -1,12 +1,17 @@
 import { Nav, NavGroup, NavItem, NavList } from '@patternfly/react-core';
+import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { NavLink, useLocation } from 'react-router';
-import { groups, places } from './places';
+import { sessionQuery } from '@/api/queries';
+import { groups, placesFor } from './places';
 
 /** Where one can go. The places themselves are in places.ts. */
 export function Navigation() {
   const { t } = useTranslation();
   const { pathname } = useLocation();
+  const { data: session } = useQuery(sessionQuery);
+  const places = placesFor(session?.permissions ?? []);
+  const shown = groups.filter((group) => group.places.some((id) => places.some((place) => place.id === id)));
   const item = (id: string) => {
     const place = places.find((one) => one.id === id);
     if (!place) return null;
@@ -24,7 +29,7 @@ export function Navigation() {
   };
   return (
     <Nav aria-label={t('shell.navigation')}>
-      {groups.map((group) =>
+      {shown.map((group) =>
         group.label ? (
           <NavGroup key={group.id} title={group.label(t)}>
             {group.places.map(item)}

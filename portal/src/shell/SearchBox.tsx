@@ -8,9 +8,10 @@ import { useNavigate } from 'react-router';
 import { api, data } from '@/api/client';
 import { paths } from '@/api/gen/fields';
 import { isKind, useProviderName } from '@/api/names';
+import { sessionQuery } from '@/api/queries';
 import { Dialog } from '@/components/Dialog';
 import { kindIcons } from '@/nouns/icons';
-import { places } from './places';
+import { placesFor } from './places';
 import { useCommands } from './useCommands';
 
 const SHOWN = 12;
@@ -64,7 +65,8 @@ function useEntries(query: string): { found: Entry[]; commands: Entry[]; truncat
     staleTime: 5_000,
   });
   const words = asked.toLowerCase().split(/\s+/);
-  const goTo = places.map((place) => ({ key: place.id, path: place.path, label: t('search.goTo', { place: place.label(t) }), icon: place.icon }));
+  const { data: session } = useQuery(sessionQuery);
+  const goTo = placesFor(session?.permissions ?? []).map((place) => ({ key: place.id, path: place.path, label: t('search.goTo', { place: place.label(t) }), icon: place.icon }));
   const commands = [...goTo, ...acts].filter(({ label }) => words.every((word) => label.toLowerCase().includes(word))).slice(0, asked === '' ? 60 : 8);
   const found = (asked ? (answer?.items ?? []) : []).flatMap((hit): Entry[] =>
     isKind(hit.kind)

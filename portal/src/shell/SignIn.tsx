@@ -1,5 +1,5 @@
 import {
-  Alert, Button, Form, FormGroup, InputGroup, InputGroupItem, Title, TextInput,
+  Alert, Button, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, InputGroup, InputGroupItem, Title, TextInput,
 } from '@patternfly/react-core';
 import EyeIcon from '@patternfly/react-icons/dist/esm/icons/eye-icon';
 import EyeSlashIcon from '@patternfly/react-icons/dist/esm/icons/eye-slash-icon';
@@ -56,8 +56,13 @@ export function SignIn({ ended }: { ended: boolean }) {
           <FormGroup label={t('session.username')} fieldId="username" isRequired>
             <TextInput
               id="username" name="username" autoComplete="username" isRequired autoFocus value={username}
-              validated={signIn.error ? 'error' : 'default'} onChange={(_, value) => setUsername(value)}
+              validated={signIn.error ? 'error' : 'default'} onChange={(_, value) => setUsername(value)} aria-describedby="username-help"
             />
+            <FormHelperText>
+              <HelperText>
+                <HelperTextItem id="username-help">{t('session.usernameHint')}</HelperTextItem>
+              </HelperText>
+            </FormHelperText>
           </FormGroup>
           <FormGroup label={t('session.password')} fieldId="password" isRequired>
             <InputGroup>

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
+import { useMay } from '@/access/queries';
 import { sessionQuery } from '@/api/queries';
 import { useSignOut } from './useSignOut';
 
@@ -12,6 +13,7 @@ export function UserMenu() {
   const navigate = useNavigate();
   const { data: session } = useQuery(sessionQuery);
   const [open, setOpen] = useState(false);
+  const mayWrite = useMay('provider.write');
   const signOut = useSignOut();
   return (
     <Dropdown
@@ -25,7 +27,7 @@ export function UserMenu() {
       <DropdownList>
         <DropdownItem onClick={() => void navigate('/account')}>{t('account.title')}</DropdownItem>
         <Divider component="li" />
-        <DropdownItem onClick={() => void navigate('/first-run')}>{t('firstRun.resume')}</DropdownItem>
+        {mayWrite && <DropdownItem onClick={() => void navigate('/first-run')}>{t('firstRun.resume')}</DropdownItem>}
         <DropdownItem onClick={() => void navigate('/about')}>{t('about.title')}</DropdownItem>
         <DropdownItem to="/docs" target="_blank" isExternalLink>
           {t('shell.apiDocs')}

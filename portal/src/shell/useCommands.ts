@@ -8,6 +8,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ComponentType } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
+import { useMay } from '@/access/queries';
 import { providersQuery } from '@/api/queries';
 import { chooseLanguage, languages, type Language } from '@/i18n';
 import { useProviderActs } from '@/providers/useActs';
@@ -26,12 +27,13 @@ export function useCommands(): Command[] {
   const navigate = useNavigate();
   const { data: providers } = useQuery(providersQuery);
   const { resync } = useProviderActs();
+  const mayWrite = useMay('provider.write');
   const signOut = useSignOut();
   const themes = [['light', t('shell.themeLight')], ['dark', t('shell.themeDark')], ['system', t('shell.themeSystem')]] as const;
   return [
-    { key: 'add-provider', label: t('commands.addProvider'), icon: AddIcon, run: () => void navigate('/providers/new') },
+    ...(mayWrite ? [{ key: 'add-provider', label: t('commands.addProvider'), icon: AddIcon, run: () => void navigate('/providers/new') }] : []),
     ...(providers ?? [])
-      .filter((provider) => provider.enabled && !provider.removing)
+      .filter((provider) => mayWrite && provider.enabled && !provider.removing)
       .map((provider) => ({ key: `resync ${provider.id}`, label: t('commands.resync', { name: provider.name }), icon: SyncIcon, run: () => resync.mutate(provider) })),
     ...themes.map(([theme, label]) => ({ key: `theme ${theme}`, label: t('commands.theme', { theme: label }), icon: ThemeIcon, run: () => chooseTheme(theme) })),
     ...(Object.keys(languages) as Language[])

@@ -2,8 +2,9 @@
 // origin few connections). What it missed while resting it is told when it goes on.
 import { useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useEffect, useSyncExternalStore } from 'react';
+import { ACCESS } from '@/access/queries';
 import { tellSignedOut } from '@/api/client';
-import { liveCache } from '@/api/queries';
+import { keys, liveCache } from '@/api/queries';
 import { recentChanges } from '@/live/recent';
 import { LiveStream, type Connection } from '@/live/stream';
 
@@ -31,6 +32,9 @@ function begin(client: QueryClient): () => void {
     },
     onConnection: take,
     onSignedOut: tellSignedOut,
+    onAccessChanged: () => {
+      for (const queryKey of [keys.session(), [ACCESS]]) void client.invalidateQueries({ queryKey });
+    },
   });
   stream = running;
   let rest: ReturnType<typeof setTimeout> | undefined;

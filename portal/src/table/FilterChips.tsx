@@ -1,6 +1,7 @@
 import { Label, LabelGroup } from '@patternfly/react-core';
 import { useTranslation } from 'react-i18next';
 import type { TFunction } from 'i18next';
+import { useProjectName, useTenantPath } from '@/access/Names';
 import type { Word } from '@/api/gen/fields';
 import { isKind, useName, useProviderName } from '@/api/names';
 import { wordLabel } from '@/components/FieldValue';
@@ -43,7 +44,9 @@ function Chip({ filter, onEdit, onRemove }: { filter: Filter; onEdit: () => void
   const single = field.type === 'id' && operator !== 'exists' && !value.includes(',') ? value : undefined;
   const name = useName(isKind(field.kind) ? field.kind : 'vm', isKind(field.kind) ? single : undefined);
   const provider = useProviderName(field.kind === 'provider' ? single : undefined);
-  const shown = operator === 'exists' ? '' : (name ?? provider ?? words(t, filter));
+  const project = useProjectName(field.kind === 'project' ? single : undefined);
+  const tenant = useTenantPath(field.kind === 'tenant' ? single : undefined);
+  const shown = operator === 'exists' ? '' : (name ?? provider ?? project ?? tenant ?? words(t, filter));
   const condition = operator === 'exists' && value === 'false' ? t('operators.notExists') : operatorLabel(t, field, operator);
   const text = `${t(`fields.${field.name}`)} ${condition} ${shown}`.trim();
   return (

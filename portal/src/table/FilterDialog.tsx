@@ -3,6 +3,7 @@ import { Button, Checkbox, Form, FormGroup, FormHelperText, FormSelect, FormSele
 import { useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { fields, type Field, type Kind, type Word } from '@/api/gen/fields';
+import { OwnerPicker } from '@/access/OwnerPicker';
 import { isKind } from '@/api/names';
 import { Dialog } from '@/components/Dialog';
 import { wordLabel } from '@/components/FieldValue';
@@ -102,6 +103,7 @@ function ValueInput({ id, field, operator, value, onChange }: ValueProps) {
   }
   if (field.type === 'word') return <Words id={id} words={field.words ?? []} value={value} onChange={onChange} />;
   if (field.type === 'id' && isKind(field.kind)) return <ObjectPicker id={id} kind={field.kind} value={value} onChange={onChange} />;
+  if (field.type === 'id' && (field.kind === 'project' || field.kind === 'tenant')) return <OwnerPicker id={id} kind={field.kind} value={value} onChange={onChange} />;
   if (field.type === 'integer') return <Quantity id={id} field={field} value={value} onChange={onChange} />;
   if (field.type === 'time') return <Moment id={id} value={value} onChange={onChange} />;
   const several = operator === 'eq' || operator === 'ne';

@@ -5,6 +5,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
+import { useMay } from '@/access/queries';
 import type { ListParams } from '@/api/client';
 import type { Kind } from '@/api/gen/fields';
 import { countQuery, listQuery, loadMore, providersQuery } from '@/api/queries';
@@ -37,6 +38,8 @@ export function ObjectList<K extends Kind>({ kind, fixed = NOTHING, hide = NO_CO
   const toast = useToast();
   const navigate = useNavigate();
   const { data: providers } = useQuery(providersQuery);
+  const mayWrite = useMay('provider.write');
+  const seesProviders = useMay('provider.read');
   const [view, setView] = useView(kind);
   const params = useMemo(() => paramsOf(view, fixed), [view, fixed]);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -85,9 +88,9 @@ export function ObjectList<K extends Kind>({ kind, fixed = NOTHING, hide = NO_CO
       ) : rows.length === 0 ? (
         <EmptyState headingLevel="h2" icon={filtered ? SearchIcon : Icon} titleText={filtered ? t('list.noMatch') : t('list.empty')}>
           <EmptyStateBody>
-            {t(filtered ? 'list.noMatchHint' : fixed === NOTHING ? 'list.emptyHint' : 'list.emptyWithin', { kind: t(`kinds.${kind}.inline`) })}
+            {t(filtered ? 'list.noMatchHint' : fixed !== NOTHING ? 'list.emptyWithin' : seesProviders ? 'list.emptyHint' : 'list.emptySeen', { kind: t(`kinds.${kind}.inline`) })}
           </EmptyStateBody>
-          {!filtered && providers?.length === 0 && (
+          {!filtered && fixed === NOTHING && mayWrite && providers?.length === 0 && (
             <EmptyStateFooter>
               <EmptyStateActions>
                 <Button onClick={() => void navigate('/providers/new')}>{t('providers.add')}</Button>

@@ -5,6 +5,7 @@ import TreeIcon from '@patternfly/react-icons/dist/esm/icons/project-diagram-ico
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useSearchParams } from 'react-router';
+import { useMay } from '@/access/queries';
 import { paths, type Kind, type Objects, type Word } from '@/api/gen/fields';
 import { isKind, useProviderName } from '@/api/names';
 import { objectQuery } from '@/api/queries';
@@ -68,6 +69,8 @@ export function Inventory() {
 
 function NoProviders() {
   const { t } = useTranslation();
+  const may = useMay('provider.write');
+  if (!may) return <EmptyState headingLevel="h2" icon={PlugIcon} titleText={t('inventory.noneSeen')} />;
   return (
     <EmptyState headingLevel="h2" icon={PlugIcon} titleText={t('overview.noProviders')}>
       <EmptyStateBody>{t('overview.noProvidersHint')}</EmptyStateBody>

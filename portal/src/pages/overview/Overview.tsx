@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { paths, type Kind } from '@/api/gen/fields';
+import { useMay } from '@/access/queries';
 import { countQuery } from '@/api/queries';
 import { Flash } from '@/components/Flash';
 import { FullPageProblem } from '@/components/Problem';
@@ -25,6 +26,8 @@ export function Overview() {
   const { t } = useTranslation();
   useTitle(t('overview.title'));
   const { isPending, error, again } = useAnswers();
+  // Who sees machines of a tenant only is told nothing of what they run on.
+  const seesProviders = useMay('provider.read');
   const figures = useFigures();
   const space = useSpace();
   return (
@@ -40,15 +43,19 @@ export function Overview() {
       {isPending ? <Skeleton height="24rem" screenreaderText={t('common.loading')} /> : error ? <FullPageProblem error={error} onRetry={again} /> : (
         <div className="sp-overview">
           <div className="sp-overview__main">
-            <Section title={t('overview.providers')}>
-              <Providers figures={figures} space={space} />
-            </Section>
+            {seesProviders && (
+              <Section title={t('overview.providers')}>
+                <Providers figures={figures} space={space} />
+              </Section>
+            )}
             <Section title={t('overview.power')}>
               <Power figures={figures} />
             </Section>
-            <Section title={t('overview.capacity')} hint={t('overview.capacityHint')}>
-              <CapacityTable figures={figures} space={space} />
-            </Section>
+            {seesProviders && (
+              <Section title={t('overview.capacity')} hint={t('overview.capacityHint')}>
+                <CapacityTable figures={figures} space={space} />
+              </Section>
+            )}
           </div>
           <div className="sp-overview__side">
             <Section title={t('overview.attention')}>
