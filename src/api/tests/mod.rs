@@ -257,6 +257,10 @@ impl Gateway {
         self.send(self.request("POST", target, None)).await
     }
 
+    pub async fn put(&self, target: &str, body: Value) -> Answer {
+        self.send(self.request("PUT", target, Some(body))).await
+    }
+
     pub async fn patch(&self, target: &str, body: Value) -> Answer {
         self.send(self.request("PATCH", target, Some(body))).await
     }

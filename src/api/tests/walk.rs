@@ -211,7 +211,9 @@ fn sample(path: &str, name: &str, parameter: &Value) -> Option<String> {
         ("state", _, None) => "live".to_owned(),
         ("result", ..) => "done".to_owned(),
         ("door", ..) => "api".to_owned(),
-        ("tenant_id", "", None) => "0192f0c1-2345-7000-8000-000000000000".to_owned(),
+        ("tenant_id" | "subject_id" | "role_id" | "scope_id", "", None) => {
+            "0192f0c1-2345-7000-8000-000000000000".to_owned()
+        }
         (_, _, None) if matches!(field, "since" | "at") => "2026-01-31T12:00:00Z".to_owned(),
         (_, "exists", _) => {
             assert_eq!(parameter["schema"]["type"], "boolean", "{name}");

@@ -26,9 +26,7 @@ pub enum RuleCommand {
     #[command(after_help = "Examples:\n  spandrel rule get 'shop by folder' -o yaml")]
     Get(Named),
     /// Say what one would do, without adding it.
-    #[command(
-        after_help = "Examples:\n  spandrel rule preview 'shop by folder' --project acme/shop --if 'folder=*/shop/*'"
-    )]
+    #[command(after_help = "Examples:\n  spandrel rule preview shop --project acme/shop --if 'folder=*/shop/*'")]
     Preview(RuleCreate),
     /// Add one. It takes effect at once.
     #[command(

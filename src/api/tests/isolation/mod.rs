@@ -165,6 +165,10 @@ async fn build(gateway: &Gateway, name: &'static str, parent: Option<TenantId>, 
         let owner = if kind == Kind::Zone { Owner::PLATFORM } else { owner };
         let op = ChangeOp::Put { body, object: object.into(), created_at: gateway.clock.now() };
         gateway.change_of(owner, id, kind, op);
+        if let (Kind::Vm, Some(_)) = (kind, owner.project_id) {
+            // What no rule gives is whose a person says it is.
+            gateway.put(&format!("/v1/vms/{id}/owner"), json!({"project_id": project})).await.ok(200);
+        }
         things.insert(noun, id.to_string());
     }
     let binding = json!({"subject": {"kind": "user", "id": user}, "role_id": role,
