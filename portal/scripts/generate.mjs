@@ -98,15 +98,9 @@ const enums = ['SourceState', 'SyncReason', 'ProviderKind', 'NetworkTechnology']
 const text = `// Made from docs/openapi.json by scripts/generate.mjs.
 import type { components } from './schema';
 
-/** Whose an object is. */
-export interface Owned {
-  tenant_id: string;
-  project_id: string | null;
-}
-
 /** The nouns of the inventory and their objects. */
 export interface Objects {
-${Object.keys(fields).map((kind) => `  ${kind}: components['schemas']['${kindSchemas[kind]}Object'] & Owned;`).join('\n')}
+${Object.keys(fields).map((kind) => `  ${kind}: components['schemas']['${kindSchemas[kind]}Object'];`).join('\n')}
 }
 export type Kind = keyof Objects;
 

@@ -114,6 +114,12 @@ fn common_schema() -> ObjectBuilder {
         .property("kind", typed(Type::String, "Its kind.").enum_values(Some(kinds)))
         .property("provider_id", formatted(KnownFormat::Uuid, "The provider that it belongs to."))
         .property("source_id", formatted(KnownFormat::Uuid, "The source that tells of it."))
+        .property("tenant_id", formatted(KnownFormat::Uuid, "The tenant whose it is."))
+        .property(
+            "project_id",
+            formatted(KnownFormat::Uuid, "The project that it is in; null while it is in none.")
+                .schema_type(SchemaType::from_iter([Type::String, Type::Null])),
+        )
         .property("revision", typed(Type::String, "The revision at which it last changed."))
         .property("first_seen_at", formatted(KnownFormat::DateTime, "When the gateway first saw it."))
         .property("changed_at", formatted(KnownFormat::DateTime, "When it last changed."))
@@ -131,6 +137,8 @@ fn common_schema() -> ObjectBuilder {
         .required("kind")
         .required("provider_id")
         .required("source_id")
+        .required("tenant_id")
+        .required("project_id")
         .required("revision")
         .required("first_seen_at")
         .required("changed_at")
