@@ -18,8 +18,10 @@ mod password;
 mod provider_input;
 mod providers;
 mod session;
+mod settle;
 pub mod sync_control;
 mod tokens;
+mod told;
 mod watch;
 
 use std::sync::Arc;

@@ -42,6 +42,7 @@ mod sync_history;
 pub(crate) mod tests;
 mod timing;
 mod token;
+mod told;
 mod user;
 
 use std::collections::HashMap;
@@ -65,6 +66,7 @@ pub use record::{ProviderRecord, ProviderSecrets, ProviderWithSecrets, SourceRec
 pub use source::SourceUpdate;
 pub use sync_history::{SyncHistoryFilter, SyncHistoryRetention, SyncPeriodPut};
 pub use token::{NewToken, TokenKind, TokenRecord};
+pub use told::{Receipt, Told};
 pub use user::UserRecord;
 
 use self::db::{Pools, Tx, Visible};
@@ -180,11 +182,14 @@ pub struct TenantStore<A: Act> {
 
 impl<A: Act> TenantStore<A> {
     fn visible(&self) -> Visible {
-        if self.scope.sees_all() { Visible::All } else { self.visible_with(None) }
+        self.visible_with(&[])
     }
 
-    fn visible_with(&self, made: Option<TenantId>) -> Visible {
-        Visible::Tenants(self.scope.tenants().iter().copied().chain(made).map(|tenant| tenant.0).collect())
+    fn visible_with(&self, more: &[TenantId]) -> Visible {
+        if self.scope.sees_all() {
+            return Visible::All;
+        }
+        Visible::Tenants(self.scope.tenants().iter().chain(more).map(|tenant| tenant.0).collect())
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {
@@ -195,10 +200,9 @@ impl<A: Act> TenantStore<A> {
         self.store.inner.begin(Mode::Write, self.visible(), what).await.writing(what)
     }
 
-    /// The same, for a tenant that is just being made below one that the scope sees.
-    async fn begin_write_of(&self, made: TenantId, what: &'static str) -> Result<Tx> {
-        let visible = if self.scope.sees_all() { Visible::All } else { self.visible_with(Some(made)) };
-        self.store.inner.begin(Mode::Write, visible, what).await.writing(what)
+    /// The same, also for the tenant whose concern it is: it may just be made, and the scope does not see it yet.
+    async fn begin_told(&self, told: &Told, what: &'static str) -> Result<Tx> {
+        self.store.inner.begin(Mode::Write, self.visible_with(&[told.tenant()]), what).await.writing(what)
     }
 }
 

@@ -4,8 +4,8 @@ use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::roles::is_visible;
 use super::{App, Error, Invalid, Mode, Result, Session, is_real};
-use crate::authz::{Access, BindingRead, BindingWrite, Node, TenantScope, node_of};
-use crate::model::{Binding, BindingId, BindingScope, Effect, RoleId, Subject};
+use crate::authz::{Access, BindingRead, BindingWrite, Graph, Node, TenantScope, node_of};
+use crate::model::{Binding, BindingId, BindingScope, Effect, RoleId, Subject, TenantId};
 use crate::store::{Once, Outcome};
 
 /// A binding to add.
@@ -19,6 +19,15 @@ pub struct BindingInput {
     pub scope: BindingScope,
     /// Whether it gives or takes.
     pub effect: Effect,
+}
+
+/// The tenant that a place is in.
+fn tenant_of(graph: &Graph, node: Node) -> TenantId {
+    match node {
+        Node::Tenant(id) => id,
+        Node::Project(id) => graph.project(id).map_or(TenantId::PLATFORM, |project| project.tenant_id),
+        Node::Object { owner, .. } => owner.tenant_id,
+    }
 }
 
 impl App {
@@ -92,11 +101,7 @@ impl App {
             }
             let role = graph.role(role_id).filter(|role| is_visible(&access, &session, role));
             let role = role.ok_or_else(|| Invalid::field("role_id", "names no role"))?;
-            let tenant = match node {
-                Node::Tenant(id) => id,
-                Node::Project(id) => graph.project(id).map_or(crate::model::TenantId::PLATFORM, |p| p.tenant_id),
-                Node::Object { owner, .. } => owner.tenant_id,
-            };
+            let tenant = tenant_of(graph, node);
             if role.tenant_id.is_some_and(|of| !graph.is_within(tenant, of)) {
                 let message = "belongs to a tenant in which this place is not";
                 return Err(Invalid::field("role_id", message).into());
@@ -122,7 +127,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(binding, None));
             }
-            Ok(store.binding_create(binding, once).await?)
+            let told = session.made(&binding).of(binding.id, role.name.as_str()).concerning(tenant);
+            Ok(store.binding_create(binding, once, told).await?)
         })
         .await
     }
@@ -147,7 +153,10 @@ impl App {
             let node = node_of(binding.scope, |id| app.owner_of(id));
             let scope = app.binder(&session, &access, binding.role_id, node)?;
             super::check_administrator_left(access.graph(), |other, _| other.id == id)?;
-            app.store().tenant(&scope).binding_delete(id).await?;
+            let role = access.graph().role(binding.role_id).map(|role| role.name.clone());
+            let tenant = tenant_of(access.graph(), node);
+            let told = session.removed(&binding).of(id, role.unwrap_or_default()).concerning(tenant);
+            app.store().tenant(&scope).binding_delete(id, told).await?;
             Ok(())
         })
         .await

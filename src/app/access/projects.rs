@@ -99,7 +99,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(project, None));
             }
-            Ok(store.project_create(project, once).await?)
+            let told = session.made(&project);
+            Ok(store.project_create(project, once, told).await?)
         })
         .await
     }
@@ -136,7 +137,7 @@ impl App {
             project.generation += 1;
             project.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).project_update(&project).await?;
+                app.store().tenant(&scope).project_update(&project, session.edited(present, &project)).await?;
             }
             Ok(project)
         })
@@ -171,7 +172,7 @@ impl App {
                     ),
                 });
             }
-            app.store().tenant(&scope).project_delete(id).await?;
+            app.store().tenant(&scope).project_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

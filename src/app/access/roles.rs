@@ -136,7 +136,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(role, None));
             }
-            Ok(store.role_create(role, once).await?)
+            let told = session.made(&role);
+            Ok(store.role_create(role, once, told).await?)
         })
         .await
     }
@@ -178,7 +179,7 @@ impl App {
             role.generation += 1;
             role.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).role_update(&role).await?;
+                app.store().tenant(&scope).role_update(&role, session.edited(present, &role)).await?;
             }
             Ok(role)
         })
@@ -203,7 +204,7 @@ impl App {
                     why: format!("{bound} bindings name it; remove these first"),
                 });
             }
-            app.store().tenant(&scope).role_delete(id).await?;
+            app.store().tenant(&scope).role_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

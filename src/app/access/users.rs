@@ -149,7 +149,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(user, None));
             }
-            Ok(store.user_create(user, hash, once).await?)
+            let told = session.made(&user);
+            Ok(store.user_create(user, hash, once, told).await?)
         })
         .await
     }
@@ -196,7 +197,7 @@ impl App {
             user.generation += 1;
             user.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).user_update(&user).await?;
+                app.store().tenant(&scope).user_update(&user, session.edited(present, &user)).await?;
                 app.sessions().clear();
             }
             Ok(user)
@@ -224,10 +225,11 @@ impl App {
         let (_, scope) = check(&self.access())?;
         let keep = (id == session.principal.user_id).then_some(session.token_id);
         let app = self.clone();
+        let told = session.told("user.set_password", "user", 204).of(id, user.login_name()).concerning(user.tenant_id);
         self.complete("setting a password", async move {
-            app.store().tenant(&scope).user_set_password(id, &hash, keep).await?;
+            let done = app.store().tenant(&scope).user_set_password(id, &hash, keep, told).await?;
             app.sessions().clear();
-            Ok(())
+            if done { Ok(()) } else { Err(Error::not_found("user", id)) }
         })
         .await
     }
@@ -248,7 +250,7 @@ impl App {
                 return Err(Error::InUse { what, why });
             }
             super::check_administrator_left(access.graph(), |_, other| other == id)?;
-            app.store().tenant(&scope).user_delete(id).await?;
+            app.store().tenant(&scope).user_delete(id, session.removed(present)).await?;
             app.sessions().clear();
             Ok(())
         })

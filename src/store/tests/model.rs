@@ -213,7 +213,7 @@ async fn add_provider(fx: &Fixture, number: usize) -> (ProviderId, [SourceId; SO
 
 async fn remove(fx: &Fixture, model: &mut Model, number: usize, limit: u64) {
     let (provider, _) = model.providers[number];
-    fx.admin().provider_mark_removing(provider, None).await.expect("it is marked").expect("it is there");
+    fx.admin().provider_mark_removing(provider, None, Told::any()).await.expect("it is marked").expect("it is there");
     loop {
         let purged = fx.system().provider_purge(provider, limit).await.expect("a purge");
         for gone in &purged.deleted {
