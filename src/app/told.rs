@@ -42,7 +42,7 @@ pub(super) fn plain(noun: &(impl Serialize + ?Sized)) -> Value {
 }
 
 macro_rules! recorded {
-    ($($noun:ident = $kind:literal, |$of:ident| $name:expr, $tenant:expr;)+) => {$(
+    ($($noun:ident = $kind:literal, $name:expr, $tenant:expr;)+) => {$(
         impl Recorded for $noun {
             const KIND: &'static str = $kind;
 
@@ -51,28 +51,28 @@ macro_rules! recorded {
             }
 
             fn name(&self) -> String {
-                let $of = self;
-                $name
+                let name: fn(&Self) -> String = $name;
+                name(self)
             }
 
             fn tenant(&self) -> TenantId {
-                let $of = self;
-                $tenant
+                let tenant: fn(&Self) -> TenantId = $tenant;
+                tenant(self)
             }
         }
     )+};
 }
 
 recorded! {
-    Tenant = "tenant", |it| it.path.clone(), it.id;
-    Project = "project", |it| it.name.clone(), it.tenant_id;
-    User = "user", |it| it.login_name(), it.tenant_id;
+    Tenant = "tenant", |tenant| tenant.path.clone(), |tenant| tenant.id;
+    Project = "project", |project| project.name.clone(), |project| project.tenant_id;
+    User = "user", User::login_name, |user| user.tenant_id;
     // One that is built in cannot be changed.
-    Role = "role", |it| it.name.clone(), it.tenant_id.unwrap_or(TenantId::PLATFORM);
+    Role = "role", |role| role.name.clone(), |role| role.tenant_id.unwrap_or(TenantId::PLATFORM);
     // It has no name, and of what is bound to an object only the use case knows whose that is.
-    Binding = "binding", |_it| String::new(), TenantId::PLATFORM;
+    Binding = "binding", |_| String::new(), |_| TenantId::PLATFORM;
     // Whoever gets machines by them, they are the platform's.
-    OwnershipRule = "ownership_rule", |it| it.name.clone(), TenantId::PLATFORM;
+    OwnershipRule = "ownership_rule", |rule| rule.name.clone(), |_| TenantId::PLATFORM;
 }
 
 impl Recorded for Group {

@@ -2,6 +2,7 @@
 //! played: it is our own port, and what is asked of it is looked at.
 
 mod audit;
+mod audit_writes;
 mod auth;
 mod frame;
 mod history;

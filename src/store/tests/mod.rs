@@ -18,6 +18,7 @@ mod open;
 mod provider;
 mod scope;
 mod sync_history;
+mod told;
 mod user;
 
 use std::io::{BufRead, BufReader};

@@ -40,7 +40,7 @@ fn token(name: &str, kind: TokenKind, digest: u8, expires_at: Option<Time>) -> N
     NewToken { name: name.to_owned(), kind, digest: [digest; 32], expires_at }
 }
 
-fn acting(fx: &Fixture, user: &User) -> TenantStore<AccountWrite> {
+pub(super) fn acting(fx: &Fixture, user: &User) -> TenantStore<AccountWrite> {
     let principal =
         crate::authz::Principal { user_id: user.id, username: user.username.clone(), tenant_id: user.tenant_id };
     fx.store.tenant(&crate::authz::Access::default().scope(&principal))
