@@ -101,6 +101,7 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
         let receiver = jobs::audit_forward::Receiver { tcp, host, port };
         tokio::spawn(jobs::audit_forward::forward(store.clone(), receiver, clock.clone(), stop.clone()))
     });
+    let quota = tokio::spawn(jobs::quota(app.clone(), Arc::clone(&inventory), clock.clone(), stop.clone()));
     let ownership = tokio::spawn(jobs::ownership(app.clone(), inventory, stop.clone()));
     let router = api::router(app, ApiOptions::new(telemetry.metrics_text(), stop.clone()));
     let server = api::server::serve(listener, router, api::server::Patience::default(), connections_max, stop.clone());
@@ -118,6 +119,7 @@ pub async fn serve(config: Config, console: &dyn Console) -> anyhow::Result<()> 
     sync.stop().await;
     retention.await.context("the retention's task")?;
     ownership.await.context("the task of ownership")?;
+    quota.await.context("the task of quotas")?;
     if let Some(forwarding) = forwarding {
         forwarding.await.context("the task that forwards the audit log")?;
     }

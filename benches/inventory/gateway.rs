@@ -59,10 +59,15 @@ impl Gateway {
         let (child, url) = launch(prefix, data.path(), database_url.as_deref())?;
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
         let mut gateway = Self { url, token: String::new(), data, database_url, child, http, prefix };
-        let body = json!({"username": "admin", "password": PASSWORD});
-        let answer = gateway.call(Method::POST, "/v1/login", Some(body)).await?;
-        gateway.token = answer["token"].as_str().context("no token in the answer to the login")?.to_owned();
+        gateway.token = gateway.token_of("admin", PASSWORD).await?;
         Ok(gateway)
+    }
+
+    /// Signs somebody in and gives the token.
+    pub async fn token_of(&self, username: &str, password: &str) -> anyhow::Result<String> {
+        let body = json!({"username": username, "password": password});
+        let answer = self.call_as("", Method::POST, "/v1/login", Some(body)).await?;
+        Ok(answer["token"].as_str().context("no token in the answer to the login")?.to_owned())
     }
 
     /// Starts it again on the same data; it must have been stopped.
@@ -88,9 +93,14 @@ impl Gateway {
     }
 
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    /// The same, as somebody else; with an empty token as nobody.
+    pub async fn call_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
-        if !self.token.is_empty() {
-            request = request.bearer_auth(&self.token);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
         }
         if let Some(body) = body {
             request = request.json(&body);
@@ -106,10 +116,15 @@ impl Gateway {
         self.call(Method::GET, path, None).await
     }
 
+    /// Adds something to a collection and gives its id.
+    pub async fn add(&self, path: &str, body: Value) -> anyhow::Result<String> {
+        let answer = self.call(Method::POST, path, Some(body)).await?;
+        Ok(answer["id"].as_str().with_context(|| format!("{path}: an answer without an id"))?.to_owned())
+    }
+
     /// Adds a provider and gives its id.
     pub async fn add_provider(&self, body: Value) -> anyhow::Result<String> {
-        let answer = self.call(Method::POST, "/v1/providers", Some(body)).await?;
-        Ok(answer["id"].as_str().context("the provider has no id")?.to_owned())
+        self.add("/v1/providers", body).await
     }
 
     /// Waits until all sources of a provider are live.

@@ -8,6 +8,7 @@
 #![allow(missing_docs, reason = "a program has no readers of its documentation")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person who started it")]
 
+mod authorization;
 mod bare;
 mod baseline;
 mod changes;
@@ -53,7 +54,7 @@ impl Plan {
 }
 
 /// The parts, in their order.
-const PARTS: &[&str] = &["first-load", "changes", "watchers", "restart", "reads", "providers"];
+const PARTS: &[&str] = &["first-load", "changes", "watchers", "restart", "authorization", "reads", "providers"];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -94,6 +95,7 @@ async fn measure(arguments: &[String]) -> anyhow::Result<()> {
             "changes" => changes::measure(&plan, &mut report).await?,
             "watchers" => watchers::measure(&plan, &mut report).await?,
             "restart" => restart::measure(&plan, &mut report).await?,
+            "authorization" => authorization::measure(&plan, &mut report)?,
             "reads" => reads::measure(&plan, &mut report).await?,
             "providers" => providers::measure(&plan, &mut report).await?,
             _ => {}

@@ -19,6 +19,7 @@ mod m20261126_000008_sync_history;
 mod m20261126_000009_object_change;
 mod m20261127_000010_access;
 mod m20261127_000020_audit;
+mod m20261127_000030_quota;
 mod row_security;
 
 use std::pin::Pin;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             step!(m20261126_000009_object_change),
             step!(m20261127_000010_access),
             step!(m20261127_000020_audit),
+            step!(m20261127_000030_quota),
         ]
     }
 }

@@ -129,6 +129,7 @@ impl Routes {
                 .merge(v1::roles::routes())
                 .merge(v1::bindings::routes())
                 .merge(v1::ownership::routes())
+                .merge(v1::quotas::routes())
                 .merge(v1::providers::routes())
                 .merge(v1::history::routes())
                 .merge(v1::audit::routes())

@@ -130,6 +130,7 @@ fn head() -> OpenApi {
             tag("Tenants", "Who shares the platforms: tenants, their projects, users and groups."),
             tag("Access", "Who may do what: roles, bindings, and why."),
             tag("Ownership", "Whose machines are."),
+            tag("Quotas", "How much tenants and projects may hold."),
             tag("Audit", "Who did what, in a chain of hashes."),
             tag("Gateway", "The gateway itself."),
         ]))

@@ -17,6 +17,7 @@ mod ownership;
 mod password;
 mod provider_input;
 mod providers;
+mod quota;
 mod session;
 mod settle;
 pub mod sync_control;
@@ -45,6 +46,7 @@ pub use ownership::{Explained, Move, Preview, Reason, RuleInput, RulePatch, Trie
 pub use password::{MAX_BYTES as PASSWORD_MAX_BYTES, MIN_CHARS as PASSWORD_MIN_CHARS};
 pub use provider_input::{NewProviderInput, ProviderPatch, TrustPatch};
 pub use providers::{Mode, ProviderEdited, Quarantined};
+pub use quota::{Counted, Fits, QuotaOf};
 pub use session::{Session, SignedIn};
 pub use sync_control::SyncControl;
 pub use tokens::{DEFAULT_DAYS as TOKEN_DEFAULT_DAYS, MAX_DAYS as TOKEN_MAX_DAYS};
@@ -59,7 +61,7 @@ use crate::inventory::Inventory;
 pub use crate::inventory::{EndReason, Event as WatchEvent, Watch, common_fields};
 use crate::model::ProviderId;
 use crate::store::{Error as StoreError, Store};
-pub use crate::store::{Once, Outcome, TokenRecord};
+pub use crate::store::{Once, Outcome, QuotaDifference, TokenRecord};
 
 /// Bounds of the use cases.
 #[derive(Clone, Debug)]

@@ -211,8 +211,9 @@ impl App {
             if !store.is_done(once.as_ref()).await? {
                 app.check_rule(&session, &access, &rule)?;
                 if app.ownership().rules.len() >= RULES_MAX {
-                    let message = format!("cannot be added: there are {RULES_MAX} rules; remove one");
-                    return Err(Invalid::field("name", message).into());
+                    let (what, why) =
+                        ("the list of rules".to_owned(), format!("it is full with {RULES_MAX}; remove one"));
+                    return Err(Error::InUse { what, why });
                 }
             }
             if mode == Mode::DryRun {

@@ -51,6 +51,10 @@ acts! {
     BindingWrite,
     /// See [`Permission::AuditRead`].
     AuditRead,
+    /// See [`Permission::QuotaRead`].
+    QuotaRead,
+    /// See [`Permission::QuotaWrite`].
+    QuotaWrite,
     /// See [`Permission::OwnershipRead`].
     OwnershipRead,
     /// See [`Permission::OwnershipWrite`].

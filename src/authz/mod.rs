@@ -21,9 +21,7 @@ pub use self::policy::Decision;
 use self::policy::Policies;
 use self::reach::Reach;
 pub use self::reach::TenantScope;
-use crate::model::{
-    Binding, BindingScope, Effect, ObjectId, Owner, Permission, ProjectId, RoleId, Subject, TenantId, UserId,
-};
+use crate::model::{Binding, BindingScope, ObjectId, Owner, Permission, ProjectId, RoleId, Subject, TenantId, UserId};
 
 /// Who asks: a signed-in user or service account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,21 +65,29 @@ pub struct Denied {
     pub username: String,
 }
 
-/// How many reaches are remembered at most; more are only worked out again.
-const REMEMBERED_MAX: usize = 20_000;
+/// How many ids the remembered reaches hold together at most, some 16 bytes each; more are only worked out again.
+const REMEMBERED_MAX: usize = 4_000_000;
 
 /// Who may do what, as it is at one moment. Replaced as a whole when anything of it changes.
 #[derive(Debug, Default)]
 pub struct Access {
     graph: Graph,
-    reaches: Mutex<HashMap<(UserId, Permission), Arc<Reach>>>,
+    /// Held for a look and no longer.
+    remembered: Mutex<Remembered>,
+}
+
+#[derive(Debug, Default)]
+struct Remembered {
+    reaches: HashMap<(UserId, Permission), Arc<Reach>>,
+    /// How many ids they hold together.
+    size: usize,
 }
 
 impl Access {
     /// Of what is stored.
     #[must_use]
     pub fn new(facts: Facts) -> Self {
-        Self { graph: Graph::new(facts), reaches: Mutex::default() }
+        Self { graph: Graph::new(facts), remembered: Mutex::default() }
     }
 
     /// What decides.
@@ -91,17 +97,18 @@ impl Access {
     }
 
     fn reach(&self, user: UserId, permission: Permission) -> Arc<Reach> {
-        let known = || self.reaches.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reach) = known().get(&(user, permission)) {
+        let known = || self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reach) = known().reaches.get(&(user, permission)) {
             return Arc::clone(reach);
         }
         // Not under the lock: of two that ask the same at once both work it out, to the same end.
         let reach = Arc::new(Reach::of(&self.graph, user, permission));
         let mut known = known();
-        if known.len() >= REMEMBERED_MAX {
-            known.clear();
+        known.size += reach.size() + 1;
+        if known.size > REMEMBERED_MAX {
+            *known = Remembered { size: reach.size() + 1, ..Remembered::default() };
         }
-        known.insert((user, permission), Arc::clone(&reach));
+        known.reaches.insert((user, permission), Arc::clone(&reach));
         reach
     }
 
@@ -111,7 +118,7 @@ impl Access {
         match A::PERMISSION {
             Some(permission) => {
                 let reach = self.reach(principal.user_id, permission);
-                TenantScope::new(reach, principal.tenant_id, principal.user_id)
+                TenantScope::new(reach, principal.tenant_id, principal)
             }
             None => TenantScope::own(principal),
         }
@@ -132,7 +139,7 @@ impl Access {
             Node::Project(id) => self.graph.project(id).map_or(TenantId::PLATFORM, |project| project.tenant_id),
             Node::Object { owner, .. } => owner.tenant_id,
         };
-        Ok(TenantScope::new(reach, tenant, principal.user_id))
+        Ok(TenantScope::new(reach, tenant, principal))
     }
 
     /// Whether a user may do something in a place.
@@ -160,20 +167,19 @@ impl Access {
         permissions.iter().copied().find(|permission| !self.may(user, *permission, node))
     }
 
-    /// The first binding of a subject that gives more than `user` has there: who can change the subject could take it over.
-    /// Of a binding of one object it is asked where the object is; `owner_of` says that.
+    /// The first binding of a subject whose role is more than `user` has there: who can change the subject could take over what it
+    /// gives, or shed what it denies. Of a binding of one object it is asked where the object is; `owner_of` says that.
     #[must_use]
     pub fn above(&self, user: UserId, subject: Subject, owner_of: impl Fn(ObjectId) -> Owner) -> Option<Binding> {
         let bindings: Vec<&Binding> = match subject {
             Subject::User { id } => self.graph.bindings_for(id).collect(),
             Subject::Group { .. } => self.graph.bindings_of(subject).collect(),
         };
-        let gives = |binding: &&&Binding| binding.effect == Effect::Allow;
         let more = |binding: &&Binding| {
             let node = node_of(binding.scope, &owner_of);
             self.beyond(user, binding.role_id, node).is_some()
         };
-        bindings.iter().filter(gives).find(|binding| more(*binding)).map(|binding| **binding)
+        bindings.iter().find(|binding| more(*binding)).map(|binding| **binding)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::{BindingScope, Effect, ObjectId, Owner, Permission, ProjectId,
 
 /// Where a user may do something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
+pub(super) struct Reach {
     /// Everywhere, also where something is made later.
     everything: bool,
     /// The tenants and projects where it is allowed.
@@ -31,7 +31,6 @@ pub struct Reach {
 impl Reach {
     /// Works it out. A place that no binding names is as the one that it is in: so Cedar is asked once for each that is named.
     pub(super) fn of(graph: &Graph, user: UserId, permission: Permission) -> Self {
-        let policies = Policies::of(graph, user);
         let concerns = |role| graph.role(role).is_some_and(|role| role.permissions.contains(&permission));
         let bindings: Vec<_> = graph.bindings_for(user).filter(|binding| concerns(binding.role_id)).collect();
         let mut reach = Self::default();
@@ -46,9 +45,15 @@ impl Reach {
         if bindings.is_empty() {
             return reach;
         }
+        let policies = Policies::of(graph, user);
         reach.descend(graph, &policies, permission, &named);
         let whole = reach.forbidden.is_empty() && reach.denied.is_empty();
         reach.everything = whole && reach.allowed.contains(&TenantId::PLATFORM.0);
+        if reach.everything {
+            // Nothing has to be looked up.
+            reach.allowed.clear();
+            reach.objects.clear();
+        }
         reach
     }
 
@@ -102,14 +107,18 @@ impl Reach {
         }
     }
 
+    /// About how many ids it holds.
+    pub(super) fn size(&self) -> usize {
+        self.allowed.len() + self.forbidden.len() + self.objects.len() + self.denied.len() + self.tenants.len()
+    }
+
     /// Whether it reaches nothing.
     pub(super) fn is_nowhere(&self) -> bool {
         !self.everything && self.allowed.is_empty() && self.objects.is_empty()
     }
 
     /// Whether it reaches what is here.
-    #[must_use]
-    pub fn contains(&self, node: Node) -> bool {
+    pub(super) fn contains(&self, node: Node) -> bool {
         match node {
             _ if self.everything => true,
             Node::Tenant(TenantId(id)) | Node::Project(ProjectId(id)) => self.allowed.contains(&id),
@@ -134,19 +143,20 @@ impl Reach {
 pub struct TenantScope<A: Act> {
     reach: Arc<Reach>,
     tenant: TenantId,
+    home: TenantId,
     user: UserId,
     act: PhantomData<fn() -> A>,
 }
 
 impl<A: Act> Clone for TenantScope<A> {
     fn clone(&self) -> Self {
-        Self { reach: Arc::clone(&self.reach), tenant: self.tenant, user: self.user, act: PhantomData }
+        Self { reach: Arc::clone(&self.reach), ..*self }
     }
 }
 
 impl<A: Act> TenantScope<A> {
-    pub(super) fn new(reach: Arc<Reach>, tenant: TenantId, user: UserId) -> Self {
-        Self { reach, tenant, user, act: PhantomData }
+    pub(super) fn new(reach: Arc<Reach>, tenant: TenantId, principal: &Principal) -> Self {
+        Self { reach, tenant, home: principal.tenant_id, user: principal.user_id, act: PhantomData }
     }
 
     /// What is the user's own, and nothing else.
@@ -156,13 +166,19 @@ impl<A: Act> TenantScope<A> {
             tenants: vec![principal.tenant_id],
             ..Reach::default()
         };
-        Self::new(Arc::new(reach), principal.tenant_id, principal.user_id)
+        Self::new(Arc::new(reach), principal.tenant_id, principal)
     }
 
     /// The tenant that new things belong to.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    /// The tenant that the user belongs to: what is kept of the user's requests is kept there.
+    #[must_use]
+    pub const fn home(&self) -> TenantId {
+        self.home
     }
 
     /// The user that acts.
@@ -234,12 +250,17 @@ impl<A: Act> TenantScope<A> {
         Self { reach: Arc::new(reach), ..self.clone() }
     }
 
+    #[cfg(test)]
+    fn of_reach(reach: Reach, tenant: TenantId) -> Self {
+        Self { reach: Arc::new(reach), tenant, home: tenant, user: UserId::generate(), act: PhantomData }
+    }
+
     /// A scope that sees everything of one tenant, for tests of isolation.
     #[cfg(test)]
     #[must_use]
     pub fn of_tenant(tenant: TenantId) -> Self {
         let reach = Reach { allowed: HashSet::from([tenant.0]), tenants: vec![tenant], ..Reach::default() };
-        Self::new(Arc::new(reach), tenant, UserId::generate())
+        Self::of_reach(reach, tenant)
     }
 
     /// A scope that sees what these tenants and projects own, for tests.
@@ -252,7 +273,7 @@ impl<A: Act> TenantScope<A> {
         tenants.dedup();
         let tenant = tenants.first().copied().unwrap_or(TenantId::PLATFORM);
         let reach = Reach { allowed: owners.iter().map(|owner| owner.key()).collect(), tenants, ..Reach::default() };
-        Self::new(Arc::new(reach), tenant, UserId::generate())
+        Self::of_reach(reach, tenant)
     }
 
     /// A scope that sees everything, for tests.
@@ -260,6 +281,6 @@ impl<A: Act> TenantScope<A> {
     #[must_use]
     pub fn of_all() -> Self {
         let reach = Reach { everything: true, ..Reach::default() };
-        Self::new(Arc::new(reach), TenantId::PLATFORM, UserId::generate())
+        Self::of_reach(reach, TenantId::PLATFORM)
     }
 }

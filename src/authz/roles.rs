@@ -19,6 +19,7 @@ const READ: &[Permission] = &[
     P::RoleRead,
     P::BindingRead,
     P::AuditRead,
+    P::QuotaRead,
     P::OwnershipRead,
 ];
 
@@ -38,6 +39,7 @@ const BUILT_IN: &[BuiltIn] = &[
             P::ProjectRead,
             P::MemberRead,
             P::AuditRead,
+            P::QuotaRead,
             P::OwnershipRead,
             P::OwnershipWrite,
         ],
@@ -60,21 +62,23 @@ const BUILT_IN: &[BuiltIn] = &[
             P::BindingRead,
             P::BindingWrite,
             P::AuditRead,
+            P::QuotaRead,
+            P::QuotaWrite,
         ],
     ),
     (
         5,
         "project_admin",
         "A project, and who may do what in it.",
-        &[P::InventoryRead, P::InventoryAssign, P::ProjectRead, P::BindingRead, P::BindingWrite],
+        &[P::InventoryRead, P::InventoryAssign, P::ProjectRead, P::BindingRead, P::BindingWrite, P::QuotaRead],
     ),
-    (6, "member", "Works with the machines of a project.", &[P::InventoryRead, P::ProjectRead]),
-    (7, "viewer", "Sees machines and projects, changes nothing.", &[P::InventoryRead, P::ProjectRead]),
+    (6, "member", "Works with the machines of a project.", &[P::InventoryRead, P::ProjectRead, P::QuotaRead]),
+    (7, "viewer", "Sees machines and projects, changes nothing.", &[P::InventoryRead, P::ProjectRead, P::QuotaRead]),
     (
         8,
         "billing_viewer",
         "Sees which tenants and projects there are, without what is in them.",
-        &[P::TenantRead, P::ProjectRead],
+        &[P::TenantRead, P::ProjectRead, P::QuotaRead],
     ),
 ];
 

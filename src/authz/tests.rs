@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{BindingId, Group, GroupId, Project, Role, Tenant, TenantState, User, UserKind};
+use crate::model::{BindingId, Effect, Group, GroupId, Project, Role, Tenant, TenantState, User, UserKind};
 
 fn tenant(number: u128, parent: Option<u128>) -> Tenant {
     Tenant {

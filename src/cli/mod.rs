@@ -4,6 +4,7 @@
 //! declarations of fields. Answers go to standard output, everything else to standard error. Exit codes are part of the
 //! interface ([`failure`]); `docs/CLI.md` lists them.
 
+mod access;
 mod account;
 mod apply;
 mod audit;
@@ -37,6 +38,9 @@ use clap::{Args, Subcommand, ValueHint};
 use clap_complete::Shell;
 use tokio::sync::Notify;
 
+pub use access::{
+    GroupCommand, OwnerCommand, ProjectCommand, RoleCommand, RuleCommand, TenantCommand, UserCommand, WhyArgs,
+};
 use failure::{EXIT_DIFFERS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Failure};
 pub use help::EXIT_CODES;
 pub use nouns::NounCommand;
@@ -68,6 +72,32 @@ pub enum ClientCommand {
     /// Join vCenters, ESXi and KVM hosts, and see how they do.
     #[command(subcommand, visible_alias = "providers", arg_required_else_help = true, after_help = PROVIDER_HELP)]
     Provider(ProviderCommand),
+    /// Tenants: who shares the platforms.
+    #[command(subcommand, visible_alias = "tenants", arg_required_else_help = true)]
+    Tenant(TenantCommand),
+    /// Projects: what holds the machines of a tenant.
+    #[command(subcommand, visible_alias = "projects", arg_required_else_help = true)]
+    Project(ProjectCommand),
+    /// Users and service accounts.
+    #[command(subcommand, visible_alias = "users", arg_required_else_help = true)]
+    User(UserCommand),
+    /// Groups of users.
+    #[command(subcommand, visible_alias = "groups", arg_required_else_help = true)]
+    Group(GroupCommand),
+    /// Roles, and who has which of them where.
+    #[command(subcommand, visible_alias = "roles", arg_required_else_help = true)]
+    Role(RoleCommand),
+    /// Say whether somebody may do something, and because of what.
+    #[command(
+        after_help = "Exit code 3 says that it is denied.\n\nExamples:\n  spandrel why inventory.read --on project:acme/shop\n  spandrel why project.write --on tenant:acme --user acme/ann"
+    )]
+    Why(WhyArgs),
+    /// The rules that say whose machines are.
+    #[command(subcommand, visible_alias = "rules", arg_required_else_help = true)]
+    Rule(RuleCommand),
+    /// Whose a machine is, and why.
+    #[command(subcommand, arg_required_else_help = true)]
+    Owner(OwnerCommand),
     /// Make it as a file says. What the file does not name is left alone.
     #[command(after_help = apply::APPLY_HELP)]
     Apply(apply::ApplyArgs),
@@ -189,7 +219,18 @@ pub async fn run(command: ClientCommand, globals: &Globals, root: impl FnOnce() 
 impl ClientCommand {
     /// Whether it may ask for a password or a word.
     fn asks(&self) -> bool {
-        matches!(self, ClientCommand::Login(_) | ClientCommand::Password(_) | ClientCommand::Provider(_))
+        matches!(
+            self,
+            ClientCommand::Login(_)
+                | ClientCommand::Password(_)
+                | ClientCommand::Provider(_)
+                | ClientCommand::Tenant(_)
+                | ClientCommand::Project(_)
+                | ClientCommand::User(_)
+                | ClientCommand::Group(_)
+                | ClientCommand::Role(_)
+                | ClientCommand::Rule(_)
+        )
     }
 }
 
@@ -230,6 +271,14 @@ async fn execute(
         ClientCommand::Password(args) => account::password(args, &mut session).await,
         ClientCommand::Token(command) => account::token(command, &mut session).await,
         ClientCommand::Provider(command) => providers::run(command, &mut session).await,
+        ClientCommand::Tenant(command) => access::tenant(command, &mut session).await,
+        ClientCommand::Project(command) => access::project(command, &mut session).await,
+        ClientCommand::User(command) => access::user(command, &mut session).await,
+        ClientCommand::Group(command) => access::group(command, &mut session).await,
+        ClientCommand::Role(command) => access::role(command, &mut session).await,
+        ClientCommand::Why(args) => access::why(args, &mut session).await,
+        ClientCommand::Rule(command) => access::rule(command, &mut session).await,
+        ClientCommand::Owner(command) => access::owner(command, &mut session).await,
         ClientCommand::Apply(args) => apply::apply(args, &mut session).await,
         ClientCommand::Diff(args) => apply::diff(args, &mut session).await,
         ClientCommand::Noun(command) => nouns::run(command, &mut session).await,

@@ -177,12 +177,16 @@ pub(crate) async fn whoami(args: WhoamiArgs, session: &mut Session) -> Result<()
         }
         Format::Name => session.terminal.line(&harmless(answer["username"].as_str().unwrap_or("-"))),
         Format::Table | Format::Wide => {
-            let text = |name: &str| harmless(answer[name].as_str().unwrap_or("-"));
+            let roles: Vec<&str> =
+                answer["roles"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+            let path = answer["tenant_path"].as_str().filter(|path| !path.is_empty());
+            let path = path.map(|path| format!("{path}/")).unwrap_or_default();
+            let name = answer["username"].as_str().unwrap_or("-");
             let server = session.client.server().to_owned();
             session.terminal.line(&format!(
                 "{} ({}) at {server}{}",
-                text("username"),
-                text("role"),
+                harmless(&format!("{path}{name}")),
+                if roles.is_empty() { "no role".to_owned() } else { harmless(&roles.join(", ")) },
                 match &answer["expires_at"] {
                     Value::String(until) => format!(", until {}", moment(until)),
                     _ => String::new(),

@@ -6,11 +6,14 @@ use super::entry::Entry;
 use super::schema::Schema;
 use super::snapshot::Snapshot;
 use crate::model::ownership::{Machine, RuleField};
-use crate::model::{Kind, ObjectId, Owner, Revision, Value};
+use crate::model::vm::PowerState;
+use crate::model::{Amounts, Kind, ObjectId, Owner, QuotaResource, Revision, Value};
 
 /// What hangs on a machine, and goes with it from owner to owner. Each names its machine in the field [`VM_ID`].
 pub const HANGING: [Kind; 3] = [Kind::Volume, Kind::Nic, Kind::Snapshot];
 const VM_ID: &str = "vm_id";
+/// Bytes of a GiB.
+const GIB: i64 = 1 << 30;
 
 /// A machine at one revision.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +138,36 @@ impl Snapshot {
     pub fn hangs_on(&self, kind: Kind, id: ObjectId) -> Option<(Vec<ObjectId>, Owner)> {
         let entry = self.entry(kind, id)?;
         Some((entry.value(VM_ID).map(ids_of).unwrap_or_default(), entry.owner()))
+    }
+
+    /// What an object counts for, wherever it is.
+    #[must_use]
+    pub fn amounts(&self, kind: Kind, id: ObjectId) -> Amounts {
+        let Some(entry) = self.entry(kind, id) else { return Amounts::default() };
+        let number = |field: &str| match entry.value(field) {
+            Some(Value::Int(number)) => (*number).max(0),
+            _ => 0,
+        };
+        match kind {
+            Kind::Vm => {
+                // As it was last told: a platform that is away changes nothing.
+                let runs = entry.value("power_state") == Some(&Value::Word(PowerState::Running.as_str()));
+                let counts = [
+                    (QuotaResource::Vms, 1),
+                    (QuotaResource::VmsRunning, i64::from(runs)),
+                    (QuotaResource::Vcpus, number("vcpu_count")),
+                    (QuotaResource::MemoryMib, number("memory_mib")),
+                ];
+                counts.into_iter().collect()
+            }
+            Kind::Volume => {
+                let bytes = number("capacity_bytes");
+                let gib = bytes / GIB + i64::from(bytes % GIB > 0);
+                [(QuotaResource::Volumes, 1), (QuotaResource::VolumeGib, gib)].into_iter().collect()
+            }
+            Kind::Snapshot => [(QuotaResource::Snapshots, 1)].into_iter().collect(),
+            _ => Amounts::default(),
+        }
     }
 
     /// Whose an object is.

@@ -1,8 +1,9 @@
-//! What runs by itself, besides the synchronization: what keeps the database small, what gives machines to their owners,
-//! and what forwards the audit log.
+//! What runs by itself, besides the synchronization: what keeps the database small, what gives machines to their owners
+//! and counts them, and what forwards the audit log.
 
 pub mod audit_forward;
 mod ownership;
+mod quota;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 pub use self::ownership::ownership;
+pub use self::quota::quota;
 use crate::store::{AuditRetention, LogRetention, ObjectChangeRetention, Store, SyncHistoryRetention};
 
 /// How often old entries are dropped.

@@ -54,6 +54,10 @@ permissions! {
         BindingWrite = "binding.write",
         /// Read the audit log, as far as it concerns a tenant.
         AuditRead = "audit.read",
+        /// See limits, and how much of them is used.
+        QuotaRead = "quota.read",
+        /// Set the limits of projects, and of the tenants below.
+        QuotaWrite = "quota.write",
         /// See the rules that say whose machines are.
         OwnershipRead = "ownership.read",
         /// Make, edit and remove these rules.

@@ -88,6 +88,10 @@ ids! {
     BindingId,
     /// A rule that says whose machines are.
     OwnershipRuleId,
+    /// Something of a quota that is promised to what is under way.
+    ReservationId,
+    /// An entry of the ledger of quotas.
+    LedgerId,
     /// A signed-in session or API token.
     TokenId,
     /// The kept answer of a request that is done once.

@@ -287,6 +287,20 @@ impl<A: Act> TenantStore<A> {
         Ok(Outcome::Done(noun, kept))
     }
 
+    /// Takes something away, with all that names it, also in places of other tenants: so without the scope's row security. Who
+    /// asks was allowed just this.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] when it is not there any more.
+    pub(super) async fn take_away(&self, told: Told, write: impl AsyncFnOnce(&Tx) -> Result<u64>) -> Result<()> {
+        let tx = self.store.system("take away what names it").begin_write(WHAT).await?;
+        let lock = WriteLock::take(&tx).await?;
+        if write(&tx).await? != 1 {
+            return Err(Error::Changed);
+        }
+        self.store.commit_told(tx, &lock, told, WHAT).await
+    }
+
     /// Changes something of it.
     pub(super) async fn change(&self, told: Told, write: impl AsyncFnOnce(&Tx) -> Result<()>) -> Result<()> {
         let tx = self.begin_told(&told, WHAT).await?;
@@ -325,7 +339,7 @@ impl TenantStore<TenantWrite> {
     /// # Errors
     /// When it has, or the database cannot be written.
     pub async fn tenant_delete(&self, id: TenantId, told: Told) -> Result<()> {
-        self.change(told, async |tx| {
+        self.take_away(told, async |tx| {
             let of = |column: user::Column| user::Entity::find().filter(column.eq(id.0));
             let users = of(user::Column::TenantId).all(tx).await.writing(WHAT)?;
             let groups = user_group::Entity::find().filter(user_group::Column::TenantId.eq(id.0));
@@ -339,7 +353,7 @@ impl TenantStore<TenantWrite> {
                 .await
                 .writing(WHAT)?;
             user::Entity::delete_many().filter(user::Column::TenantId.eq(id.0)).exec(tx).await.writing(WHAT)?;
-            tenant::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)
+            Ok(tenant::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })
         .await
     }
@@ -374,11 +388,11 @@ impl TenantStore<ProjectWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn project_delete(&self, id: ProjectId, told: Told) -> Result<()> {
-        self.change(told, async |tx| {
+        self.take_away(told, async |tx| {
             unbind(tx, &[id.0]).await?;
             let rules = ownership_rule::Column::ProjectId.eq(id.0);
             ownership_rule::Entity::delete_many().filter(rules).exec(tx).await.writing(WHAT)?;
-            project::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)
+            Ok(project::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })
         .await
     }
@@ -406,7 +420,10 @@ impl TenantStore<RoleWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn role_delete(&self, id: RoleId, told: Told) -> Result<()> {
-        self.change(told, async |tx| role::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)).await
+        self.take_away(told, async |tx| {
+            Ok(role::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
+        })
+        .await
     }
 }
 
@@ -431,6 +448,9 @@ impl TenantStore<BindingWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn binding_delete(&self, id: BindingId, told: Told) -> Result<()> {
-        self.change(told, async |tx| binding::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)).await
+        self.take_away(told, async |tx| {
+            Ok(binding::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
+        })
+        .await
     }
 }

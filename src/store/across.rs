@@ -9,8 +9,9 @@
 //! Both are recognised by the UUID that the platform itself gives. To compare by it takes a [`PlatformUuid`], which only
 //! [`AcrossTenants`] makes, and for that one has to come in by the door [`Store::system`](super::Store::system).
 //!
-//! What is found is told: the name of the other provider, the other id of the host. Before there is a second tenant, these two
-//! answers have to be cut to what the one who reads them may see.
+//! What is found is told: the name of the other provider, the other id of the host. Both are the platform's, whose they stay
+//! (no rule gives a host or a provider to a tenant), so who reads the answer may see the other one too. Whoever lets a
+//! tenant have providers of its own has to cut these two answers first.
 
 use super::SystemStore;
 

@@ -79,7 +79,7 @@ impl<A: Act> TenantStore<A> {
     /// When the database cannot be read.
     pub async fn is_done<T>(&self, once: Option<&Once<T>>) -> Result<bool> {
         let Some(once) = once else { return Ok(false) };
-        let tx = self.begin_read(WHAT).await?;
+        let tx = self.store.system("look for a kept answer").begin_read(WHAT).await?;
         let mine = idempotency::Entity::find()
             .filter(idempotency::Column::UserId.eq(self.scope.user().0))
             .filter(idempotency::Column::Key.eq(once.key.as_str()));
@@ -105,7 +105,7 @@ impl<A: Act> TenantStore<A> {
         plain.extend_from_slice(&answer);
         let row = idempotency::ActiveModel {
             id: Set(id),
-            tenant_id: Set(self.scope.tenant().0),
+            tenant_id: Set(self.scope.home().0),
             user_id: Set(self.scope.user().0),
             key: Set(once.key.clone()),
             sealed: Set(inner.sealer.seal(tx, lock, &place("idempotency", "sealed", id), &plain).await?),

@@ -127,9 +127,9 @@ impl TenantStore<MemberWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn user_delete(&self, id: UserId, told: Told) -> Result<()> {
-        self.change(told, async |tx| {
+        self.take_away(told, async |tx| {
             unbind(tx, &[id.0]).await?;
-            user::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)
+            Ok(user::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })
         .await
     }
@@ -163,9 +163,9 @@ impl TenantStore<MemberWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn group_delete(&self, id: GroupId, told: Told) -> Result<()> {
-        self.change(told, async |tx| {
+        self.take_away(told, async |tx| {
             unbind(tx, &[id.0]).await?;
-            user_group::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)
+            Ok(user_group::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })
         .await
     }

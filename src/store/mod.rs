@@ -33,6 +33,7 @@ mod ownership;
 mod provider;
 mod purge;
 mod quarantine;
+mod quota;
 mod record;
 mod sealing;
 mod setting;
@@ -62,6 +63,7 @@ pub use ownership::OwnershipFacts;
 pub use provider::{Edited, Endpoint, NewProvider, ProviderEdit};
 pub use purge::Purged;
 pub use quarantine::QuarantineRow;
+pub use quota::{Holding, QuotaCount, QuotaDifference, QuotaExceeded, QuotaLevel};
 pub use record::{ProviderRecord, ProviderSecrets, ProviderWithSecrets, SourceRecord};
 pub use source::SourceUpdate;
 pub use sync_history::{SyncHistoryFilter, SyncHistoryRetention, SyncPeriodPut};
@@ -182,14 +184,19 @@ pub struct TenantStore<A: Act> {
 
 impl<A: Act> TenantStore<A> {
     fn visible(&self) -> Visible {
-        self.visible_with(&[])
+        self.visible_with([])
     }
 
-    fn visible_with(&self, more: &[TenantId]) -> Visible {
+    fn visible_with(&self, others: impl IntoIterator<Item = TenantId>) -> Visible {
         if self.scope.sees_all() {
             return Visible::All;
         }
-        Visible::Tenants(self.scope.tenants().iter().chain(more).map(|tenant| tenant.0).collect())
+        Visible::Tenants(self.scope.tenants().iter().copied().chain(others).map(|tenant| tenant.0).collect())
+    }
+
+    /// Also the user's own tenant, where answers are kept, and one more.
+    fn writable_with(&self, more: Option<TenantId>) -> Visible {
+        self.visible_with(more.into_iter().chain([self.scope.home()]))
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {
@@ -197,12 +204,12 @@ impl<A: Act> TenantStore<A> {
     }
 
     async fn begin_write(&self, what: &'static str) -> Result<Tx> {
-        self.store.inner.begin(Mode::Write, self.visible(), what).await.writing(what)
+        self.store.inner.begin(Mode::Write, self.writable_with(None), what).await.writing(what)
     }
 
     /// The same, also for the tenant whose concern it is: it may just be made, and the scope does not see it yet.
     async fn begin_told(&self, told: &Told, what: &'static str) -> Result<Tx> {
-        self.store.inner.begin(Mode::Write, self.visible_with(&[told.tenant()]), what).await.writing(what)
+        self.store.inner.begin(Mode::Write, self.writable_with(Some(told.tenant())), what).await.writing(what)
     }
 }
 

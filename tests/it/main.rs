@@ -25,6 +25,7 @@ mod several;
 mod soak;
 mod stopped_pool;
 mod telemetry;
+mod tenants;
 mod transports;
 mod truth;
 mod unreachable;

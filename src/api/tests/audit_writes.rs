@@ -31,6 +31,12 @@ fn machine(gateway: &Gateway, name: &str, owner: Owner) -> String {
 /// All that the writes can change, as the API shows it.
 async fn state(gateway: &Gateway, vm: &str) -> String {
     let mut state = String::new();
+    for noun in ["tenants", "projects"] {
+        for one in gateway.get(&format!("/v1/{noun}")).await.ok(200).json()["items"].as_array().unwrap() {
+            let at = format!("/v1/{noun}/{}/quota", one["id"].as_str().unwrap());
+            state.push_str(&gateway.get(&at).await.ok(200).text());
+        }
+    }
     for noun in
         ["tenants", "projects", "users", "groups", "roles", "bindings", "ownership-rules", "providers", "tokens"]
     {
@@ -118,6 +124,14 @@ async fn each_write_tells_what_was_before_and_afterwards_or_is_not_done() {
     let project = id_of(&answer);
     let at = format!("/v1/projects/{project}");
     writes.told(&format!("PATCH {at}"), json!({"name": "Shop"}), ("project.edit", &acme, "Shop", EDITED)).await;
+
+    let limits = json!({"limits": [{"resource": "vms", "hard": 7}]});
+    for (at, action, name) in
+        [(format!("/v1/tenants/{acme}"), "tenant.quota_set", "Acme"), (at, "project.quota_set", "Shop")]
+    {
+        let (_, entry) = writes.told(&format!("PUT {at}/quota"), limits.clone(), (action, &acme, name, EDITED)).await;
+        assert_eq!((&entry["before"]["limits"], &entry["after"]["limits"][0]["hard"]), (&json!([]), &json!(7)));
+    }
 
     let body = json!({"tenant_id": acme, "username": "ann", "password": "hunter2hunter2"});
     let (answer, _) = writes.told("POST /v1/users", body, ("user.create", &acme, "Acme/ann", MADE)).await;

@@ -10,10 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::super::Api;
-use super::super::extract::{Body, DryRun, Id, NoParams};
+use super::super::extract::{Body, DryRun, Id, NoParams, Params};
 use super::super::once::{self, Creating, Made};
 use super::super::problem::Problem;
-use super::managed::listed;
 use crate::app::{BindingInput, Mode, Outcome, Session, Simulated};
 use crate::model::{Binding, BindingId, BindingScope, Effect, Permission, RoleId, Subject, UserId};
 
@@ -48,11 +47,34 @@ impl From<BindingCreate> for BindingInput {
     }
 }
 
-listed! {
-    /// List bindings
-    ///
-    /// By age; those of places where you may see who has which role.
-    list "binding_list" of "Access" at "/v1/bindings" by bindings: Binding as BindingPage
+/// A page.
+#[derive(Serialize, ToSchema)]
+struct BindingPage {
+    /// What is on it.
+    items: Vec<Binding>,
+    /// Hand it in as `page_token` for the next page; `null` on the last.
+    next_page_token: Option<String>,
+}
+
+/// List bindings
+///
+/// By age; those of places where you may see who has which role.
+#[utoipa::path(get, path = "/v1/bindings", tag = "Access", operation_id = "binding_list",
+    params(("subject_id" = Option<Uuid>, Query, description = "Only those of this user or group."),
+        ("role_id" = Option<RoleId>, Query, description = "Only those of this role."),
+        ("scope_id" = Option<Uuid>, Query, description = "Only those that hold in this very tenant, project or object."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "How many a page has at most; 100 when it is not said."),
+        ("page_token" = Option<String>, Query,
+            description = "`next_page_token` of the page before, unchanged, with the same filters.")),
+    responses((status = 200, description = "A page.", body = BindingPage)))]
+async fn list(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    Params(params): Params,
+) -> Result<Json<BindingPage>, Problem> {
+    let page = api.app().bindings(&session, &params)?;
+    Ok(Json(BindingPage { items: page.items, next_page_token: page.next_page_token }))
 }
 
 /// Get a binding

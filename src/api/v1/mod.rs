@@ -10,6 +10,7 @@ pub(super) mod nouns_doc;
 pub(super) mod ownership;
 pub(super) mod projects;
 pub(super) mod providers;
+pub(super) mod quotas;
 pub(super) mod roles;
 pub(super) mod search;
 pub(super) mod session;

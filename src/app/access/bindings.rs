@@ -8,6 +8,9 @@ use crate::authz::{Access, BindingRead, BindingWrite, Graph, Node, TenantScope, 
 use crate::model::{Binding, BindingId, BindingScope, Effect, RoleId, Subject, TenantId};
 use crate::store::{Once, Outcome};
 
+/// The parameters of the list.
+const PARAMETERS: &[&str] = &["limit", "page_token", "subject_id", "role_id", "scope_id"];
+
 /// A binding to add.
 #[derive(Clone, Copy, Debug)]
 pub struct BindingInput {
@@ -38,9 +41,13 @@ impl App {
     pub fn bindings(&self, session: &Session, pairs: &Pairs) -> Result<StoredPage<Binding>> {
         let access = self.access();
         let scope = access.scope::<BindingRead>(&session.principal);
-        self.access_page(session, "bindings", pairs, |asked| {
+        self.access_page(session, "bindings", pairs, PARAMETERS, |asked| {
             let seen = access.graph().bindings().filter(|binding| self.is_binding_visible(&scope, binding));
-            let wanted = seen.filter(|binding| asked.wants("", access.graph().tenant_of(binding.scope)));
+            let wanted = seen.filter(|binding| {
+                asked.wants_id("subject_id", Some(binding.subject.uuid()))
+                    && asked.wants_id("role_id", Some(binding.role_id.0))
+                    && asked.wants_id("scope_id", Some(binding.scope.uuid()))
+            });
             wanted.map(|binding| ((String::new(), binding.id.0), *binding)).collect()
         })
     }

@@ -3,6 +3,7 @@
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
+use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
 use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
 use crate::authz::{Access, Graph, MemberRead, MemberWrite, Node};
@@ -72,7 +73,7 @@ impl App {
     pub fn groups(&self, session: &Session, pairs: &Pairs) -> Result<StoredPage<Group>> {
         let access = self.access();
         let scope = access.scope::<MemberRead>(&session.principal);
-        self.access_page(session, "groups", pairs, |asked| {
+        self.access_page(session, "groups", pairs, NAMED, |asked| {
             let seen = access.graph().groups().filter(|group| scope.contains(Node::Tenant(group.tenant_id)));
             let wanted = seen.filter(|group| asked.wants(&group.name, Some(group.tenant_id)));
             wanted.map(|group| ((group.name.clone(), group.id.0), group.clone())).collect()

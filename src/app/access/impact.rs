@@ -1,6 +1,7 @@
 //! What removing, or suspending, concerns: said before it is done.
 
 use super::{App, Result, Session, projects, tenants};
+use crate::authz::{Node, ProjectWrite};
 use crate::model::{BindingScope, Kind, Owner, ProjectId, Subject, TenantId, UserKind};
 
 /// How much of each there is in a tenant, with all that is below it, or in a project.
@@ -27,13 +28,13 @@ pub struct Impact {
 }
 
 impl App {
-    /// What there is in a tenant and below it.
+    /// What there is in a tenant and below it: for who may edit and remove it.
     ///
     /// # Errors
-    /// [`super::Error::NotFound`].
+    /// [`super::Error::NotFound`], [`super::Error::Denied`].
     pub fn tenant_impact(&self, session: &Session, id: TenantId) -> Result<Impact> {
         let access = self.access();
-        tenants::visible(&access, session, id)?;
+        tenants::above(self, session, tenants::visible(&access, session, id)?)?;
         let graph = access.graph();
         let within = |tenant: TenantId| graph.is_within(tenant, id);
         let projects: Vec<ProjectId> =
@@ -59,13 +60,14 @@ impl App {
         })
     }
 
-    /// What there is in a project.
+    /// What there is in a project: for who may remove it.
     ///
     /// # Errors
-    /// [`super::Error::NotFound`].
+    /// [`super::Error::NotFound`], [`super::Error::Denied`].
     pub fn project_impact(&self, session: &Session, id: ProjectId) -> Result<Impact> {
         let access = self.access();
-        projects::visible(&access, session, id)?;
+        let project = projects::visible(&access, session, id)?;
+        self.authorize::<ProjectWrite>(session, Node::Tenant(project.tenant_id))?;
         let here = BindingScope::Project { id };
         let bindings = access.graph().bindings().filter(|binding| binding.scope == here).count();
         Ok(Impact { bindings, ..self.held_by(&[id]) })

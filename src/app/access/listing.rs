@@ -1,27 +1,37 @@
 //! Lists of what is held in memory: in the order of their names, page by page.
 
-use super::super::history::{StoredPage, parameters};
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::super::history::{StoredPage, parameters, wrong};
 use super::super::objects::{Pairs, invalid};
 use super::super::{App, Result, Session};
 use crate::inventory::{QueryError, read_limit};
+use crate::model::TenantId;
 
-/// The parameters that every such list has.
-const PARAMETERS: &[&str] = &["limit", "page_token", "q", "tenant_id"];
+/// The parameters that lists of what has a name have.
+pub(super) const NAMED: &[&str] = &["limit", "page_token", "q", "tenant_id"];
 
 /// What a list asks for besides its page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
     /// Only what has this in its name, without regard to case.
     words: Option<String>,
-    /// Only what belongs to this tenant.
-    tenant: Option<crate::model::TenantId>,
+    /// Only what has these ids, by parameter.
+    ids: BTreeMap<&'static str, Uuid>,
 }
 
 impl Asked {
     /// Whether something of this name and tenant is asked for.
-    pub(super) fn wants(&self, name: &str, tenant: Option<crate::model::TenantId>) -> bool {
+    pub(super) fn wants(&self, name: &str, tenant: Option<TenantId>) -> bool {
         self.words.as_ref().is_none_or(|words| name.to_lowercase().contains(words))
-            && self.tenant.is_none_or(|wanted| tenant == Some(wanted))
+            && self.wants_id("tenant_id", tenant.map(|tenant| tenant.0))
+    }
+
+    /// Whether something with this id is asked for by a parameter.
+    pub(super) fn wants_id(&self, parameter: &str, id: Option<Uuid>) -> bool {
+        self.ids.get(parameter).is_none_or(|wanted| id == Some(*wanted))
     }
 }
 
@@ -32,22 +42,17 @@ impl App {
         session: &Session,
         list: &str,
         pairs: &Pairs,
-        rows: impl FnOnce(&Asked) -> Vec<((String, uuid::Uuid), T)>,
+        allowed: &'static [&'static str],
+        rows: impl FnOnce(&Asked) -> Vec<((String, Uuid), T)>,
     ) -> Result<StoredPage<T>> {
-        let parameters = parameters(pairs, PARAMETERS).map_err(invalid)?;
+        let parameters = parameters(pairs, allowed).map_err(invalid)?;
         let limit = read_limit(parameters.get("limit").copied()).map_err(invalid)?;
-        let tenant = parameters.get("tenant_id").map(|text| text.parse()).transpose();
-        let tenant = tenant.map_err(|_| {
-            let expected = "a UUID";
-            invalid(QueryError::InvalidValue {
-                field: "tenant_id",
-                value: String::new(),
-                expected,
-                allowed: Vec::new(),
-            })
-        })?;
-        let asked = Asked { words: parameters.get("q").map(|text| text.to_lowercase()), tenant };
-        let list = format!("{list}\n{}\n{:?}\n{:?}", session.principal.user_id, asked.words, asked.tenant);
+        let mut asked = Asked { words: parameters.get("q").map(|text| text.to_lowercase()), ids: BTreeMap::new() };
+        for (name, text) in parameters.iter().filter(|(name, _)| name.ends_with("_id")) {
+            let id = text.parse().map_err(|_| invalid(wrong(name, "a UUID", Vec::new())))?;
+            asked.ids.insert(name, id);
+        }
+        let list = format!("{list}\n{}\n{asked:?}", session.principal.user_id);
         let place = parameters.get("page_token").map(|token| self.inventory().place_of(&list, token)).transpose();
         let place = place.and_then(|place| place.map(|place| read_place(&place)).transpose()).map_err(invalid)?;
         let mut rows = rows(&asked);
@@ -67,8 +72,8 @@ impl App {
     }
 }
 
-fn read_place(place: &[u8]) -> std::result::Result<(String, uuid::Uuid), QueryError> {
+fn read_place(place: &[u8]) -> std::result::Result<(String, Uuid), QueryError> {
     let (id, name) = place.split_first_chunk::<16>().ok_or(QueryError::InvalidPageToken)?;
     let name = std::str::from_utf8(name).map_err(|_| QueryError::InvalidPageToken)?;
-    Ok((name.to_owned(), uuid::Uuid::from_bytes(*id)))
+    Ok((name.to_owned(), Uuid::from_bytes(*id)))
 }

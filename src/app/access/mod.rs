@@ -14,6 +14,7 @@ mod tenants;
 mod users;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -42,6 +43,8 @@ pub(super) struct Held {
     changed: watch::Sender<u64>,
     /// Changes go one after the other.
     turn: Mutex<()>,
+    /// Whether what was changed is still being read.
+    reloading: AtomicBool,
 }
 
 impl Held {
@@ -52,6 +55,7 @@ impl Held {
             ownership: ArcSwap::from_pointee(ownership),
             changed: watch::Sender::new(0),
             turn: Mutex::default(),
+            reloading: AtomicBool::new(false),
         })
     }
 
@@ -70,6 +74,7 @@ async fn read(store: &Store) -> Result<(Access, OwnershipFacts)> {
 /// How often, and how long apart, it is tried to read again what was changed.
 const RELOAD_TRIES: u32 = 5;
 const RELOAD_PAUSE: Duration = Duration::from_millis(200);
+const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 impl App {
     /// Who may do what, as it is now.
@@ -152,14 +157,20 @@ impl App {
             }
             tokio::time::sleep(RELOAD_PAUSE).await;
         }
-        // It goes on in the background; until then what was so before decides.
+        // It goes on in the background; until then what was so before decides. One does it for all.
+        if self.held().reloading.swap(true, Ordering::AcqRel) {
+            return Err(database_away());
+        }
         let app = self.clone();
         tokio::spawn(async move {
+            let mut pause = RELOAD_PAUSE;
             loop {
-                tokio::time::sleep(RELOAD_PAUSE * 10).await;
+                pause = (pause * 2).min(RELOAD_PAUSE_MAX);
+                tokio::time::sleep(pause).await;
                 let _turn = app.held().turn.lock().await;
                 if let Ok(read) = read(app.store()).await {
                     app.held().put(read);
+                    app.held().reloading.store(false, Ordering::Release);
                     return;
                 }
             }
@@ -258,6 +269,7 @@ fn has_administrator(graph: &Graph, without: impl Fn(&crate::model::Binding, Use
             && binding.scope == BindingScope::PLATFORM
             && binding.effect == Effect::Allow
     };
+    let is_denied = |user: UserId| graph.bindings_for(user).any(|binding| binding.effect == Effect::Deny);
     let can_sign_in =
         |user: UserId| graph.user(user).is_some_and(|user| user.enabled && !graph.is_suspended(user.tenant_id));
     graph.bindings().filter(everything).any(|binding| {
@@ -265,7 +277,7 @@ fn has_administrator(graph: &Graph, without: impl Fn(&crate::model::Binding, Use
             Subject::User { id } => vec![id],
             Subject::Group { id } => graph.group(id).map(|group| group.member_ids.clone()).unwrap_or_default(),
         };
-        users.into_iter().any(|user| can_sign_in(user) && !without(binding, user))
+        users.into_iter().any(|user| can_sign_in(user) && !is_denied(user) && !without(binding, user))
     })
 }
 

@@ -3,6 +3,7 @@
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
+use super::listing::NAMED;
 use super::{App, Error, Mode, Result, Session};
 use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
 use crate::authz::{Access, Graph, Node, ProjectRead, ProjectWrite};
@@ -49,7 +50,7 @@ impl App {
     pub fn projects(&self, session: &Session, pairs: &Pairs) -> Result<StoredPage<Project>> {
         let access = self.access();
         let scope = access.scope::<ProjectRead>(&session.principal);
-        self.access_page(session, "projects", pairs, |asked| {
+        self.access_page(session, "projects", pairs, NAMED, |asked| {
             let seen = access.graph().projects().filter(|project| scope.contains(Node::Project(project.id)));
             let wanted = seen.filter(|project| asked.wants(&project.name, Some(project.tenant_id)));
             let key = |project: &Project| (format!("{}/{}", project.tenant_path, project.name), project.id.0);

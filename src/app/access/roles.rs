@@ -3,6 +3,7 @@
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
+use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
 use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
 use crate::authz::{Access, Graph, Node, RoleRead, RoleWrite};
@@ -85,7 +86,7 @@ impl App {
     /// [`Error::Invalid`].
     pub fn roles(&self, session: &Session, pairs: &Pairs) -> Result<StoredPage<Role>> {
         let access = self.access();
-        self.access_page(session, "roles", pairs, |asked| {
+        self.access_page(session, "roles", pairs, NAMED, |asked| {
             let seen = access.graph().roles().filter(|role| is_visible(&access, session, role));
             let wanted = seen.filter(|role| asked.wants(&role.name, role.tenant_id));
             wanted.map(|role| ((role.name.clone(), role.id.0), role.clone())).collect()

@@ -3,6 +3,7 @@
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
+use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
 use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
 use crate::authz::{Access, Graph, Node, TenantRead, TenantWrite};
@@ -86,7 +87,7 @@ impl App {
     pub fn tenants(&self, session: &Session, pairs: &Pairs) -> Result<StoredPage<Tenant>> {
         let access = self.access();
         let scope = access.scope::<TenantRead>(&session.principal);
-        self.access_page(session, "tenants", pairs, |asked| {
+        self.access_page(session, "tenants", pairs, NAMED, |asked| {
             let seen = access.graph().tenants().filter(|tenant| scope.contains(Node::Tenant(tenant.id)));
             let wanted = seen.filter(|tenant| asked.wants(&tenant.name, tenant.parent_id));
             wanted.map(|tenant| ((tenant.path.clone(), tenant.id.0), tenant.clone())).collect()
@@ -133,7 +134,7 @@ impl App {
             };
             let store = app.store().tenant(&scope);
             // A request that is repeated finds the name taken: by itself.
-            if once.is_none() || !store.is_done(once.as_ref()).await? {
+            if !store.is_done(once.as_ref()).await? {
                 check_name_free("tenant", &tenant.name, siblings(access.graph(), parent, None))?;
             }
             if !is_real(mode) {
@@ -225,6 +226,10 @@ impl App {
                     why: format!("{projects} projects and {tenants} tenants are in it; remove or move these first"),
                 });
             }
+            if session.principal.tenant_id == id {
+                let why = "you belong to it; somebody of the tenant above has to".to_owned();
+                return Err(Error::InUse { what: format!("the tenant {}", present.path), why });
+            }
             super::check_administrator_left(graph, |_, user| {
                 graph.user(user).is_some_and(|user| user.tenant_id == id)
             })?;
@@ -246,7 +251,11 @@ pub(super) fn visible<'a>(access: &'a Access, session: &Session, id: TenantId) -
 }
 
 /// Leave to change a tenant, which is that of the tenant above it; and that one.
-fn above(app: &App, session: &Session, tenant: &Tenant) -> Result<(crate::authz::TenantScope<TenantWrite>, TenantId)> {
+pub(super) fn above(
+    app: &App,
+    session: &Session,
+    tenant: &Tenant,
+) -> Result<(crate::authz::TenantScope<TenantWrite>, TenantId)> {
     let parent = tenant.parent_id.ok_or_else(|| Error::InUse {
         what: "the platform".to_owned(),
         why: "it is the root of all tenants and cannot be edited or removed".to_owned(),

@@ -3,6 +3,7 @@
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::super::{checked_name, password};
+use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
 use super::{check_generation, is_real, seen_tenant};
 use crate::authz::{Access, MemberRead, MemberWrite, Node};
@@ -76,7 +77,7 @@ impl App {
     pub fn users(&self, session: &Session, pairs: &Pairs) -> Result<StoredPage<User>> {
         let access = self.access();
         let scope = access.scope::<MemberRead>(&session.principal);
-        self.access_page(session, "users", pairs, |asked| {
+        self.access_page(session, "users", pairs, NAMED, |asked| {
             let seen = access.graph().users().filter(|user| scope.contains(Node::Tenant(user.tenant_id)));
             let named = |user: &User| format!("{} {}", user.username, user.display_name);
             let wanted = seen.filter(|user| asked.wants(&named(user), Some(user.tenant_id)));
@@ -114,6 +115,7 @@ impl App {
             (UserKind::ServiceAccount, None) => None,
             (UserKind::User, Some(password)) => {
                 // Hashing takes long: not by who may not, and not while others wait.
+                seen_tenant(session, &self.access(), "tenant_id", input.tenant_id)?;
                 self.authorize::<MemberWrite>(session, Node::Tenant(input.tenant_id))?;
                 password::check_new("password", password, &username)?;
                 Some(self.passwords().hash(password.clone()).await?.into())

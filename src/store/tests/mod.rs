@@ -16,6 +16,7 @@ mod object_change;
 mod observe;
 mod open;
 mod provider;
+mod quota;
 mod scope;
 mod sync_history;
 mod told;

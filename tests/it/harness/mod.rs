@@ -16,7 +16,7 @@ pub use preload::Preload;
 pub use process::output;
 pub use relay::{LATE, LibvirtRelay, Mode, Relay};
 pub use simulator::{PASSWORD, Simulator};
-pub use watch::{WatchEvent, Watcher};
+pub use watch::{Address, WatchEvent, Watcher};
 pub use witness::Witness;
 
 use std::future::Future;

@@ -24,6 +24,11 @@ impl Address {
     pub fn of(gateway: &Gateway) -> Self {
         Self { url: gateway.url.clone(), token: gateway.token.clone() }
     }
+
+    /// The same by somebody else.
+    pub fn of_token(gateway: &Gateway, token: &str) -> Self {
+        Self { url: gateway.url.clone(), token: token.to_owned() }
+    }
 }
 
 pub struct Watcher {
