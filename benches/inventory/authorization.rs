@@ -62,8 +62,9 @@ fn user(tenant_id: TenantId, username: String, now: Time) -> User {
     }
 }
 
-fn binding(subject: Subject, role_id: RoleId, scope: BindingScope, effect: Effect, created_at: Time) -> Binding {
-    Binding { id: BindingId::generate(), subject, role_id, scope, effect, created_at }
+fn binding(subject: Subject, role_id: RoleId, place: (BindingScope, TenantId), effect: Effect, now: Time) -> Binding {
+    let (scope, tenant_id) = place;
+    Binding { id: BindingId::generate(), subject, role_id, scope, tenant_id, effect, created_at: now }
 }
 
 /// Tenants with projects. All users of one are in its group, which is a member of every project but the last.
@@ -88,9 +89,9 @@ fn facts() -> anyhow::Result<Facts> {
             updated_at: now,
         };
         let staff = Subject::Group { id: group.id };
-        facts.bindings.push(binding(staff, member, BindingScope::Tenant { id }, Effect::Allow, now));
+        facts.bindings.push(binding(staff, member, (BindingScope::Tenant { id }, id), Effect::Allow, now));
         let last = projects.last().context("no project")?.id;
-        facts.bindings.push(binding(staff, member, BindingScope::Project { id: last }, Effect::Deny, now));
+        facts.bindings.push(binding(staff, member, (BindingScope::Project { id: last }, id), Effect::Deny, now));
         facts.projects.extend(projects);
         facts.users.extend(users);
         facts.groups.push(group);

@@ -52,11 +52,12 @@ fn scopes(owner: Owner, now: Time) -> [TenantScope<InventoryRead>; 2] {
     };
     let viewer = roles::built_in().into_iter().find(|role| role.name == "viewer").expect("it is built in").id;
     let users = [UserId::generate(), UserId::generate()];
-    let binding = |user, role_id, scope| Binding {
+    let binding = |user, role_id, scope, tenant_id| Binding {
         id: BindingId::generate(),
         subject: Subject::User { id: user },
         role_id,
         scope,
+        tenant_id,
         effect: Effect::Allow,
         created_at: now,
     };
@@ -67,8 +68,8 @@ fn scopes(owner: Owner, now: Time) -> [TenantScope<InventoryRead>; 2] {
         ],
         projects: vec![project],
         bindings: vec![
-            binding(users[0], roles::PLATFORM_ADMIN, BindingScope::PLATFORM),
-            binding(users[1], viewer, BindingScope::Project { id: project_id }),
+            binding(users[0], roles::PLATFORM_ADMIN, BindingScope::PLATFORM, TenantId::PLATFORM),
+            binding(users[1], viewer, BindingScope::Project { id: project_id }, owner.tenant_id),
         ],
         ..Facts::default()
     });

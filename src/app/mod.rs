@@ -95,6 +95,7 @@ struct Parts {
     held: Held,
     sessions: SessionCache,
     watchers: Arc<Semaphore>,
+    own_watchers: watch::Watchers,
     audit: audit::Recorder,
     edits: [Mutex<()>; EDITS_AT_ONCE],
 }
@@ -127,6 +128,7 @@ impl App {
             held,
             sessions: SessionCache::default(),
             watchers,
+            own_watchers: watch::Watchers::default(),
             audit: audit::Recorder::default(),
             edits: Default::default(),
         })))

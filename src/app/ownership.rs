@@ -220,7 +220,7 @@ impl App {
                 return Ok(Outcome::Done(rule, None));
             }
             let told = session.made(&rule);
-            Ok(store.ownership_rule_create(rule, once, told).await?)
+            Ok(app.writing(&scope).ownership_rule_create(rule, once, told).await?)
         })
         .await
     }
@@ -259,7 +259,7 @@ impl App {
             rule.generation += 1;
             rule.updated_at = app.clock().now();
             if mode == Mode::Real {
-                app.store().tenant(&scope).ownership_rule_update(&rule, session.edited(&present, &rule)).await?;
+                app.writing(&scope).ownership_rule_update(&rule, session.edited(&present, &rule)).await?;
             }
             Ok(rule)
         })
@@ -281,7 +281,7 @@ impl App {
             let present = app.ownership_rule(&session, id)?;
             let scope = app.authorize::<OwnershipWrite>(&session, Node::PLATFORM)?;
             super::access::check_generation(expected.as_deref(), present.generation)?;
-            Ok(app.store().tenant(&scope).ownership_rule_delete(id, session.removed(&present)).await?)
+            Ok(app.writing(&scope).ownership_rule_delete(id, session.removed(&present)).await?)
         })
         .await
     }
@@ -370,6 +370,12 @@ impl App {
             let seen = access.scope::<InventoryRead>(&session.principal);
             let present = present.filter(|owner| seen.sees(*owner, object));
             let present = present.ok_or_else(|| Error::not_found("vm", id))?;
+            // What was said a moment ago may not be done yet: it counts all the same.
+            let (facts, snapshot) = (app.ownership(), app.inventory().snapshot());
+            let said_now = snapshot.machine(object).map(|machine| Decider::new(&access, &facts).owner(&machine).0);
+            let said_now =
+                said_now.filter(|owner| seen.sees(*owner, object)).ok_or_else(|| Error::not_found("vm", id))?;
+            access.authorize::<InventoryAssign>(&session.principal, Node::Object { id: object, owner: said_now })?;
             let here = Node::Object { id: object, owner: present };
             let scope = access.authorize::<InventoryAssign>(&session.principal, here)?;
             let user_id = session.principal.user_id;
@@ -393,7 +399,7 @@ impl App {
                 .before(json!({"tenant_id": present.tenant_id, "project_id": present.project_id}))
                 // Left to the rules, it is theirs to say.
                 .after(json!(to.map(|to| json!({"tenant_id": to.tenant_id, "project_id": to.project_id}))));
-            app.store().tenant(&scope).ownership_set(object, by_hand, told).await?;
+            app.writing(&scope).ownership_set(object, by_hand, told).await?;
             Ok(())
         })
         .await?;

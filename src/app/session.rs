@@ -157,6 +157,7 @@ impl App {
             subject: Subject::User { id: user.id },
             role_id: roles::PLATFORM_ADMIN,
             scope: BindingScope::PLATFORM,
+            tenant_id: TenantId::PLATFORM,
             effect: Effect::Allow,
             created_at: now,
         };
@@ -212,6 +213,11 @@ impl App {
         can.then_some(user.id)
     }
 
+    /// Whether a user, of whom a token was given out, may still use it.
+    pub(super) fn is_welcome(&self, user: UserId) -> bool {
+        self.welcome(user).is_some()
+    }
+
     /// The name of a user that may still use the tokens that were given out of it.
     fn welcome(&self, user: UserId) -> Option<String> {
         let access = self.access();
@@ -265,7 +271,7 @@ impl App {
     /// When the database does not say so in time.
     pub async fn session_is_valid(&self, session: &Session) -> Result<bool> {
         let expired = session.expires_at.is_some_and(|end| end <= self.clock().now());
-        if expired || self.welcome(session.principal.user_id).is_none() {
+        if expired || !self.is_welcome(session.principal.user_id) {
             return Ok(false);
         }
         let scope = self.scope::<AccountWrite>(session);

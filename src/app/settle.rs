@@ -52,7 +52,11 @@ struct Settling<'a> {
     moves: Vec<Given>,
 }
 
-impl Settling<'_> {
+impl<'a> Settling<'a> {
+    fn new(access: &'a Access, facts: &'a OwnershipFacts, snapshot: &'a Snapshot) -> Self {
+        Self { decider: Decider::new(access, facts), snapshot, decided: HashMap::new(), moves: Vec::new() }
+    }
+
     fn machine(&mut self, id: ObjectId) -> Option<(Owner, GivenBy)> {
         if let Some(decided) = self.decided.get(&id) {
             return Some(*decided);
@@ -97,12 +101,10 @@ impl Settling<'_> {
         for (kind, id) in changed {
             match kind {
                 Kind::Vm => {
-                    let before = self.moves.len();
                     self.machine(*id);
-                    if self.moves.len() > before {
-                        let hanging = self.snapshot.hanging_on(*id);
-                        hanging.into_iter().for_each(|(kind, id)| self.hanging(kind, id));
-                    }
+                    // Also when it stays: an earlier round may have been cut off in between.
+                    let hanging = self.snapshot.hanging_on(*id);
+                    hanging.into_iter().for_each(|(kind, id)| self.hanging(kind, id));
                 }
                 kind if HANGING.contains(kind) => self.hanging(*kind, *id),
                 _ => {}
@@ -118,11 +120,13 @@ impl Settling<'_> {
 const LOOKED_AT: [Kind; 5] = [Kind::Folder, Kind::ResourcePool, Kind::Cluster, Kind::Network, Kind::Tag];
 
 impl App {
-    /// Gives to their owners what changed after a revision, or everything. Gives how far it looked, and how many went.
+    /// Gives to their owners what changed after a revision, or everything. Gives how far it looked, and how many went; none
+    /// when what is said of owners changed meanwhile, and nothing was done.
     ///
     /// # Errors
     /// Internal ones only.
-    pub async fn ownership_settle(&self, after: Option<Revision>) -> Result<(Revision, usize)> {
+    pub async fn ownership_settle(&self, after: Option<Revision>) -> Result<Option<(Revision, usize)>> {
+        let version = self.access_version();
         let snapshot = self.inventory().snapshot();
         let (access, facts) = (self.access(), self.ownership());
         let changed = after.and_then(|after| snapshot.changed_since(after));
@@ -130,8 +134,7 @@ impl App {
         let changed = changed.filter(|changed| facts.rules.is_empty() || !looked_at(changed));
         let revision = snapshot.revision();
         let work = move || {
-            let decider = Decider::new(&access, &facts);
-            let mut settling = Settling { decider, snapshot: &snapshot, decided: HashMap::new(), moves: Vec::new() };
+            let mut settling = Settling::new(&access, &facts, &snapshot);
             match changed {
                 Some(changed) => settling.changed(&changed),
                 None => settling.all(),
@@ -141,18 +144,25 @@ impl App {
         let moves = tokio::task::spawn_blocking(work).await;
         let moves = moves.map_err(|error| Error::internal("working out whose machines are", error))?;
         if !moves.is_empty() {
+            let _turn = self.access_turn().await;
+            if self.access_version() != version {
+                // It was worked out of what is not said any more. The next round begins with what is.
+                return Ok(None);
+            }
             self.sync().own(&moves).await?;
         }
-        Ok((revision, moves.len()))
+        Ok(Some((revision, moves.len())))
     }
 
     /// What was just said by hand is so when it is answered.
     pub(super) async fn settle_one(&self, id: ObjectId) -> Result<()> {
-        let (access, facts, snapshot) = (self.access(), self.ownership(), self.inventory().snapshot());
-        let decider = Decider::new(&access, &facts);
-        let mut settling = Settling { decider, snapshot: &snapshot, decided: HashMap::new(), moves: Vec::new() };
-        settling.changed(&[(Kind::Vm, id)]);
-        let moves = std::mem::take(&mut settling.moves);
+        let _turn = self.access_turn().await;
+        let moves = {
+            let (access, facts, snapshot) = (self.access(), self.ownership(), self.inventory().snapshot());
+            let mut settling = Settling::new(&access, &facts, &snapshot);
+            settling.changed(&[(Kind::Vm, id)]);
+            settling.moves
+        };
         if !moves.is_empty() {
             self.sync().own(&moves).await?;
         }

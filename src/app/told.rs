@@ -69,8 +69,8 @@ recorded! {
     User = "user", User::login_name, |user| user.tenant_id;
     // One that is built in cannot be changed.
     Role = "role", |role| role.name.clone(), |role| role.tenant_id.unwrap_or(TenantId::PLATFORM);
-    // It has no name, and of what is bound to an object only the use case knows whose that is.
-    Binding = "binding", |_| String::new(), |_| TenantId::PLATFORM;
+    // It has no name: the use case gives that of the role.
+    Binding = "binding", |_| String::new(), |binding| binding.tenant_id;
     // Whoever gets machines by them, they are the platform's.
     OwnershipRule = "ownership_rule", |rule| rule.name.clone(), |_| TenantId::PLATFORM;
 }

@@ -1,5 +1,7 @@
 //! Watching what changes.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -8,7 +10,7 @@ use super::objects::Pairs;
 use super::{App, Error, Invalid, Result, Session, Subject};
 use crate::authz::{InventoryRead, ProviderRead, TenantScope};
 use crate::inventory::{Watch, WatchError, WatchRequest};
-use crate::model::{Kind, Revision};
+use crate::model::{Kind, Revision, UserId};
 
 /// What a watcher asks for.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,43 @@ pub struct Watching {
     seen: TenantScope<InventoryRead>,
     seen_providers: TenantScope<ProviderRead>,
     _place: OwnedSemaphorePermit,
+    _own: OwnPlace,
+}
+
+/// How many watchers one user can have who does not see everything: nobody takes all places.
+const OWN_MAX: usize = 50;
+
+/// Watchers of each user.
+pub(super) type Watchers = Arc<Mutex<HashMap<UserId, usize>>>;
+
+/// One of a user's watchers, until it is dropped.
+#[derive(Debug)]
+struct OwnPlace {
+    all: Watchers,
+    user: UserId,
+}
+
+impl OwnPlace {
+    fn take(all: &Watchers, user: UserId, max: usize) -> Option<Self> {
+        let mut counts = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(user).or_default();
+        (*count < max).then(|| {
+            *count += 1;
+            Self { all: Arc::clone(all), user }
+        })
+    }
+}
+
+impl Drop for OwnPlace {
+    fn drop(&mut self) {
+        let mut counts = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.user) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.user);
+            }
+        }
+    }
 }
 
 /// The parameters of a watch.
@@ -101,7 +140,12 @@ impl App {
         let seen_providers = self.scope::<ProviderRead>(session);
         let WatchAsked { request, providers_only } = asked;
         let from = request.from;
-        let place = std::sync::Arc::clone(&self.0.watchers).try_acquire_owned().map_err(|_| Error::Unavailable {
+        let max = if scope.sees_all() { usize::MAX } else { OWN_MAX };
+        let own = OwnPlace::take(&self.0.own_watchers, session.principal.user_id, max).ok_or(Error::Unavailable {
+            message: "You have as many watchers as one user can have.",
+            retry_after: Duration::from_secs(10),
+        })?;
+        let place = Arc::clone(&self.0.watchers).try_acquire_owned().map_err(|_| Error::Unavailable {
             message: "As many watchers as the gateway serves are connected already.",
             retry_after: Duration::from_secs(10),
         })?;
@@ -112,13 +156,15 @@ impl App {
                 }
                 WatchError::Future { newest } => Error::RevisionUnknown { asked: from.unwrap_or_default(), newest },
             })?;
-        Ok(Watching { watch, providers_only, seen: scope, seen_providers, _place: place })
+        Ok(Watching { watch, providers_only, seen: scope, seen_providers, _place: place, _own: own })
     }
 
     /// Whether a watcher may still see just what it could when it began.
     #[must_use]
     pub fn watch_sees_the_same(&self, session: &Session, watching: &Watching) -> bool {
-        self.scope(session).is_as_far_as(&watching.seen) && self.scope(session).is_as_far_as(&watching.seen_providers)
+        self.is_welcome(session.principal.user_id)
+            && self.scope(session).is_as_far_as(&watching.seen)
+            && self.scope(session).is_as_far_as(&watching.seen_providers)
     }
 }
 

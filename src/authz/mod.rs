@@ -160,11 +160,16 @@ impl Access {
         Policies::of(&self.graph, user).decide(permission, node)
     }
 
-    /// The first permission of a role that a user does not have where it is to be bound: nobody gives more than he has.
+    /// The first permission of a role that a user does not have where it is to be bound, or not in all that is within: nobody
+    /// gives more than he has.
     #[must_use]
     pub fn beyond(&self, user: UserId, role: RoleId, node: Node) -> Option<Permission> {
         let permissions = self.graph.role(role).map(|role| role.permissions.as_slice()).unwrap_or_default();
-        permissions.iter().copied().find(|permission| !self.may(user, *permission, node))
+        let lacks = |permission: &Permission| {
+            let reach = self.reach(user, *permission);
+            !reach.contains(node) || reach.denies_within(&self.graph, node)
+        };
+        permissions.iter().copied().find(lacks)
     }
 
     /// The first binding of a subject whose role is more than `user` has there: who can change the subject could take over what it
@@ -177,7 +182,8 @@ impl Access {
         };
         let more = |binding: &&Binding| {
             let node = node_of(binding.scope, &owner_of);
-            self.beyond(user, binding.role_id, node).is_some()
+            let is_void = matches!(node, Node::Object { owner, .. } if owner.tenant_id != binding.tenant_id);
+            !is_void && self.beyond(user, binding.role_id, node).is_some()
         };
         bindings.iter().find(|binding| more(*binding)).map(|binding| **binding)
     }

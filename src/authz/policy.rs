@@ -13,7 +13,9 @@ use cedar_policy::{
 
 use super::Node;
 use super::graph::Graph;
-use crate::model::{BindingId, BindingScope, Effect, Permission, ProjectId, Role, Subject, TenantId, UserId};
+use crate::model::{
+    Binding, BindingId, BindingScope, Effect, ObjectId, Permission, ProjectId, Role, Subject, TenantId, UserId,
+};
 
 /// What was decided, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ impl<'a> Policies<'a> {
             }
             let values = HashMap::from([
                 (SlotId::principal(), uid(subject_type(binding.subject), binding.subject.uuid())),
-                (SlotId::resource(), uid(scope_type(binding.scope), binding.scope.uuid())),
+                (SlotId::resource(), place_of(binding)),
             ]);
             if let Err(error) = set.link(template, PolicyId::new(binding.id.to_string()), values) {
                 tracing::error!(binding = %binding.id, %error, "a binding cannot be made into a policy: it gives nothing");
@@ -103,7 +105,7 @@ impl<'a> Policies<'a> {
                     Some(project) => uid("Project", project.0),
                     None => uid("Tenant", owner.tenant_id.0),
                 };
-                place.push(Entity::new_no_attrs(uid("Object", id.0), HashSet::from([parent])));
+                place.push(Entity::new_no_attrs(object(id, owner.tenant_id), HashSet::from([parent])));
                 owner.project_id.map_or(Some(owner.tenant_id), |project| self.project(project, &mut place))
             }
         };
@@ -144,12 +146,17 @@ const fn subject_type(subject: Subject) -> &'static str {
     }
 }
 
-const fn scope_type(scope: BindingScope) -> &'static str {
-    match scope {
-        BindingScope::Tenant { .. } => "Tenant",
-        BindingScope::Project { .. } => "Project",
-        BindingScope::Object { .. } => "Object",
+/// The place of a binding. An object is named together with the tenant that it was in: given to another it is another.
+fn place_of(binding: &Binding) -> EntityUid {
+    match binding.scope {
+        BindingScope::Tenant { id } => uid("Tenant", id.0),
+        BindingScope::Project { id } => uid("Project", id.0),
+        BindingScope::Object { id } => object(id, binding.tenant_id),
     }
+}
+
+fn object(id: ObjectId, tenant: TenantId) -> EntityUid {
+    named("Object", &format!("{id}@{tenant}"))
 }
 
 fn action(permission: Permission) -> EntityUid {

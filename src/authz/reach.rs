@@ -20,10 +20,10 @@ pub(super) struct Reach {
     allowed: HashSet<Uuid>,
     /// Those where a binding denies it.
     forbidden: HashSet<Uuid>,
-    /// Single objects for which it is allowed, wherever they are and unless it is denied there.
-    objects: HashSet<ObjectId>,
-    /// Single objects for which it is denied.
-    denied: HashSet<ObjectId>,
+    /// Single objects for which it is allowed while they are in this tenant, and unless it is denied there.
+    objects: HashSet<(ObjectId, TenantId)>,
+    /// Single objects for which it is denied while they are in this tenant.
+    denied: HashSet<(ObjectId, TenantId)>,
     /// The tenants that have anything of it, in their order.
     tenants: Vec<TenantId>,
 }
@@ -37,8 +37,8 @@ impl Reach {
         let mut named = HashSet::from([TenantId::PLATFORM.0]);
         for binding in &bindings {
             match (binding.scope, binding.effect) {
-                (BindingScope::Object { id }, Effect::Allow) => drop(reach.objects.insert(id)),
-                (BindingScope::Object { id }, Effect::Deny) => drop(reach.denied.insert(id)),
+                (BindingScope::Object { id }, Effect::Allow) => drop(reach.objects.insert((id, binding.tenant_id))),
+                (BindingScope::Object { id }, Effect::Deny) => drop(reach.denied.insert((id, binding.tenant_id))),
                 (scope, _) => drop(named.insert(scope.uuid())),
             }
         }
@@ -112,6 +112,25 @@ impl Reach {
         self.allowed.len() + self.forbidden.len() + self.objects.len() + self.denied.len() + self.tenants.len()
     }
 
+    /// Whether something is denied in a place, or within it.
+    pub(super) fn denies_within(&self, graph: &Graph, node: Node) -> bool {
+        let within = |tenant: TenantId| match node {
+            Node::Tenant(above) => graph.is_within(tenant, above),
+            Node::Project(_) | Node::Object { .. } => false,
+        };
+        let forbidden = |place: &Uuid| match graph.project(ProjectId(*place)) {
+            Some(project) => within(project.tenant_id) || node == Node::Project(project.id),
+            None => within(TenantId(*place)),
+        };
+        let denied = |(id, tenant): &(ObjectId, TenantId)| match node {
+            Node::Object { id: own, .. } => own == *id,
+            // In which project of the tenant it is is not known here.
+            Node::Project(project) => graph.project(project).is_some_and(|project| project.tenant_id == *tenant),
+            Node::Tenant(_) => within(*tenant),
+        };
+        self.forbidden.iter().any(forbidden) || self.denied.iter().any(denied)
+    }
+
     /// Whether it reaches nothing.
     pub(super) fn is_nowhere(&self) -> bool {
         !self.everything && self.allowed.is_empty() && self.objects.is_empty()
@@ -132,8 +151,10 @@ impl Reach {
         }
         let place = owner.key();
         let given = self.allowed.contains(&place)
-            || (!self.objects.is_empty() && self.objects.contains(&id) && !self.forbidden.contains(&place));
-        given && (self.denied.is_empty() || !self.denied.contains(&id))
+            || (!self.objects.is_empty()
+                && self.objects.contains(&(id, owner.tenant_id))
+                && !self.forbidden.contains(&place));
+        given && (self.denied.is_empty() || !self.denied.contains(&(id, owner.tenant_id)))
     }
 }
 
@@ -216,9 +237,9 @@ impl<A: Act> TenantScope<A> {
         self.reach.allowed.iter().copied()
     }
 
-    /// Single objects that are visible wherever they are, unless they are denied there.
+    /// Single objects that may be visible: while they are where they were given, unless they are denied there.
     pub fn objects(&self) -> impl Iterator<Item = ObjectId> {
-        self.reach.objects.iter().copied()
+        self.reach.objects.iter().map(|(id, _)| *id)
     }
 
     /// Whether single objects are hidden that whoever owns them would show.

@@ -74,6 +74,7 @@ fn binding(number: u128, subject: Subject, role: u128, scope: BindingScope, effe
         subject,
         role_id: RoleId(Uuid::from_u128(role)),
         scope,
+        tenant_id: TenantId(id(10)),
         effect,
         created_at: DateTime::UNIX_EPOCH,
     }
@@ -180,6 +181,36 @@ fn nobody_gives_more_than_he_has() {
     let above = access.above(ann, Subject::User { id: UserId(id(1002)) }, nowhere);
     assert_eq!(above.map(|binding| binding.id), Some(BindingId(id(2))));
     assert_eq!(access.above(ann, Subject::User { id: UserId(id(1000)) }, nowhere), None);
+}
+
+#[test]
+fn what_is_given_by_itself_is_not_given_any_more_in_another_tenant() {
+    let one = BindingScope::Object { id: ObjectId(id(9)) };
+    let mut facts = facts();
+    facts.bindings = vec![binding(1, ANN, 70, one, Effect::Allow)];
+    let access = Access::new(facts);
+    let scope = access.scope::<InventoryRead>(&principal(&access, 1001));
+    assert!(scope.contains(object(9, Some(110), 10)) && scope.contains(object(9, Some(111), 10)));
+    for (project, tenant) in [(Some(130), 20), (Some(120), 11), (None, 1)] {
+        assert!(!scope.contains(object(9, project, tenant)), "{project:?}");
+        let why = access.explain(UserId(id(1001)), Permission::InventoryRead, object(9, project, tenant));
+        assert!(!why.allowed);
+    }
+}
+
+#[test]
+fn who_is_denied_something_does_not_give_it_and_does_not_shed_it() {
+    let tenant_10 = BindingScope::Tenant { id: TenantId(id(10)) };
+    let mut facts = facts();
+    facts.bindings = vec![
+        binding(1, ANN, 4, tenant_10, Effect::Allow),
+        binding(2, GROUP, 70, BindingScope::Project { id: ProjectId(id(110)) }, Effect::Deny),
+    ];
+    let access = Access::new(facts);
+    let ann = UserId(id(1001));
+    assert_eq!(access.beyond(ann, RoleId(id(70)), Node::Tenant(TenantId(id(10)))), Some(Permission::InventoryRead));
+    assert_eq!(access.beyond(ann, RoleId(id(70)), Node::Project(ProjectId(id(111)))), None);
+    assert_eq!(access.above(ann, GROUP, |_| Owner::PLATFORM).map(|binding| binding.id), Some(BindingId(id(2))));
 }
 
 #[test]

@@ -42,12 +42,17 @@ pub async fn ownership(app: App, inventory: Arc<Inventory>, cancel: Cancellation
         }
         let round = AssertUnwindSafe(app.ownership_settle(settled)).catch_unwind().await;
         let rest = match round {
-            Ok(Ok((revision, moved))) => {
+            Ok(Ok(Some((revision, moved)))) => {
                 if moved > 0 {
                     tracing::info!(moved, "objects were given to their owners");
                 }
                 settled = Some(revision);
                 GATHER.max(began.elapsed() * REST)
+            }
+            Ok(Ok(None)) => {
+                // Worked out of what is not said any more: everything is worked out anew.
+                settled = None;
+                GATHER
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "objects are not with their owners yet; the next round tries again");

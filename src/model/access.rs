@@ -211,6 +211,9 @@ pub struct Binding {
     pub role_id: RoleId,
     /// Where it holds.
     pub scope: BindingScope,
+    /// The tenant that the place was in when it was made. For one object it holds while the object is in this tenant, and no
+    /// longer.
+    pub tenant_id: TenantId,
     /// Whether it gives or takes.
     pub effect: Effect,
     /// When it was made.

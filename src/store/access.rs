@@ -141,6 +141,7 @@ impl TryFrom<binding::Model> for Binding {
             subject: Subject::of(&row.subject_kind, row.subject_id).ok_or_else(|| damaged("subject"))?,
             role_id: RoleId(row.role_id),
             scope: BindingScope::of(&row.scope_kind, row.scope_id).ok_or_else(|| damaged("scope"))?,
+            tenant_id: TenantId(row.tenant_id),
             effect: Effect::parse(&row.effect).ok_or_else(|| damaged("effect"))?,
             created_at: codec::time(row.created_at),
         })
@@ -148,11 +149,10 @@ impl TryFrom<binding::Model> for Binding {
 }
 
 impl binding::Model {
-    /// `tenant` is the one that the scope is in.
-    pub(super) fn of(binding: &Binding, tenant: TenantId) -> Self {
+    pub(super) fn of(binding: &Binding) -> Self {
         Self {
             id: binding.id.0,
-            tenant_id: tenant.0,
+            tenant_id: binding.tenant_id.0,
             subject_kind: binding.subject.kind().to_owned(),
             subject_id: binding.subject.uuid(),
             role_id: binding.role_id.0,
@@ -428,7 +428,7 @@ impl TenantStore<RoleWrite> {
 }
 
 impl TenantStore<BindingWrite> {
-    /// Adds a binding, once where that is asked for. It is of the scope's tenant.
+    /// Adds a binding, once where that is asked for.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -438,9 +438,7 @@ impl TenantStore<BindingWrite> {
         once: Option<Once<Binding>>,
         told: Told,
     ) -> Result<Outcome<Binding>> {
-        let tenant = self.scope.tenant();
-        self.add_once(binding, once, told, async |tx, made| insert!(tx, binding, binding::Model::of(made, tenant)))
-            .await
+        self.add_once(binding, once, told, async |tx, made| insert!(tx, binding, binding::Model::of(made))).await
     }
 
     /// Removes a binding.

@@ -11,7 +11,7 @@ use super::user::set_password;
 use super::{Error, Once, Outcome, Result, TenantStore, Told, codec};
 use crate::authz::MemberWrite;
 use crate::model::secret::{ExposeSecret, SecretString};
-use crate::model::{Group, GroupId, TokenId, User, UserId};
+use crate::model::{Group, GroupId, User, UserId};
 
 const WHAT: &str = "a member";
 
@@ -93,31 +93,27 @@ impl TenantStore<MemberWrite> {
                 return Err(Error::Changed);
             }
             if !user.enabled {
-                let sessions = token::Entity::delete_many().filter(token::Column::UserId.eq(user.id.0));
-                let sessions = sessions.filter(token::Column::Kind.eq(super::TokenKind::Session.as_str()));
-                sessions.exec(tx).await.writing(WHAT)?;
+                // Enabled again, it signs in anew.
+                let tokens = token::Entity::delete_many().filter(token::Column::UserId.eq(user.id.0));
+                tokens.exec(tx).await.writing(WHAT)?;
             }
             Ok(())
         })
         .await
     }
 
-    /// Gives a user another password, and signs it out everywhere, but for `keep`. `false` when there is no such user.
+    /// Gives a user another password, by somebody else: it is signed out everywhere, and its tokens are worth nothing any more.
+    /// `false` when there is no such user.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn user_set_password(
-        &self,
-        id: UserId,
-        hash: &SecretString,
-        keep: Option<TokenId>,
-        told: Told,
-    ) -> Result<bool> {
+    pub async fn user_set_password(&self, id: UserId, hash: &SecretString, told: Told) -> Result<bool> {
         let tx = self.begin_told(&told, WHAT).await?;
         let lock = WriteLock::take(&tx).await?;
-        if !set_password(&self.store, &tx, id, hash, keep).await? {
+        if !set_password(&self.store, &tx, id, hash, None).await? {
             return Ok(false);
         }
+        token::Entity::delete_many().filter(token::Column::UserId.eq(id.0)).exec(&tx).await.writing(WHAT)?;
         self.store.commit_told(tx, &lock, told, WHAT).await?;
         Ok(true)
     }

@@ -194,9 +194,9 @@ impl<A: Act> TenantStore<A> {
         Visible::Tenants(self.scope.tenants().iter().copied().chain(others).map(|tenant| tenant.0).collect())
     }
 
-    /// Also the user's own tenant, where answers are kept, and one more.
+    /// Also the tenant that is acted in, the user's own, where answers are kept, and one more.
     fn writable_with(&self, more: Option<TenantId>) -> Visible {
-        self.visible_with(more.into_iter().chain([self.scope.home()]))
+        self.visible_with(more.into_iter().chain([self.scope.tenant(), self.scope.home()]))
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {

@@ -100,7 +100,7 @@ impl SystemStore {
             return Ok(false);
         }
         insert!(&tx, user, user_row(new, password_hash.expose_secret()))?;
-        insert!(&tx, binding, binding::Model::of(role, TenantId::PLATFORM))?;
+        insert!(&tx, binding, binding::Model::of(role))?;
         self.store.commit_told(tx, &lock, told, WHAT).await?;
         Ok(true)
     }

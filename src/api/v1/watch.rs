@@ -96,7 +96,8 @@ async fn watch(
     let asked = watch_request(&params, last_event_id)?;
     let watching = api.app().watch(&session, asked)?;
     let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
-    let carrier = Carrier { api, session, watching, sender };
+    let access = api.app().access_changed();
+    let carrier = Carrier { api, session, watching, access, sender };
     tokio::spawn(carrier.run().in_current_span());
     let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
     let headers = response.headers_mut();
@@ -126,6 +127,8 @@ struct Carrier {
     api: Api,
     session: Session,
     watching: Watching,
+    /// Tells when who may do what was changed.
+    access: tokio::sync::watch::Receiver<u64>,
     sender: mpsc::Sender<Result<Bytes, Infallible>>,
 }
 
@@ -149,9 +152,8 @@ impl Carrier {
         }
         self.bookmark().await?;
         let mut bookmark_at = Instant::now() + bookmark_every;
-        let mut access = self.api.app().access_changed();
         // It may have changed while it was begun.
-        access.mark_changed();
+        self.access.mark_changed();
         // Beside the events: neither they nor the bookmarks wait for the database.
         let mut checking: OptionFuture<BoxFuture<'static, bool>> = None.into();
         let mut is_checking = false;
@@ -173,8 +175,8 @@ impl Carrier {
                         return self.end(EndReason::SignedOut).await;
                     }
                 }
-                Ok(()) = access.changed() => {
-                    if !self.api.app().watch_sees_the_same(&self.session, &self.watching) {
+                Ok(()) = self.access.changed() => {
+                    if self.is_over() {
                         return self.end(EndReason::AccessChanged).await;
                     }
                 }
@@ -193,10 +195,22 @@ impl Carrier {
     /// Without looking at the clock between one event and the next. Breaks at the end of the watch.
     async fn tell_all_there_is(&mut self) -> Result<ControlFlow<()>, Gone> {
         while let Some(event) = self.watching.watch.next().now_or_never() {
+            if self.access.has_changed().unwrap_or(true) {
+                self.access.mark_unchanged();
+                if self.is_over() {
+                    self.end(EndReason::AccessChanged).await?;
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
             let Some(event) = event else { return Ok(ControlFlow::Break(())) };
             self.tell(&event).await?;
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Whether the watcher may not see any more just what it could when it began, or may not see anything at all.
+    fn is_over(&self) -> bool {
+        !self.api.app().watch_sees_the_same(&self.session, &self.watching)
     }
 
     async fn tell(&self, event: &WatchEvent) -> Result<(), Gone> {

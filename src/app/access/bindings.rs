@@ -4,7 +4,7 @@ use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::roles::is_visible;
 use super::{App, Error, Invalid, Mode, Result, Session, is_real};
-use crate::authz::{Access, BindingRead, BindingWrite, Graph, Node, TenantScope, node_of};
+use crate::authz::{Access, BindingRead, BindingWrite, Node, TenantScope, node_of};
 use crate::model::{Binding, BindingId, BindingScope, Effect, RoleId, Subject, TenantId};
 use crate::store::{Once, Outcome};
 
@@ -22,15 +22,6 @@ pub struct BindingInput {
     pub scope: BindingScope,
     /// Whether it gives or takes.
     pub effect: Effect,
-}
-
-/// The tenant that a place is in.
-fn tenant_of(graph: &Graph, node: Node) -> TenantId {
-    match node {
-        Node::Tenant(id) => id,
-        Node::Project(id) => graph.project(id).map_or(TenantId::PLATFORM, |project| project.tenant_id),
-        Node::Object { owner, .. } => owner.tenant_id,
-    }
 }
 
 impl App {
@@ -108,7 +99,11 @@ impl App {
             }
             let role = graph.role(role_id).filter(|role| is_visible(&access, &session, role));
             let role = role.ok_or_else(|| Invalid::field("role_id", "names no role"))?;
-            let tenant = tenant_of(graph, node);
+            let tenant = match node {
+                Node::Tenant(id) => id,
+                Node::Project(id) => graph.project(id).map_or(TenantId::PLATFORM, |project| project.tenant_id),
+                Node::Object { owner, .. } => owner.tenant_id,
+            };
             if role.tenant_id.is_some_and(|of| !graph.is_within(tenant, of)) {
                 let message = "belongs to a tenant in which this place is not";
                 return Err(Invalid::field("role_id", message).into());
@@ -127,15 +122,24 @@ impl App {
                 return Err(Error::Exists { noun: "binding", id, name, field: "role_id".to_owned() });
             }
             let created_at = app.clock().now();
-            let binding = Binding { id: BindingId::generate(), subject, role_id, scope: place, effect, created_at };
+            let binding = Binding {
+                id: BindingId::generate(),
+                subject,
+                role_id,
+                scope: place,
+                tenant_id: tenant,
+                effect,
+                created_at,
+            };
             if effect == Effect::Deny && is_real(mode) {
                 app.check_denial(&access, binding)?;
             }
+            super::check_room("bindings", graph.bindings().count(), super::BINDINGS_MAX)?;
             if !is_real(mode) {
                 return Ok(Outcome::Done(binding, None));
             }
-            let told = session.made(&binding).of(binding.id, role.name.as_str()).concerning(tenant);
-            Ok(store.binding_create(binding, once, told).await?)
+            let told = session.made(&binding).of(binding.id, role.name.as_str());
+            Ok(app.writing(&scope).binding_create(binding, once, told).await?)
         })
         .await
     }
@@ -161,9 +165,8 @@ impl App {
             let scope = app.binder(&session, &access, binding.role_id, node)?;
             super::check_administrator_left(access.graph(), |other, _| other.id == id)?;
             let role = access.graph().role(binding.role_id).map(|role| role.name.clone());
-            let tenant = tenant_of(access.graph(), node);
-            let told = session.removed(&binding).of(id, role.unwrap_or_default()).concerning(tenant);
-            app.store().tenant(&scope).binding_delete(id, told).await?;
+            let told = session.removed(&binding).of(id, role.unwrap_or_default());
+            app.writing(&scope).binding_delete(id, told).await?;
             Ok(())
         })
         .await

@@ -7,7 +7,7 @@ use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
 use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
 use crate::authz::{Access, Graph, MemberRead, MemberWrite, Node};
-use crate::model::{Group, GroupId, Subject, TenantId, UserId};
+use crate::model::{Effect, Group, GroupId, Subject, TenantId, UserId};
 use crate::store::{Once, Outcome};
 
 /// A group can have so many members.
@@ -118,12 +118,13 @@ impl App {
             let store = app.store().tenant(&scope);
             if !store.is_done(once.as_ref()).await? {
                 check_name_free("group", &group.name, names(access.graph(), tenant_id, None))?;
+                super::check_room("groups", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
             if !is_real(mode) {
                 return Ok(Outcome::Done(group, None));
             }
             let told = session.made(&group);
-            Ok(store.group_create(group, once, told).await?)
+            Ok(app.writing(&scope).group_create(group, once, told).await?)
         })
         .await
     }
@@ -162,13 +163,15 @@ impl App {
             if group == *present {
                 return Ok(group);
             }
+            let denies = graph.bindings_of(Subject::Group { id }).any(|binding| binding.effect == Effect::Deny);
             super::check_administrator_left(graph, |binding, user| {
-                binding.subject == Subject::Group { id } && !group.member_ids.contains(&user)
+                let is_in = group.member_ids.contains(&user);
+                binding.subject == Subject::Group { id } && !is_in || denies && is_in
             })?;
             group.generation += 1;
             group.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).group_update(&group, session.edited(present, &group)).await?;
+                app.writing(&scope).group_update(&group, session.edited(present, &group)).await?;
             }
             Ok(group)
         })
@@ -188,7 +191,7 @@ impl App {
             check_generation(expected.as_deref(), present.generation)?;
             let of_group = |binding: &crate::model::Binding, _| binding.subject == Subject::Group { id };
             super::check_administrator_left(access.graph(), of_group)?;
-            app.store().tenant(&scope).group_delete(id, session.removed(present)).await?;
+            app.writing(&scope).group_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

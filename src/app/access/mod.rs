@@ -32,8 +32,8 @@ pub use users::{UserInput, UserPatch};
 
 use super::{App, Error, Invalid, Mode, Result, Session, database_away};
 use crate::authz::{Access, Act, Graph, Node, TenantScope, roles as built_in};
-use crate::model::{BindingScope, Effect, ObjectId, Owner, Permission, Subject, TenantId, UserId};
-use crate::store::{OwnershipFacts, Store};
+use crate::model::{BindingScope, Effect, ObjectId, Owner, Permission, Subject, TenantId, UserId, UserKind};
+use crate::store::{OwnershipFacts, Store, TenantStore};
 
 /// What decides, as it is now.
 pub(super) struct Held {
@@ -45,6 +45,8 @@ pub(super) struct Held {
     turn: Mutex<()>,
     /// Whether what was changed is still being read.
     reloading: AtomicBool,
+    /// Whether who has the turn has begun to write.
+    written: AtomicBool,
 }
 
 impl Held {
@@ -56,6 +58,7 @@ impl Held {
             changed: watch::Sender::new(0),
             turn: Mutex::default(),
             reloading: AtomicBool::new(false),
+            written: AtomicBool::new(false),
         })
     }
 
@@ -85,6 +88,16 @@ impl App {
     /// Whose objects are, as it is said now.
     pub(super) fn ownership(&self) -> Arc<OwnershipFacts> {
         self.held().ownership.load_full()
+    }
+
+    /// How often it was changed.
+    pub(super) fn access_version(&self) -> u64 {
+        *self.held().changed.borrow()
+    }
+
+    /// Waits for the turn: nothing is changed while it is held.
+    pub(super) async fn access_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.held().turn.lock().await
     }
 
     /// Tells when who may do what, or whose something is, was changed.
@@ -136,14 +149,25 @@ impl App {
         let app = self.clone();
         self.complete(act, async move {
             let _turn = app.held().turn.lock().await;
+            if app.held().reloading.load(Ordering::Acquire) {
+                // What is in memory is not what is stored: nothing may be decided by it.
+                app.held().put(read(app.store()).await?);
+            }
+            app.held().written.store(false, Ordering::Release);
             let done = work(app.clone(), app.access()).await;
             // Also where the answer to the commit was lost: it may have been carried out.
-            if matches!(done, Ok(_) | Err(Error::Unavailable { .. } | Error::Internal { .. })) {
+            if app.held().written.load(Ordering::Acquire) {
                 app.reload_access().await?;
             }
             done
         })
         .await
+    }
+
+    /// The store, for who has the turn and is about to write: what is written is read again before it is answered.
+    pub(super) fn writing<A: Act>(&self, scope: &TenantScope<A>) -> TenantStore<A> {
+        self.held().written.store(true, Ordering::Release);
+        self.store().tenant(scope)
     }
 
     pub(super) async fn reload_access(&self) -> Result<()> {
@@ -218,8 +242,11 @@ impl App {
         match access.above(session.principal.user_id, subject, |id| self.owner_of(id)) {
             None => Ok(()),
             Some(binding) => {
-                let role = access.graph().role(binding.role_id).map_or("?", |role| role.name.as_str());
-                Err(Error::Exceeds { what: "it has", role: role.to_owned() })
+                let role = access.graph().role(binding.role_id).filter(|role| roles::is_visible(access, session, role));
+                Err(Error::Exceeds {
+                    what: "it has",
+                    role: role.map_or("a role", |role| role.name.as_str()).to_owned(),
+                })
             }
         }
     }
@@ -270,8 +297,10 @@ fn has_administrator(graph: &Graph, without: impl Fn(&crate::model::Binding, Use
             && binding.effect == Effect::Allow
     };
     let is_denied = |user: UserId| graph.bindings_for(user).any(|binding| binding.effect == Effect::Deny);
-    let can_sign_in =
-        |user: UserId| graph.user(user).is_some_and(|user| user.enabled && !graph.is_suspended(user.tenant_id));
+    let can_sign_in = |user: UserId| {
+        let user = graph.user(user).filter(|user| user.enabled && user.kind == UserKind::User);
+        user.is_some_and(|user| !graph.is_suspended(user.tenant_id))
+    };
     graph.bindings().filter(everything).any(|binding| {
         let users: Vec<UserId> = match binding.subject {
             Subject::User { id } => vec![id],
@@ -297,6 +326,20 @@ fn seen_tenant(session: &Session, access: &Access, field: &str, id: TenantId) ->
     let seen = access.graph().tenant(id).is_some()
         && access.may(session.principal.user_id, Permission::TenantRead, Node::Tenant(id));
     if seen { Ok(()) } else { Err(Invalid::field(field, "names no tenant").into()) }
+}
+
+/// How many of a noun a tenant can have, and how many bindings there can be at all: everything is in memory, and read again with
+/// each change.
+const NOUNS_MAX: usize = 1_000;
+const USERS_MAX: usize = 10_000;
+const BINDINGS_MAX: usize = 20_000;
+
+/// Refuses one more where there are as many as there may be.
+fn check_room(what: &str, count: usize, max: usize) -> Result<()> {
+    if count < max {
+        return Ok(());
+    }
+    Err(Error::InUse { what: format!("the list of {what}"), why: format!("it is full with {max}; remove one first") })
 }
 
 /// Whether a write is really done.

@@ -96,12 +96,13 @@ impl App {
             let store = app.store().tenant(&scope);
             if !store.is_done(once.as_ref()).await? {
                 check_name_free("project", &project.name, names(access.graph(), tenant_id, None))?;
+                super::check_room("projects", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
             if !is_real(mode) {
                 return Ok(Outcome::Done(project, None));
             }
             let told = session.made(&project);
-            Ok(store.project_create(project, once, told).await?)
+            Ok(app.writing(&scope).project_create(project, once, told).await?)
         })
         .await
     }
@@ -138,7 +139,7 @@ impl App {
             project.generation += 1;
             project.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).project_update(&project, session.edited(present, &project)).await?;
+                app.writing(&scope).project_update(&project, session.edited(present, &project)).await?;
             }
             Ok(project)
         })
@@ -173,7 +174,7 @@ impl App {
                     ),
                 });
             }
-            app.store().tenant(&scope).project_delete(id, session.removed(present)).await?;
+            app.writing(&scope).project_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

@@ -133,12 +133,13 @@ impl App {
             let store = app.store().tenant(&scope);
             if !store.is_done(once.as_ref()).await? {
                 check_name_free("role", &role.name, names(access.graph(), tenant_id, None))?;
+                super::check_room("roles", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
             if !is_real(mode) {
                 return Ok(Outcome::Done(role, None));
             }
             let told = session.made(&role);
-            Ok(store.role_create(role, once, told).await?)
+            Ok(app.writing(&scope).role_create(role, once, told).await?)
         })
         .await
     }
@@ -180,7 +181,7 @@ impl App {
             role.generation += 1;
             role.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).role_update(&role, session.edited(present, &role)).await?;
+                app.writing(&scope).role_update(&role, session.edited(present, &role)).await?;
             }
             Ok(role)
         })
@@ -205,7 +206,7 @@ impl App {
                     why: format!("{bound} bindings name it; remove these first"),
                 });
             }
-            app.store().tenant(&scope).role_delete(id, session.removed(present)).await?;
+            app.writing(&scope).role_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

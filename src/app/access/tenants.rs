@@ -7,7 +7,7 @@ use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
 use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
 use crate::authz::{Access, Graph, Node, TenantRead, TenantWrite};
-use crate::model::{Tenant, TenantId, TenantState};
+use crate::model::{Subject, Tenant, TenantId, TenantState};
 use crate::store::{Once, Outcome};
 
 /// Tenants can be so many below one another.
@@ -120,6 +120,7 @@ impl App {
             let scope = app.authorize::<TenantWrite>(&session, Node::Tenant(parent))?;
             let name = checked_tenant_name(&input.name)?;
             check_depth(access.graph(), parent, 1)?;
+            super::check_room("tenants", siblings(access.graph(), parent, None).count(), super::NOUNS_MAX)?;
             let now = app.clock().now();
             let tenant = Tenant {
                 id: TenantId::generate(),
@@ -141,7 +142,7 @@ impl App {
                 return Ok(Outcome::Done(tenant, None));
             }
             let told = session.made(&tenant);
-            Ok(store.tenant_create(tenant, once, told).await?)
+            Ok(app.writing(&scope).tenant_create(tenant, once, told).await?)
         })
         .await
     }
@@ -186,20 +187,26 @@ impl App {
                 ..present.clone()
             };
             check_name_free("tenant", &tenant.name, siblings(graph, to, Some(id)))?;
-            if tenant.state == TenantState::Suspended && graph.is_within(session.principal.tenant_id, id) {
+            let shuts_out = tenant.state == TenantState::Suspended || graph.is_suspended(to);
+            if shuts_out && graph.is_within(session.principal.tenant_id, id) {
                 return Err(Invalid::field("state", "would lock you out: you belong to this tenant").into());
             }
             if tenant == *present {
                 return Ok(tenant);
             }
+            if to != parent || tenant.state != present.state {
+                app.check_nobody_above(&session, &access, id)?;
+            }
+            if to != parent {
+                check_roles_stay(graph, id, to)?;
+            }
             super::check_administrator_left(graph, |_, user| {
-                let suspended = tenant.state == TenantState::Suspended;
-                suspended && graph.user(user).is_some_and(|user| graph.is_within(user.tenant_id, id))
+                shuts_out && graph.user(user).is_some_and(|user| graph.is_within(user.tenant_id, id))
             })?;
             tenant.generation += 1;
             tenant.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).tenant_update(&tenant, session.edited(present, &tenant)).await?;
+                app.writing(&scope).tenant_update(&tenant, session.edited(present, &tenant)).await?;
             }
             Ok(tenant)
         })
@@ -230,16 +237,54 @@ impl App {
                 let why = "you belong to it; somebody of the tenant above has to".to_owned();
                 return Err(Error::InUse { what: format!("the tenant {}", present.path), why });
             }
+            app.check_nobody_above(&session, &access, id)?;
             super::check_administrator_left(graph, |_, user| {
                 graph.user(user).is_some_and(|user| user.tenant_id == id)
             })?;
             // Nobody else is left in it whose concern it could be.
             let told = session.removed(present).concerning(parent);
-            app.store().tenant(&scope).tenant_delete(id, told).await?;
+            app.writing(&scope).tenant_delete(id, told).await?;
             app.sessions().clear();
             Ok(())
         })
         .await
+    }
+}
+
+impl App {
+    /// What shuts out or takes with it everybody in a tenant is not for who is below one of them.
+    fn check_nobody_above(&self, session: &Session, access: &Access, id: TenantId) -> Result<()> {
+        let graph = access.graph();
+        let users = graph.users().filter(|user| graph.is_within(user.tenant_id, id));
+        let groups = graph.groups().filter(|group| graph.is_within(group.tenant_id, id));
+        let subjects = users.map(|user| Subject::User { id: user.id });
+        let mut subjects = subjects.chain(groups.map(|group| Subject::Group { id: group.id }));
+        subjects.try_for_each(|subject| self.check_not_above(session, access, subject))
+    }
+}
+
+/// What is bound within a tenant that moves must be of tenants that are above it afterwards: roles are changed by whose they
+/// are, and members too.
+fn check_roles_stay(graph: &Graph, id: TenantId, to: TenantId) -> Result<()> {
+    let stays = |tenant: TenantId| graph.is_within(tenant, id) || graph.is_within(to, tenant);
+    let moves = graph.bindings().filter(|binding| graph.is_within(binding.tenant_id, id));
+    let foreign = moves.filter(|binding| {
+        let role = graph.role(binding.role_id).and_then(|role| role.tenant_id);
+        let subject = match binding.subject {
+            Subject::User { id } => graph.user(id).map(|user| user.tenant_id),
+            Subject::Group { id } => graph.group(id).map(|group| group.tenant_id),
+        };
+        role.into_iter().chain(subject).any(|tenant| !stays(tenant))
+    });
+    match foreign.count() {
+        0 => Ok(()),
+        count => Err(Error::InUse {
+            what: "the tenant".to_owned(),
+            why: format!(
+                "{count} bindings within it are of roles, users or groups of tenants that are not above it afterwards; \
+                 remove these first"
+            ),
+        }),
     }
 }
 

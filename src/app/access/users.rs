@@ -148,11 +148,13 @@ impl App {
                 let (id, name) = (other.id.to_string(), other.username.clone());
                 return Err(Error::Exists { noun: "user", id, name, field: "username".to_owned() });
             }
+            let count = access.graph().users().filter(|other| other.tenant_id == user.tenant_id).count();
+            super::check_room("users", count, super::USERS_MAX)?;
             if !is_real(mode) {
                 return Ok(Outcome::Done(user, None));
             }
             let told = session.made(&user);
-            Ok(store.user_create(user, hash, once, told).await?)
+            Ok(app.writing(&scope).user_create(user, hash, once, told).await?)
         })
         .await
     }
@@ -199,7 +201,7 @@ impl App {
             user.generation += 1;
             user.updated_at = app.clock().now();
             if is_real(mode) {
-                app.store().tenant(&scope).user_update(&user, session.edited(present, &user)).await?;
+                app.writing(&scope).user_update(&user, session.edited(present, &user)).await?;
                 app.sessions().clear();
             }
             Ok(user)
@@ -214,22 +216,29 @@ impl App {
     pub async fn user_set_password(&self, session: &Session, id: UserId, new: SecretString) -> Result<()> {
         let check = |access: &Access| {
             let user = visible(access, session, id)?.clone();
-            let scope = access.authorize::<MemberWrite>(&session.principal, Node::Tenant(user.tenant_id))?;
+            access.authorize::<MemberWrite>(&session.principal, Node::Tenant(user.tenant_id))?;
             self.check_not_above(session, access, Subject::User { id })?;
-            Ok::<_, Error>((user, scope))
+            Ok::<_, Error>(user)
         };
-        let (user, _) = check(&self.access())?;
+        let user = check(&self.access())?;
+        if id == session.principal.user_id {
+            let message = "is your own: change it with POST /v1/account/password, which asks for the present one";
+            return Err(Invalid::field("password", message).into());
+        }
         if user.kind == UserKind::ServiceAccount {
             return Err(Invalid::field("password", "cannot be set: a service account has none").into());
         }
         password::check_new("password", &new, &user.username)?;
         let hash = self.passwords().hash(new).await?.into();
-        let (_, scope) = check(&self.access())?;
-        let keep = (id == session.principal.user_id).then_some(session.token_id);
-        let app = self.clone();
-        let told = session.told("user.set_password", "user", 204).of(id, user.login_name()).concerning(user.tenant_id);
-        self.complete("setting a password", async move {
-            let done = app.store().tenant(&scope).user_set_password(id, &hash, keep, told).await?;
+        let caller = session.clone();
+        self.change_access("setting a password", async move |app: App, access| {
+            // It may have been given more meanwhile.
+            let user = visible(&access, &caller, id)?;
+            let scope = access.authorize::<MemberWrite>(&caller.principal, Node::Tenant(user.tenant_id))?;
+            app.check_not_above(&caller, &access, Subject::User { id })?;
+            let told = caller.told("user.set_password", "user", 204);
+            let told = told.of(id, user.login_name()).concerning(user.tenant_id);
+            let done = app.store().tenant(&scope).user_set_password(id, &hash, told).await?;
             app.sessions().clear();
             if done { Ok(()) } else { Err(Error::not_found("user", id)) }
         })
@@ -252,7 +261,7 @@ impl App {
                 return Err(Error::InUse { what, why });
             }
             super::check_administrator_left(access.graph(), |_, other| other == id)?;
-            app.store().tenant(&scope).user_delete(id, session.removed(present)).await?;
+            app.writing(&scope).user_delete(id, session.removed(present)).await?;
             app.sessions().clear();
             Ok(())
         })

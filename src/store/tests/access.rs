@@ -77,6 +77,7 @@ async fn world(fx: &Fixture) -> (Tenant, Project, User, Group, Role, Binding, Ow
         subject: Subject::Group { id: group.id },
         role_id: role.id,
         scope: BindingScope::Project { id: project.id },
+        tenant_id: tenant.id,
         effect: Effect::Allow,
         created_at: now,
     };
@@ -151,7 +152,7 @@ on_both! {
             id: BindingId::generate(),
             subject: Subject::User { id: user.id },
             role_id: crate::authz::roles::PLATFORM_ADMIN,
-            scope: BindingScope::PLATFORM,
+            scope: BindingScope::PLATFORM, tenant_id: TenantId::PLATFORM,
             effect: Effect::Deny,
             created_at: fx.clock.now(),
         };

@@ -78,6 +78,7 @@ fn nouns(fx: &Fixture) -> Nouns {
         subject: Subject::Group { id: group.id },
         role_id: role.id,
         scope: BindingScope::Project { id: project.id },
+        tenant_id: tenant.id,
         effect: Effect::Allow,
         created_at: now,
     };
@@ -164,7 +165,7 @@ async fn write(fx: &Fixture, nouns: &Nouns, number: usize, told: Told) -> Option
         }
         20 => {
             let hash = "$argon2id$secret-2".into();
-            theirs::<MemberWrite>(fx, nouns).user_set_password(user.id, &hash, None, told).await.map(drop)
+            theirs::<MemberWrite>(fx, nouns).user_set_password(user.id, &hash, told).await.map(drop)
         }
         21 => theirs::<BindingWrite>(fx, nouns).binding_delete(binding.id, told).await,
         22 => all::<OwnershipWrite>(fx).ownership_rule_delete(rule.id, told).await,

@@ -56,7 +56,7 @@ on_both! {
                     id: BindingId::generate(),
                     subject: Subject::User { id: user.id },
                     role_id: roles::PLATFORM_ADMIN,
-                    scope: BindingScope::PLATFORM,
+                    scope: BindingScope::PLATFORM, tenant_id: TenantId::PLATFORM,
                     effect: Effect::Allow,
                     created_at: user.created_at,
                 };
@@ -140,6 +140,6 @@ on_both! {
         assert_eq!(now.password_hash.expose_secret(), "$argon2id$new");
         assert_eq!((now.created_at, now.password_changed_at), (user.created_at, fx.clock.now()));
         let members: TenantStore<crate::authz::MemberWrite> = fx.store.tenant(&fx.scope());
-        assert!(!members.user_set_password(UserId::generate(), &"x".into(), None, Told::any()).await.unwrap());
+        assert!(!members.user_set_password(UserId::generate(), &"x".into(), Told::any()).await.unwrap());
     }
 }
