@@ -18,9 +18,10 @@ use crate::config::{self, Config};
 use crate::handles;
 use crate::inventory::{Inventory, InventoryConfig, LoggedDeletion, StoredObject, TokenKey};
 use crate::jobs;
+use crate::model::ownership::Given;
 use crate::model::provider::{Capability, Connection, TestReport};
 use crate::model::secret::{ExposeSecret, SecretString};
-use crate::model::{ObjectId, Owner, ProviderId, ProviderKind, Revision};
+use crate::model::{ProviderId, ProviderKind, Revision};
 use crate::store::{self, AuditRetention, DatabaseUrl, Hold, Keyring, LogRetention, Store};
 use crate::sync::{self, Pace, Sync};
 use crate::telemetry::Telemetry;
@@ -379,7 +380,7 @@ impl SyncControl for Control {
         }
     }
 
-    fn own<'a>(&'a self, moves: &'a [(ObjectId, Owner)]) -> BoxFuture<'a, Result<(), store::Error>> {
+    fn own<'a>(&'a self, moves: &'a [Given]) -> BoxFuture<'a, Result<(), store::Error>> {
         Box::pin(self.0.own(moves))
     }
 

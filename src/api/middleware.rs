@@ -230,10 +230,10 @@ pub(super) async fn authenticate(State(api): State<Api>, mut request: Request, n
         return problem.into_response();
     }
     match api.app().authenticate(token).await {
-        Ok(session) => {
-            tracing::Span::current().record("user", &session.principal.username);
+        Ok(mut session) => {
+            tracing::Span::current().record("user", &session.login_name);
             if let Some(origin) = request.extensions().get::<Origin>() {
-                origin.signed_in(&session.principal);
+                session = session.asked_by(origin);
             }
             request.extensions_mut().insert(Caller(session.principal.clone()));
             request.extensions_mut().insert(session);

@@ -1,13 +1,12 @@
 //! The audit log: writing down what was asked for, reading it, verifying it.
 //!
-//! What a write changed is written down in the write's own transaction, by the store; who does that says so with
-//! [`Origin::mark_recorded`]. Everything else that is asked for and has to be told, such as a sign-in, a denial, or a
-//! write that failed, is written down here, after it was answered. A request never fails because its entry cannot
-//! be written: then the log has it.
+//! What a write changed is written down in the write's own transaction, by the store ([`super::told`]): where the entry
+//! cannot be written, nothing is. Everything else that is asked for and has to be told, such as a sign-in, a denial, or a write that
+//! failed, is written down here, after it was answered. That request does not fail because its entry cannot be written: then
+//! the log has it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,10 +19,10 @@ use tracing::Instrument;
 use super::history::{parameters, time_bounds, values, wrong};
 use super::objects::{Pairs, invalid};
 use super::{Address, App, Error, Result, Session, StoredPage};
-use crate::authz::{AuditRead, Node, Principal, TenantScope};
+use crate::authz::{AuditRead, Node, TenantScope};
 use crate::inventory::{QueryError, read_limit};
-use crate::model::{AuditCheck, AuditEntry, AuditResult, Door, NewAudit, TenantId, Time};
-use crate::store::AuditFilter;
+use crate::model::{AuditCheck, AuditEntry, AuditResult, Door, NewAudit, TenantId, Time, UserId};
+use crate::store::{AuditFilter, Receipt};
 
 /// How long an answer waits for its entry. It is written afterwards all the same.
 const WAIT: Duration = Duration::from_secs(2);
@@ -78,7 +77,7 @@ struct Known {
     address: Option<IpAddr>,
     request_id: String,
     door: Door,
-    recorded: AtomicBool,
+    receipt: Receipt,
     who: Mutex<Who>,
 }
 
@@ -90,7 +89,7 @@ enum Who {
     /// Somebody who gave this name to sign in.
     Tried(String),
     /// A user.
-    User(Principal),
+    User { id: UserId, tenant_id: TenantId, login_name: String },
 }
 
 impl Origin {
@@ -98,12 +97,14 @@ impl Origin {
     #[must_use]
     pub fn new(address: Option<IpAddr>, request_id: String, door: Door) -> Self {
         let who = Mutex::new(Who::Stranger);
-        Self(Arc::new(Known { address, request_id, door, recorded: AtomicBool::new(false), who }))
+        Self(Arc::new(Known { address, request_id, door, receipt: Receipt::default(), who }))
     }
 
     /// This user asks.
-    pub fn signed_in(&self, principal: &Principal) {
-        *self.0.who.lock().unwrap_or_else(PoisonError::into_inner) = Who::User(principal.clone());
+    pub(super) fn signed_in(&self, session: &Session) {
+        let (id, tenant_id) = (session.principal.user_id, session.principal.tenant_id);
+        let user = Who::User { id, tenant_id, login_name: session.login_name.clone() };
+        *self.0.who.lock().unwrap_or_else(PoisonError::into_inner) = user;
     }
 
     /// Somebody tries to sign in by this name.
@@ -111,26 +112,15 @@ impl Origin {
         *self.0.who.lock().unwrap_or_else(PoisonError::into_inner) = Who::Tried(username.to_owned());
     }
 
-    /// The entry of this request is written: by the transaction that did what was asked for.
-    pub fn mark_recorded(&self) {
-        self.0.recorded.store(true, Ordering::Release);
-    }
-
-    /// Whether the entry of this request is written.
+    /// Whether the entry of this request is written: by the transaction that did what was asked for.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
-        self.0.recorded.load(Ordering::Acquire)
+        self.0.receipt.is_written()
     }
 
-    /// An entry of this request, for a use case to complete and to write down in its transaction.
-    #[must_use]
-    pub fn entry(&self, principal: &Principal, action: &str, object_kind: &str) -> NewAudit {
-        NewAudit {
-            tenant_id: principal.tenant_id,
-            actor_id: Some(principal.user_id),
-            actor: principal.username.clone(),
-            ..self.blank(action, object_kind)
-        }
+    /// An entry of this request, for a use case to complete, and what tells that it is written.
+    pub(super) fn entry(&self, action: &str, object_kind: &str) -> (NewAudit, Receipt) {
+        (self.blank(action, object_kind), self.0.receipt.clone())
     }
 
     fn blank(&self, action: &str, object_kind: &str) -> NewAudit {
@@ -215,7 +205,7 @@ impl App {
         let who = origin.who();
         // A sign-in that was looked at is limited by the delay after failures.
         let known = match &who {
-            Who::User(_) => true,
+            Who::User { .. } => true,
             Who::Tried(name) => matches!(asked.status, 200 | 401) && name.len() <= USERNAME_MAX,
             Who::Stranger => false,
         };
@@ -253,17 +243,17 @@ impl App {
         let store = self.store().system("audit");
         let access = self.access();
         match who {
-            Who::User(user) => {
-                new.tenant_id = user.tenant_id;
-                new.actor_id = Some(user.user_id);
-                new.actor = user.username;
+            Who::User { id, tenant_id, login_name } => {
+                new.tenant_id = tenant_id;
+                new.actor_id = Some(id);
+                new.actor = login_name;
             }
             Who::Tried(name) if name.len() <= USERNAME_MAX => match access.graph().user_of_login(&name) {
                 // Whose account was tried is that tenant's concern. Only who got in is the user.
                 Some(user) => {
                     new.tenant_id = user.tenant_id;
                     new.actor_id = (new.result == AuditResult::Done).then_some(user.id);
-                    new.actor = user.username.clone();
+                    new.actor = user.login_name();
                 }
                 None => new.actor = name,
             },
@@ -409,21 +399,13 @@ mod tests {
     }
 
     #[test]
-    fn a_use_case_completes_the_entry_of_its_request() {
+    fn an_entry_says_where_its_request_comes_from() {
         let mapped = "::ffff:192.0.2.7".parse().ok();
         let origin = Origin::new(mapped, "r-1".to_owned(), Door::Portal);
-        let principal = Principal {
-            user_id: crate::model::UserId::generate(),
-            username: "admin".to_owned(),
-            tenant_id: TenantId::generate(),
-        };
-        let entry = origin.entry(&principal, "provider.create", "provider");
-        assert_eq!((entry.actor_id, entry.tenant_id), (Some(principal.user_id), principal.tenant_id));
+        let (entry, receipt) = origin.entry("provider.create", "provider");
         assert_eq!((entry.address.as_deref(), entry.request_id.as_deref()), (Some("192.0.2.7"), Some("r-1")));
-        assert_eq!((entry.actor.as_str(), entry.door, entry.result), ("admin", Door::Portal, AuditResult::Done));
-        let seen_by_the_layer = origin.clone();
-        origin.mark_recorded();
-        assert!(seen_by_the_layer.is_recorded());
+        assert_eq!((entry.door, entry.result), (Door::Portal, AuditResult::Done));
+        assert!(!origin.is_recorded() && !receipt.is_written());
     }
 
     #[test]

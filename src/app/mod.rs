@@ -19,8 +19,10 @@ mod provider_input;
 mod providers;
 mod quota;
 mod session;
+mod settle;
 pub mod sync_control;
 mod tokens;
+mod told;
 mod watch;
 
 use std::sync::Arc;

@@ -1,16 +1,18 @@
 //! Whose machines are: by hand, else by the first rule that fits, else the platform's. What hangs on a machine goes with it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use serde_json::json;
 
 use super::history::{StoredPage, parameters};
 use super::objects::{Pairs, invalid};
+use super::settle::Decider;
 use super::{App, Error, Invalid, Mode, Result, Session, checked_name};
 use crate::authz::{Access, Graph, InventoryAssign, InventoryRead, Node, OwnershipRead, OwnershipWrite};
-use crate::inventory::{HANGING, MachineView, Snapshot};
+use crate::inventory::{MachineView, Snapshot};
 use crate::model::ownership::{ByHand, Machine, OwnershipRule, RuleCondition};
-use crate::model::{Kind, ObjectId, Owner, OwnershipRuleId, Permission, ProjectId, Revision, Time, UserId, VmId};
+use crate::model::{Kind, ObjectId, Owner, OwnershipRuleId, Permission, ProjectId, TenantId, Time, UserId, VmId};
 use crate::store::{Once, Outcome, OwnershipFacts};
 
 /// How many conditions a rule can have.
@@ -117,150 +119,7 @@ pub struct Preview {
     pub moves: Vec<Move>,
 }
 
-/// Says whose machines are.
-struct Decider<'a> {
-    graph: &'a Graph,
-    rules: &'a [OwnershipRule],
-    by_hand: &'a HashMap<ObjectId, ByHand>,
-}
-
-impl<'a> Decider<'a> {
-    fn new(access: &'a Access, facts: &'a OwnershipFacts) -> Self {
-        Self { graph: access.graph(), rules: &facts.rules, by_hand: &facts.by_hand }
-    }
-
-    /// What was said by hand, if it still can be: a project that is gone holds nothing.
-    fn by_hand(&self, id: ObjectId) -> Option<&'a ByHand> {
-        self.by_hand.get(&id).filter(|said| self.exists(said.owner))
-    }
-
-    fn exists(&self, owner: Owner) -> bool {
-        owner.project_id.is_none_or(|project| self.graph.project(project).is_some())
-    }
-
-    fn rule(&self, machine: &MachineView<'_>) -> Option<&'a OwnershipRule> {
-        self.rules.iter().find(|rule| rule.fits(machine) && self.graph.project(rule.project_id).is_some())
-    }
-
-    fn owner(&self, machine: &MachineView<'_>) -> Owner {
-        if let Some(said) = self.by_hand(machine.id()) {
-            return said.owner;
-        }
-        let project = self.rule(machine).and_then(|rule| self.graph.owner(rule.project_id));
-        project.unwrap_or(Owner::PLATFORM)
-    }
-}
-
-/// Works out what has to go to another owner.
-struct Settling<'a> {
-    decider: Decider<'a>,
-    snapshot: &'a Snapshot,
-    decided: HashMap<ObjectId, Owner>,
-    moves: Vec<(ObjectId, Owner)>,
-}
-
-impl<'a> Settling<'a> {
-    fn new(access: &'a Access, facts: &'a OwnershipFacts, snapshot: &'a Snapshot) -> Self {
-        Self { decider: Decider::new(access, facts), snapshot, decided: HashMap::new(), moves: Vec::new() }
-    }
-
-    fn machine(&mut self, id: ObjectId) -> Option<Owner> {
-        if let Some(owner) = self.decided.get(&id) {
-            return Some(*owner);
-        }
-        let machine = self.snapshot.machine(id)?;
-        let owner = self.decider.owner(&machine);
-        self.decided.insert(id, owner);
-        if owner != machine.owner() {
-            self.moves.push((id, owner));
-        }
-        Some(owner)
-    }
-
-    /// What hangs on machines is of their owner. What hangs on those of several is nobody's; what hangs on none any more stays
-    /// whose it was.
-    fn hanging(&mut self, kind: Kind, id: ObjectId) {
-        let Some((machines, present)) = self.snapshot.hangs_on(kind, id) else { return };
-        let mut owners = machines.into_iter().filter_map(|machine| self.machine(machine)).collect::<Vec<_>>();
-        owners.dedup();
-        let owner = match owners.as_slice() {
-            [] if self.decider.exists(present) => present,
-            [owner] => *owner,
-            _ => Owner::PLATFORM,
-        };
-        if owner != present {
-            self.moves.push((id, owner));
-        }
-    }
-
-    fn all(&mut self) {
-        let machines: Vec<ObjectId> = self.snapshot.machines().map(|machine| machine.id()).collect();
-        for id in machines {
-            self.machine(id);
-        }
-        for kind in HANGING {
-            let hanging: Vec<ObjectId> = self.snapshot.owners(kind).map(|(id, _)| id).collect();
-            hanging.into_iter().for_each(|id| self.hanging(kind, id));
-        }
-    }
-
-    fn changed(&mut self, changed: &[(Kind, ObjectId)]) {
-        for (kind, id) in changed {
-            match kind {
-                Kind::Vm => {
-                    self.machine(*id);
-                    // Also when it stays: an earlier round may have been cut off in between.
-                    let hanging = self.snapshot.hanging_on(*id);
-                    hanging.into_iter().for_each(|(kind, id)| self.hanging(kind, id));
-                }
-                kind if HANGING.contains(kind) => self.hanging(*kind, *id),
-                _ => {}
-            }
-        }
-        // What hangs on a machine may have changed together with it.
-        self.moves.sort_unstable();
-        self.moves.dedup();
-    }
-}
-
-/// Kinds whose names and places rules look at.
-const LOOKED_AT: [Kind; 5] = [Kind::Folder, Kind::ResourcePool, Kind::Cluster, Kind::Network, Kind::Tag];
-
 impl App {
-    /// Gives to their owners what changed after a revision, or everything. Gives how far it looked, and how many went; none
-    /// when what is said of owners changed meanwhile, and nothing was done.
-    ///
-    /// # Errors
-    /// Internal ones only.
-    pub async fn ownership_settle(&self, after: Option<Revision>) -> Result<Option<(Revision, usize)>> {
-        let version = self.access_version();
-        let snapshot = self.inventory().snapshot();
-        let (access, facts) = (self.access(), self.ownership());
-        let changed = after.and_then(|after| snapshot.changed_since(after));
-        let looked_at = |changed: &[(Kind, ObjectId)]| changed.iter().any(|(kind, _)| LOOKED_AT.contains(kind));
-        let changed = changed.filter(|changed| facts.rules.is_empty() || !looked_at(changed));
-        let revision = snapshot.revision();
-        let work = move || {
-            let mut settling = Settling::new(&access, &facts, &snapshot);
-            match changed {
-                Some(changed) => settling.changed(&changed),
-                None => settling.all(),
-            }
-            settling.moves
-        };
-        let moves = tokio::task::spawn_blocking(work).await;
-        let moves = moves.map_err(|error| Error::internal("working out whose machines are", error))?;
-        if !moves.is_empty() {
-            let _turn = self.access_turn().await;
-            if self.access_version() != version {
-                // It was worked out of what is not said any more. The next round begins with what is.
-                return Ok(None);
-            }
-            self.sync().own(&moves).await?;
-        }
-        Ok(Some((revision, moves.len())))
-    }
-
     /// The rules in the order in which they are looked at.
     ///
     /// # Errors
@@ -360,7 +219,8 @@ impl App {
             if mode == Mode::DryRun {
                 return Ok(Outcome::Done(rule, None));
             }
-            Ok(app.writing(&scope).ownership_rule_create(rule, once).await?)
+            let told = session.made(&rule);
+            Ok(app.writing(&scope).ownership_rule_create(rule, once, told).await?)
         })
         .await
     }
@@ -399,7 +259,7 @@ impl App {
             rule.generation += 1;
             rule.updated_at = app.clock().now();
             if mode == Mode::Real {
-                app.writing(&scope).ownership_rule_update(&rule).await?;
+                app.writing(&scope).ownership_rule_update(&rule, session.edited(&present, &rule)).await?;
             }
             Ok(rule)
         })
@@ -421,7 +281,7 @@ impl App {
             let present = app.ownership_rule(&session, id)?;
             let scope = app.authorize::<OwnershipWrite>(&session, Node::PLATFORM)?;
             super::access::check_generation(expected.as_deref(), present.generation)?;
-            Ok(app.writing(&scope).ownership_rule_delete(id).await?)
+            Ok(app.writing(&scope).ownership_rule_delete(id, session.removed(&present)).await?)
         })
         .await
     }
@@ -512,7 +372,7 @@ impl App {
             let present = present.ok_or_else(|| Error::not_found("vm", id))?;
             // What was said a moment ago may not be done yet: it counts all the same.
             let (facts, snapshot) = (app.ownership(), app.inventory().snapshot());
-            let said_now = snapshot.machine(object).map(|machine| Decider::new(&access, &facts).owner(&machine));
+            let said_now = snapshot.machine(object).map(|machine| Decider::new(&access, &facts).owner(&machine).0);
             let said_now =
                 said_now.filter(|owner| seen.sees(*owner, object)).ok_or_else(|| Error::not_found("vm", id))?;
             access.authorize::<InventoryAssign>(&session.principal, Node::Object { id: object, owner: said_now })?;
@@ -529,7 +389,17 @@ impl App {
                     Some(ByHand { owner: app.assignable(&session, &access, project)?, user_id, at: app.clock().now() })
                 }
             };
-            app.writing(&scope).ownership_set(object, by_hand).await?;
+            let to = by_hand.map(|said| said.owner);
+            let action = if by_hand.is_some() { "vm.owner_set" } else { "vm.owner_unset" };
+            let name = app.inventory().snapshot().machine(object).map(|machine| machine.name().to_owned());
+            let told = session
+                .told(action, "vm", 200)
+                .of(id, name.unwrap_or_default())
+                .concerning(concerned(access.graph(), present, to))
+                .before(json!({"tenant_id": present.tenant_id, "project_id": present.project_id}))
+                // Left to the rules, it is theirs to say.
+                .after(json!(to.map(|to| json!({"tenant_id": to.tenant_id, "project_id": to.project_id}))));
+            app.writing(&scope).ownership_set(object, by_hand, told).await?;
             Ok(())
         })
         .await?;
@@ -557,21 +427,16 @@ impl App {
         access.authorize::<InventoryAssign>(&session.principal, Node::Project(project))?;
         Ok(owner)
     }
+}
 
-    /// What was just said by hand is so when it is answered.
-    async fn settle_one(&self, id: ObjectId) -> Result<()> {
-        let _turn = self.access_turn().await;
-        let moves = {
-            let (access, facts, snapshot) = (self.access(), self.ownership(), self.inventory().snapshot());
-            let mut settling = Settling::new(&access, &facts, &snapshot);
-            settling.changed(&[(Kind::Vm, id)]);
-            settling.moves
-        };
-        if !moves.is_empty() {
-            self.sync().own(&moves).await?;
-        }
-        Ok(())
-    }
+/// Whose concern it is that somebody gives a machine away: from one tenant to another it is that of the lowest one that is
+/// above both.
+fn concerned(graph: &Graph, from: Owner, to: Option<Owner>) -> TenantId {
+    let to = to.unwrap_or(Owner::PLATFORM);
+    let apart = from.project_id.is_some() && to.project_id.is_some();
+    let above = |tenant: &&crate::model::Tenant| graph.is_within(to.tenant_id, tenant.id);
+    let common = graph.ancestors(from.tenant_id).find(above).filter(|_| apart);
+    common.map_or_else(|| from.concerned(to), |tenant| tenant.id)
 }
 
 fn tried(rule: &OwnershipRule, machine: &MachineView<'_>) -> Tried {
@@ -588,7 +453,7 @@ fn preview(access: &Access, facts: &OwnershipFacts, rule: &OwnershipRule, snapsh
     let mut preview = Preview::default();
     for machine in snapshot.machines() {
         preview.fitting += usize::from(rule.fits(&machine));
-        let to = decider.owner(&machine);
+        let (to, _) = decider.owner(&machine);
         if to != machine.owner() {
             let id = machine.id().into();
             preview.moves.push(Move { id, name: machine.name().to_owned(), from: machine.owner(), to });

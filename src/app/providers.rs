@@ -12,7 +12,9 @@ use super::{App, Error, NewProviderInput, ProviderPatch, Result, Session, databa
 use crate::authz::{Node, ProviderRead, ProviderWrite, SeesProviders, TenantScope};
 use crate::model::provider::{Capability, Check, Connection, SyncStatus, TestReport};
 use crate::model::{Provider, ProviderId, SourceId, SourceState, Time};
-use crate::store::{Edited, Error as StoreError, Once, Outcome, ProviderEdit, ProviderRecord, ProviderWithSecrets};
+use crate::store::{
+    Edited, Error as StoreError, Once, Outcome, ProviderEdit, ProviderRecord, ProviderWithSecrets, Told,
+};
 
 /// How often an edit is tried again when something else changed the row in between and the caller did not care. Edits of
 /// this gateway wait for each other.
@@ -101,6 +103,7 @@ impl App {
         let new = input.check(self.sync())?;
         let fields = new.endpoints.clone();
         let app = self.clone();
+        let told = session.told("provider.create", "provider", 201);
         self.complete("adding a provider", async move {
             let (teller, seen) = (app.clone(), scope.clone());
             let once = once.map(|Once { key, request, answer }| Once {
@@ -108,7 +111,7 @@ impl App {
                 request,
                 answer: Box::new(move |record: &ProviderRecord| answer(&teller.with_status(&seen, record))),
             });
-            let created = app.store().tenant(&scope).provider_create_once(new, once).await;
+            let created = app.store().tenant(&scope).provider_create_once(new, once, told).await;
             match created.map_err(|error| taken(error, &fields))? {
                 Outcome::Before(kept) => Ok(Outcome::Before(kept)),
                 Outcome::Done(record, kept) => {
@@ -148,6 +151,19 @@ impl App {
         patch: ProviderPatch,
         mode: Mode,
     ) -> Result<ProviderEdited> {
+        let told = session.told("provider.edit", "provider", 200);
+        self.provider_edit_told(session, id, expected, patch, mode, told).await
+    }
+
+    async fn provider_edit_told(
+        &self,
+        session: &Session,
+        id: ProviderId,
+        expected: Option<Vec<String>>,
+        patch: ProviderPatch,
+        mode: Mode,
+        told: Told,
+    ) -> Result<ProviderEdited> {
         let scope = self.provider_writer(session, id)?;
         let app = self.clone();
         self.complete("editing a provider", async move {
@@ -159,7 +175,7 @@ impl App {
                     return Err(Error::ProviderRemoving(id));
                 }
                 let edit = patch.clone().check(app.sync(), &present)?;
-                match app.write_edit(&scope, id, generation, edit, mode).await {
+                match app.write_edit(&scope, id, generation, edit, mode, told.clone()).await {
                     // Somebody else was faster, and the caller did not ask to be told: look again.
                     Err(Error::Precondition { .. }) if expected.is_none() => {}
                     other => return other,
@@ -181,11 +197,12 @@ impl App {
         generation: i64,
         edit: ProviderEdit,
         mode: Mode,
+        told: Told,
     ) -> Result<ProviderEdited> {
         let fields = edit.endpoints.clone().unwrap_or_default();
         let store = self.store().tenant(scope);
         let edited = match mode {
-            Mode::Real => store.provider_edit(id, Some(generation), edit).await,
+            Mode::Real => store.provider_edit(id, Some(generation), edit, told).await,
             Mode::DryRun => store.provider_edit_tried(id, Some(generation), edit).await,
         };
         // It was there a moment ago.
@@ -207,7 +224,8 @@ impl App {
         let thumbprint = provider_input::thumbprint("thumbprint_sha256", thumbprint)?;
         let trust = super::TrustPatch { thumbprint_sha256: Some(Some(thumbprint)), ca_pem: None };
         let patch = ProviderPatch { trust: Some(Some(trust)), ..ProviderPatch::default() };
-        let edited = self.provider_edit(session, id, None, patch, Mode::Real).await?;
+        let told = session.told("provider.trust", "provider", 200);
+        let edited = self.provider_edit_told(session, id, None, patch, Mode::Real, told).await?;
         let unreachable =
             |provider: &Provider| provider.sources.iter().any(|source| source.sync.state == SourceState::Unreachable);
         if edited.changed.is_empty() && unreachable(&edited.provider) {
@@ -230,12 +248,13 @@ impl App {
     ) -> Result<Provider> {
         let scope = self.provider_writer(session, id)?;
         let app = self.clone();
+        let told = session.told("provider.delete", "provider", 202);
         self.complete("removing a provider", async move {
             let _turn = app.edit_turn(id).await;
             let present = app.provider_record(&scope, id).await?;
             let generation = precondition(expected.as_deref(), present.generation)?;
             let generation = expected.is_some().then_some(generation);
-            let marked = app.store().tenant(&scope).provider_mark_removing(id, generation).await?;
+            let marked = app.store().tenant(&scope).provider_mark_removing(id, generation, told).await?;
             let record = marked.ok_or_else(|| Error::not_found("provider", id))?;
             tracing::info!(provider = %id, "provider is being removed");
             let provider = app.with_status(&scope, &record);

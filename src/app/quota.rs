@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{App, Error, Invalid, Mode, Result, Session};
 use crate::authz::{Access, Graph, Node, ProjectRead, QuotaRead, QuotaWrite, TenantRead, TenantScope};
 use crate::inventory::Snapshot;
@@ -13,7 +15,7 @@ use crate::model::{
     Amounts, Kind, ObjectId, Permission, ProjectId, QuotaLimit, QuotaResource, QuotaState, QuotaUse, Revision,
     TenantId, Time,
 };
-use crate::store::{Holding, QuotaCount, QuotaDifference, QuotaLevel};
+use crate::store::{Holding, QuotaCount, QuotaDifference, QuotaLevel, Told};
 
 /// The largest limit: a sum of all there are stays within 64 bits.
 const LIMIT_MAX: i64 = 1_000_000_000_000_000;
@@ -132,7 +134,11 @@ impl App {
                     QuotaOf::Tenant(id) => access.authorize(&caller.principal, Node::Tenant(id)).unwrap_or(scope),
                     QuotaOf::Project(_) => scope,
                 };
-                app.store().tenant(&scope).quota_limits_set(of.uuid(), &limits).await?;
+                let present = app.store().system("show quotas").quota_limits().await?;
+                let told = quota_told(&caller, access.graph(), of)
+                    .before(json!({"limits": present.get(&of.uuid()).map_or(&[][..], Vec::as_slice)}))
+                    .after(json!({"limits": limits}));
+                app.store().tenant(&scope).quota_limits_set(of.uuid(), &limits, told).await?;
             }
             Ok(())
         })
@@ -241,6 +247,22 @@ impl App {
     /// Internal ones only.
     pub async fn quota_ledger_fold(&self, older_than: Time) -> Result<u64> {
         Ok(self.store().system("count for quotas").quota_ledger_fold(older_than).await?)
+    }
+}
+
+/// The entry of new limits, without them.
+fn quota_told(session: &Session, graph: &Graph, of: QuotaOf) -> Told {
+    match of {
+        QuotaOf::Tenant(id) => {
+            let name = graph.tenant(id).map(|tenant| tenant.path.clone());
+            session.told("tenant.quota_set", "tenant", 200).of(id, name.unwrap_or_default()).concerning(id)
+        }
+        QuotaOf::Project(id) => {
+            let (name, tenant) = graph
+                .project(id)
+                .map_or((String::new(), TenantId::PLATFORM), |project| (project.name.clone(), project.tenant_id));
+            session.told("project.quota_set", "project", 200).of(id, name).concerning(tenant)
+        }
     }
 }
 

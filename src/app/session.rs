@@ -7,13 +7,13 @@ use chrono::TimeDelta;
 
 use super::access::checked_username;
 use super::bearer::TokenHash;
-use super::{Address, App, Error, Invalid, Result, bearer, password};
+use super::{Address, App, Error, Invalid, Origin, Result, bearer, password, told};
 use crate::authz::{AccountWrite, Principal, roles};
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{
-    Binding, BindingId, BindingScope, Effect, Subject, TenantId, Time, TokenId, User, UserId, UserKind,
+    Binding, BindingId, BindingScope, Door, Effect, NewAudit, Subject, TenantId, Time, TokenId, User, UserId, UserKind,
 };
-use crate::store::{NewToken, TokenKind, TokenRecord, UserRecord};
+use crate::store::{NewToken, TokenKind, TokenRecord, Told, UserRecord};
 
 /// How long it may take until another node's sign-out is noticed here.
 const CACHED_FOR: TimeDelta = TimeDelta::seconds(5);
@@ -25,14 +25,28 @@ const ASK_DEADLINE: std::time::Duration = std::time::Duration::from_secs(2);
 const CACHED_AT_MOST: usize = 4096;
 
 /// Who asks, by which token, until when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Session {
     /// The user.
     pub principal: Principal,
+    /// The name that the user signs in with, as it is now.
+    pub login_name: String,
     /// The token.
     pub token_id: TokenId,
     /// When the token ends; `None` when it does not.
     pub expires_at: Option<Time>,
+    /// The request that is made with it; of what is kept for the next one there is none.
+    pub origin: Option<Origin>,
+}
+
+impl Session {
+    /// The session as it is for one request.
+    #[must_use]
+    pub fn asked_by(mut self, origin: &Origin) -> Self {
+        origin.signed_in(&self);
+        self.origin = Some(origin.clone());
+        self
+    }
 }
 
 /// A new session: the token is shown this once.
@@ -147,7 +161,11 @@ impl App {
             effect: Effect::Allow,
             created_at: now,
         };
-        let made = self.store().system("first start").user_bootstrap(&user, &password_hash, &role).await?;
+        let mut after = told::plain(&user);
+        after["role_id"] = told::plain(&role.role_id);
+        let told = Told::from(NewAudit::of_gateway(Door::System, "user.create", "user"));
+        let told = told.of(user.id, user.username.as_str()).after(after);
+        let made = self.store().system("first start").user_bootstrap(&user, &password_hash, &role, told).await?;
         self.reload_access().await?;
         Ok(made)
     }
@@ -195,21 +213,16 @@ impl App {
         can.then_some(user.id)
     }
 
-    /// The name that somebody signs in with: of a tenant's user with the tenant's path.
-    fn login_name(&self, principal: &Principal) -> String {
-        let access = self.access();
-        let path = access.graph().tenant(principal.tenant_id).map(|tenant| tenant.path.as_str());
-        match path.filter(|path| !path.is_empty()) {
-            Some(path) => format!("{path}/{}", principal.username),
-            None => principal.username.clone(),
-        }
-    }
-
     /// Whether a user, of whom a token was given out, may still use it.
     pub(super) fn is_welcome(&self, user: UserId) -> bool {
+        self.welcome(user).is_some()
+    }
+
+    /// The name of a user that may still use the tokens that were given out of it.
+    fn welcome(&self, user: UserId) -> Option<String> {
         let access = self.access();
         let user = access.graph().user(user);
-        user.is_some_and(|user| user.enabled && !access.graph().is_suspended(user.tenant_id))
+        user.filter(|user| user.enabled && !access.graph().is_suspended(user.tenant_id)).map(User::login_name)
     }
 
     /// Finds out who asks.
@@ -218,8 +231,9 @@ impl App {
     /// [`Error::Unauthenticated`] without saying why, or an internal one.
     pub async fn authenticate(&self, token: Option<&str>) -> Result<Session> {
         let session = self.session_of_token(token).await?;
-        // Also of what was known before: who is shut out is so at once.
-        if self.is_welcome(session.principal.user_id) { Ok(session) } else { Err(Error::Unauthenticated) }
+        // Also of what was known before: who is shut out is so at once, and a tenant may have another name.
+        let login_name = self.welcome(session.principal.user_id).ok_or(Error::Unauthenticated)?;
+        Ok(Session { login_name, ..session })
     }
 
     async fn session_of_token(&self, token: Option<&str>) -> Result<Session> {
@@ -272,7 +286,8 @@ impl App {
     /// Internal ones only.
     pub async fn logout(&self, session: &Session) -> Result<()> {
         let scope = self.scope::<AccountWrite>(session);
-        self.store().tenant(&scope).token_delete(session.token_id).await?;
+        let told = session.told("logout", "session", 204);
+        self.store().tenant(&scope).token_delete(session.token_id, told).await?;
         self.sessions().clear();
         Ok(())
     }
@@ -290,24 +305,27 @@ impl App {
         address: Address,
     ) -> Result<()> {
         let scope = self.scope::<AccountWrite>(session);
-        let username = &session.principal.username;
-        password::check_new("new_password", &new, username)?;
+        password::check_new("new_password", &new, &session.principal.username)?;
+        let username = &session.login_name;
         if current.expose_secret() == new.expose_secret() {
             return Err(Invalid::field("new_password", "is the present one").into());
         }
         let now = self.clock().now();
         // A stolen token must not serve to guess the password.
-        let login = self.login_name(&session.principal);
-        self.attempts().begin(&login, address, now)?;
+        self.attempts().begin(username, address, now)?;
         let user = self.store().tenant(&scope).user().await?.ok_or(Error::Unauthenticated)?;
         let stored = user.password_hash.expose_secret().to_owned();
         if !self.passwords().verify(current, Some(stored)).await? {
             return Err(Invalid::field("current_password", "is not the present password").into());
         }
-        self.attempts().succeeded(&login, address, now);
+        self.attempts().succeeded(username, address, now);
         let hash = self.passwords().hash(new).await?.into();
-        self.store().tenant(&scope).password_set(&hash, Some(session.token_id)).await?;
+        let told = session.told("password.change", "user", 204).of(session.principal.user_id, username);
+        let done = self.store().tenant(&scope).password_set(&hash, Some(session.token_id), told).await?;
         self.sessions().clear();
+        if !done {
+            return Err(Error::Unauthenticated);
+        }
         tracing::info!(user = username, "changed the password");
         Ok(())
     }
@@ -315,7 +333,8 @@ impl App {
 
 fn session_of(token: &TokenRecord, user: UserRecord) -> Session {
     let principal = Principal { user_id: user.id, username: user.username, tenant_id: user.tenant_id };
-    Session { principal, token_id: token.id, expires_at: token.expires_at }
+    let login_name = principal.username.clone();
+    Session { principal, login_name, token_id: token.id, expires_at: token.expires_at, origin: None }
 }
 
 #[cfg(test)]
@@ -328,7 +347,8 @@ mod tests {
         let (_, hash) = bearer::generate().unwrap();
         let principal =
             Principal { user_id: UserId::generate(), username: "admin".to_owned(), tenant_id: TenantId::generate() };
-        let session = Session { principal, token_id: TokenId::generate(), expires_at: None };
+        let (login_name, token_id) = ("admin".to_owned(), TokenId::generate());
+        let session = Session { principal, login_name, token_id, expires_at: None, origin: None };
         let (cache, now) = (SessionCache::default(), Clock::system().now());
         cache.put(hash, session, now);
         assert!(cache.get(&hash, now).is_some());

@@ -5,8 +5,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::model::ownership::Given;
 use crate::model::provider::{Capability, Connection, TestReport};
-use crate::model::{ObjectId, Owner, ProviderId, ProviderKind};
+use crate::model::{ProviderId, ProviderKind};
 use crate::store;
 
 /// A future that can be kept behind a trait object.
@@ -40,7 +41,7 @@ pub trait SyncControl: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the store cannot be written.
-    fn own<'a>(&'a self, moves: &'a [(ObjectId, Owner)]) -> BoxFuture<'a, Result<(), store::Error>>;
+    fn own<'a>(&'a self, moves: &'a [Given]) -> BoxFuture<'a, Result<(), store::Error>>;
 
     /// A test of a provider's stored connection found all well: where the platform had refused it, it is tried at once.
     fn provider_verified(&self, id: ProviderId);

@@ -43,7 +43,8 @@ impl App {
             request,
             answer: Box::new(move |record: &TokenRecord| answer(&(record.clone(), shown.clone()))),
         });
-        Ok(match self.store().tenant(&scope).token_create_once(new, MAX_TOKENS, once).await? {
+        let told = session.told("token.create", "token", 201);
+        Ok(match self.store().tenant(&scope).token_create_once(new, MAX_TOKENS, once, told).await? {
             Outcome::Done(record, kept) => Outcome::Done((record, secret), kept),
             Outcome::Before(kept) => Outcome::Before(kept),
         })
@@ -64,7 +65,8 @@ impl App {
     /// [`Error::NotFound`] when the user has no such token, or an internal one.
     pub async fn token_delete(&self, session: &Session, id: TokenId) -> Result<()> {
         let scope = self.scope::<AccountWrite>(session);
-        let deleted = self.store().tenant(&scope).token_delete(id).await?;
+        let told = session.told("token.delete", "token", 204);
+        let deleted = self.store().tenant(&scope).token_delete(id, told).await?;
         self.sessions().clear();
         if deleted { Ok(()) } else { Err(Error::not_found("token", id)) }
     }

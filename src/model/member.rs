@@ -44,6 +44,17 @@ pub struct User {
     pub updated_at: DateTime<Utc>,
 }
 
+impl User {
+    /// What it signs in with: `path/username`, one of the platform `username`.
+    #[must_use]
+    pub fn login_name(&self) -> String {
+        match self.tenant_path.as_str() {
+            "" => self.username.clone(),
+            path => format!("{path}/{}", self.username),
+        }
+    }
+}
+
 /// A group of users and service accounts of one tenant: what is bound to it holds for each of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Group {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{OwnershipRuleId, ProjectId, TenantId, UserId};
+use super::{ObjectId, OwnershipRuleId, ProjectId, TenantId, UserId};
 
 /// Whose an object is: a project's, or, while it is in none, the platform's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,6 +25,18 @@ impl Owner {
     #[must_use]
     pub fn key(self) -> Uuid {
         self.project_id.map_or(self.tenant_id.0, |project| project.0)
+    }
+
+    /// Whose concern it is that something goes from this owner to another: that of the one tenant that has it, or had it. What
+    /// goes from one tenant to another is told to neither, but to who is above both.
+    #[must_use]
+    pub fn concerned(self, to: Owner) -> TenantId {
+        match (self.project_id, to.project_id) {
+            (None, _) => to.tenant_id,
+            (_, None) => self.tenant_id,
+            _ if self.tenant_id == to.tenant_id => to.tenant_id,
+            _ => TenantId::PLATFORM,
+        }
     }
 }
 
@@ -146,6 +158,28 @@ pub struct ByHand {
     pub user_id: UserId,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+/// Why an object goes to an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GivenBy {
+    /// Somebody said so.
+    Hand,
+    /// A rule fits.
+    Rule(OwnershipRuleId),
+    /// Nothing gives it to anybody any more.
+    Nothing,
+}
+
+/// That an object goes to an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Given {
+    /// The object.
+    pub id: ObjectId,
+    /// Whose it is to be.
+    pub owner: Owner,
+    /// Why.
+    pub by: GivenBy,
 }
 
 #[cfg(test)]

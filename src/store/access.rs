@@ -11,7 +11,7 @@ use super::db::Tx;
 use super::entity::{binding, group_member, ownership_rule, project, role, tenant, user, user_group};
 use super::error::While;
 use super::log::WriteLock;
-use super::{Error, Once, Outcome, Result, SystemStore, TenantStore, codec};
+use super::{Error, Once, Outcome, Result, SystemStore, TenantStore, Told, codec};
 use crate::authz::{Act, BindingWrite, Facts, ProjectWrite, RoleWrite, TenantWrite};
 use crate::model::{
     Binding, BindingId, BindingScope, Effect, Group, GroupId, Permission, Project, ProjectId, Role, RoleId, Subject,
@@ -271,18 +271,19 @@ impl<A: Act> TenantStore<A> {
     /// Adds a noun, once where that is asked for. `write` writes its rows.
     pub(super) async fn add_once<T>(
         &self,
-        tx: Tx,
         noun: T,
         once: Option<Once<T>>,
+        told: Told,
         write: impl AsyncFnOnce(&Tx, &T) -> Result<()>,
     ) -> Result<Outcome<T>> {
+        let tx = self.begin_told(&told, WHAT).await?;
         let lock = WriteLock::take(&tx).await?;
         if let Some(kept) = self.done_before(&tx, &lock, once.as_ref()).await? {
             return Ok(Outcome::Before(kept));
         }
         write(&tx, &noun).await?;
         let kept = self.keep(&tx, &lock, once.as_ref(), &noun).await?;
-        tx.commit().await.writing(WHAT)?;
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
         Ok(Outcome::Done(noun, kept))
     }
 
@@ -291,48 +292,54 @@ impl<A: Act> TenantStore<A> {
     ///
     /// # Errors
     /// [`Error::Changed`] when it is not there any more.
-    pub(super) async fn take_away(&self, write: impl AsyncFnOnce(&Tx) -> Result<u64>) -> Result<()> {
+    pub(super) async fn take_away(&self, told: Told, write: impl AsyncFnOnce(&Tx) -> Result<u64>) -> Result<()> {
         let tx = self.store.system("take away what names it").begin_write(WHAT).await?;
-        let _lock = WriteLock::take(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         if write(&tx).await? != 1 {
             return Err(Error::Changed);
         }
-        tx.commit().await.writing(WHAT)
+        self.store.commit_told(tx, &lock, told, WHAT).await
     }
 
     /// Changes something of it.
-    pub(super) async fn change(&self, write: impl AsyncFnOnce(&Tx) -> Result<()>) -> Result<()> {
-        let tx = self.begin_write(WHAT).await?;
-        let _lock = WriteLock::take(&tx).await?;
+    pub(super) async fn change(&self, told: Told, write: impl AsyncFnOnce(&Tx) -> Result<()>) -> Result<()> {
+        let tx = self.begin_told(&told, WHAT).await?;
+        let lock = WriteLock::take(&tx).await?;
         write(&tx).await?;
-        tx.commit().await.writing(WHAT)
+        self.store.commit_told(tx, &lock, told, WHAT).await
     }
 }
 
 impl TenantStore<TenantWrite> {
-    /// Adds a tenant, once where that is asked for.
+    /// Adds a tenant, whose own concern that is, once where that is asked for.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn tenant_create(&self, tenant: Tenant, once: Option<Once<Tenant>>) -> Result<Outcome<Tenant>> {
-        let tx = self.begin_write_of(tenant.id, WHAT).await?;
-        self.add_once(tx, tenant, once, async |tx, tenant| insert!(tx, tenant, tenant::Model::from(tenant))).await
+    pub async fn tenant_create(
+        &self,
+        tenant: Tenant,
+        once: Option<Once<Tenant>>,
+        told: Told,
+    ) -> Result<Outcome<Tenant>> {
+        // It is not seen before it is made.
+        let told = told.concerning(tenant.id);
+        self.add_once(tenant, once, told, async |tx, tenant| insert!(tx, tenant, tenant::Model::from(tenant))).await
     }
 
     /// Writes a tenant of the next generation.
     ///
     /// # Errors
     /// [`Error::Changed`], or when the database cannot be written.
-    pub async fn tenant_update(&self, tenant: &Tenant) -> Result<()> {
-        self.change(async |tx| update!(tx, tenant, tenant::Model::from(tenant))).await
+    pub async fn tenant_update(&self, tenant: &Tenant, told: Told) -> Result<()> {
+        self.change(told, async |tx| update!(tx, tenant, tenant::Model::from(tenant))).await
     }
 
     /// Removes a tenant with its users, groups, roles and bindings. It must have no projects, and no tenant below it.
     ///
     /// # Errors
     /// When it has, or the database cannot be written.
-    pub async fn tenant_delete(&self, id: TenantId) -> Result<()> {
-        self.take_away(async |tx| {
+    pub async fn tenant_delete(&self, id: TenantId, told: Told) -> Result<()> {
+        self.take_away(told, async |tx| {
             let of = |column: user::Column| user::Entity::find().filter(column.eq(id.0));
             let users = of(user::Column::TenantId).all(tx).await.writing(WHAT)?;
             let groups = user_group::Entity::find().filter(user_group::Column::TenantId.eq(id.0));
@@ -357,17 +364,22 @@ impl TenantStore<ProjectWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn project_create(&self, project: Project, once: Option<Once<Project>>) -> Result<Outcome<Project>> {
-        let tx = self.begin_write(WHAT).await?;
-        self.add_once(tx, project, once, async |tx, project| insert!(tx, project, project::Model::from(project))).await
+    pub async fn project_create(
+        &self,
+        project: Project,
+        once: Option<Once<Project>>,
+        told: Told,
+    ) -> Result<Outcome<Project>> {
+        self.add_once(project, once, told, async |tx, project| insert!(tx, project, project::Model::from(project)))
+            .await
     }
 
     /// Writes a project of the next generation.
     ///
     /// # Errors
     /// [`Error::Changed`], or when the database cannot be written.
-    pub async fn project_update(&self, project: &Project) -> Result<()> {
-        self.change(async |tx| update!(tx, project, project::Model::from(project))).await
+    pub async fn project_update(&self, project: &Project, told: Told) -> Result<()> {
+        self.change(told, async |tx| update!(tx, project, project::Model::from(project))).await
     }
 
     /// Removes a project, with its bindings, the rules that give machines to it, and what was given to it by hand. Its
@@ -375,8 +387,8 @@ impl TenantStore<ProjectWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn project_delete(&self, id: ProjectId) -> Result<()> {
-        self.take_away(async |tx| {
+    pub async fn project_delete(&self, id: ProjectId, told: Told) -> Result<()> {
+        self.take_away(told, async |tx| {
             unbind(tx, &[id.0]).await?;
             let rules = ownership_rule::Column::ProjectId.eq(id.0);
             ownership_rule::Entity::delete_many().filter(rules).exec(tx).await.writing(WHAT)?;
@@ -391,26 +403,27 @@ impl TenantStore<RoleWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn role_create(&self, role: Role, once: Option<Once<Role>>) -> Result<Outcome<Role>> {
-        let tx = self.begin_write(WHAT).await?;
-        self.add_once(tx, role, once, async |tx, role| insert!(tx, role, role::Model::of(role))).await
+    pub async fn role_create(&self, role: Role, once: Option<Once<Role>>, told: Told) -> Result<Outcome<Role>> {
+        self.add_once(role, once, told, async |tx, role| insert!(tx, role, role::Model::of(role))).await
     }
 
     /// Writes a role of the next generation.
     ///
     /// # Errors
     /// [`Error::Changed`], or when the database cannot be written.
-    pub async fn role_update(&self, role: &Role) -> Result<()> {
-        self.change(async |tx| update!(tx, role, role::Model::of(role))).await
+    pub async fn role_update(&self, role: &Role, told: Told) -> Result<()> {
+        self.change(told, async |tx| update!(tx, role, role::Model::of(role))).await
     }
 
     /// Removes a role, which nothing must be bound by any more.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn role_delete(&self, id: RoleId) -> Result<()> {
-        self.take_away(async |tx| Ok(role::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected))
-            .await
+    pub async fn role_delete(&self, id: RoleId, told: Told) -> Result<()> {
+        self.take_away(told, async |tx| {
+            Ok(role::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
+        })
+        .await
     }
 }
 
@@ -419,17 +432,23 @@ impl TenantStore<BindingWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn binding_create(&self, binding: Binding, once: Option<Once<Binding>>) -> Result<Outcome<Binding>> {
-        let tx = self.begin_write(WHAT).await?;
-        self.add_once(tx, binding, once, async |tx, made| insert!(tx, binding, binding::Model::of(made))).await
+    pub async fn binding_create(
+        &self,
+        binding: Binding,
+        once: Option<Once<Binding>>,
+        told: Told,
+    ) -> Result<Outcome<Binding>> {
+        self.add_once(binding, once, told, async |tx, made| insert!(tx, binding, binding::Model::of(made))).await
     }
 
     /// Removes a binding.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn binding_delete(&self, id: BindingId) -> Result<()> {
-        self.take_away(async |tx| Ok(binding::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected))
-            .await
+    pub async fn binding_delete(&self, id: BindingId, told: Told) -> Result<()> {
+        self.take_away(told, async |tx| {
+            Ok(binding::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
+        })
+        .await
     }
 }

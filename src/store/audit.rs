@@ -14,6 +14,7 @@ use sea_orm::{
     QuerySelect, Select,
 };
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::db::Tx;
 use super::entity::{audit, counter, setting};
@@ -37,6 +38,9 @@ const DROPPED_HASH: &str = "audit_dropped_hash";
 const NAME_MAX_LEN: usize = 512;
 /// The longest JSON of `before` and of `after`, bytes: with two of them an entry fits into one datagram.
 const DOCUMENT_MAX_LEN: usize = 16 << 10;
+/// Of a document that is too long there stay so many characters of each text, and so many items of each list.
+const TEXT_MAX_CHARS: usize = 200;
+const ITEMS_MAX: usize = 50;
 /// How many entries are read at once when the chain is walked.
 const WALK_CHUNK: u64 = 1_000;
 /// How many entries one transaction of the retention drops.
@@ -192,11 +196,33 @@ pub(super) async fn append(tx: &Tx, _lock: &WriteLock, at: Time, new: NewAudit) 
     Ok(entry)
 }
 
-/// The JSON text of a document, without secrets; of one that is too long only that it is.
-fn document(value: serde_json::Value) -> Option<Box<RawValue>> {
-    let json = without_secrets(value).to_string();
+/// The JSON text of a document, without secrets. One that is too long is shortened; of one that is too long even then, only
+/// that it is.
+fn document(value: Value) -> Option<Box<RawValue>> {
+    let value = without_secrets(value);
+    let mut json = value.to_string();
+    if json.len() > DOCUMENT_MAX_LEN {
+        json = shortened(value).to_string();
+    }
     let json = if json.len() > DOCUMENT_MAX_LEN { r#"{"omitted":"too long"}"#.to_owned() } else { json };
     RawValue::from_string(json).ok()
+}
+
+/// A document with the beginnings of its long texts and lists.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, shortened(value))).collect(),
+        Value::Array(mut items) => {
+            let omitted = items.len().saturating_sub(ITEMS_MAX);
+            items.truncate(ITEMS_MAX);
+            let note = (omitted > 0).then(|| json!({"omitted": omitted}));
+            items.into_iter().map(shortened).chain(note).collect()
+        }
+        Value::String(text) if text.chars().count() > TEXT_MAX_CHARS => {
+            format!("{}…", text.chars().take(TEXT_MAX_CHARS).collect::<String>()).into()
+        }
+        other => other,
+    }
 }
 
 fn hash_of(entry: &AuditEntry) -> String {

@@ -6,8 +6,9 @@ use super::access::{insert, name_key, unbind, update};
 use super::db::Tx;
 use super::entity::{group_member, token, user, user_group};
 use super::error::While;
+use super::log::WriteLock;
 use super::user::set_password;
-use super::{Error, Once, Outcome, Result, TenantStore, codec};
+use super::{Error, Once, Outcome, Result, TenantStore, Told, codec};
 use crate::authz::MemberWrite;
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{Group, GroupId, User, UserId};
@@ -67,18 +68,18 @@ impl TenantStore<MemberWrite> {
         user: User,
         password_hash: Option<SecretString>,
         once: Option<Once<User>>,
+        told: Told,
     ) -> Result<Outcome<User>> {
-        let tx = self.begin_write(WHAT).await?;
         let hash = password_hash.as_ref().map_or("", |hash| hash.expose_secret());
-        self.add_once(tx, user, once, async |tx, made| insert!(tx, user, user_row(made, hash))).await
+        self.add_once(user, once, told, async |tx, made| insert!(tx, user, user_row(made, hash))).await
     }
 
     /// Writes a user of the next generation. One that is not enabled any more is signed out everywhere.
     ///
     /// # Errors
     /// [`Error::Changed`], or when the database cannot be written.
-    pub async fn user_update(&self, user: &User) -> Result<()> {
-        self.change(async |tx| {
+    pub async fn user_update(&self, user: &User, told: Told) -> Result<()> {
+        self.change(told, async |tx| {
             let row = user::ActiveModel {
                 id: ActiveValue::NotSet,
                 password_hash: ActiveValue::NotSet,
@@ -106,20 +107,23 @@ impl TenantStore<MemberWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn user_set_password(&self, id: UserId, hash: &SecretString) -> Result<bool> {
-        let tx = self.begin_write(WHAT).await?;
-        let done = set_password(&self.store, &tx, id, hash, None).await?;
+    pub async fn user_set_password(&self, id: UserId, hash: &SecretString, told: Told) -> Result<bool> {
+        let tx = self.begin_told(&told, WHAT).await?;
+        let lock = WriteLock::take(&tx).await?;
+        if !set_password(&self.store, &tx, id, hash, None).await? {
+            return Ok(false);
+        }
         token::Entity::delete_many().filter(token::Column::UserId.eq(id.0)).exec(&tx).await.writing(WHAT)?;
-        tx.commit().await.writing(WHAT)?;
-        Ok(done)
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
+        Ok(true)
     }
 
     /// Removes a user, with its tokens, its memberships and its bindings.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn user_delete(&self, id: UserId) -> Result<()> {
-        self.take_away(async |tx| {
+    pub async fn user_delete(&self, id: UserId, told: Told) -> Result<()> {
+        self.take_away(told, async |tx| {
             unbind(tx, &[id.0]).await?;
             Ok(user::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })
@@ -130,21 +134,20 @@ impl TenantStore<MemberWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn group_create(&self, group: Group, once: Option<Once<Group>>) -> Result<Outcome<Group>> {
-        let tx = self.begin_write(WHAT).await?;
+    pub async fn group_create(&self, group: Group, once: Option<Once<Group>>, told: Told) -> Result<Outcome<Group>> {
         let write = async |tx: &Tx, made: &Group| {
             insert!(tx, user_group, group_row(made))?;
             set_members(tx, made).await
         };
-        self.add_once(tx, group, once, write).await
+        self.add_once(group, once, told, write).await
     }
 
     /// Writes a group of the next generation, and who is in it.
     ///
     /// # Errors
     /// [`Error::Changed`], or when the database cannot be written.
-    pub async fn group_update(&self, group: &Group) -> Result<()> {
-        self.change(async |tx| {
+    pub async fn group_update(&self, group: &Group, told: Told) -> Result<()> {
+        self.change(told, async |tx| {
             update!(tx, user_group, group_row(group))?;
             set_members(tx, group).await
         })
@@ -155,8 +158,8 @@ impl TenantStore<MemberWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn group_delete(&self, id: GroupId) -> Result<()> {
-        self.take_away(async |tx| {
+    pub async fn group_delete(&self, id: GroupId, told: Told) -> Result<()> {
+        self.take_away(told, async |tx| {
             unbind(tx, &[id.0]).await?;
             Ok(user_group::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT)?.rows_affected)
         })

@@ -43,6 +43,7 @@ mod sync_history;
 pub(crate) mod tests;
 mod timing;
 mod token;
+mod told;
 mod user;
 
 use std::collections::HashMap;
@@ -67,6 +68,7 @@ pub use record::{ProviderRecord, ProviderSecrets, ProviderWithSecrets, SourceRec
 pub use source::SourceUpdate;
 pub use sync_history::{SyncHistoryFilter, SyncHistoryRetention, SyncPeriodPut};
 pub use token::{NewToken, TokenKind, TokenRecord};
+pub use told::{Receipt, Told};
 pub use user::UserRecord;
 
 use self::db::{Pools, Tx, Visible};
@@ -192,9 +194,9 @@ impl<A: Act> TenantStore<A> {
         Visible::Tenants(self.scope.tenants().iter().copied().chain(others).map(|tenant| tenant.0).collect())
     }
 
-    /// Also the tenant that is acted in, the user's own, where answers are kept, and one that is just being made.
-    fn writable_with(&self, made: Option<TenantId>) -> Visible {
-        self.visible_with(made.into_iter().chain([self.scope.tenant(), self.scope.home()]))
+    /// Also the tenant that is acted in, the user's own, where answers are kept, and one more.
+    fn writable_with(&self, more: Option<TenantId>) -> Visible {
+        self.visible_with(more.into_iter().chain([self.scope.tenant(), self.scope.home()]))
     }
 
     async fn begin_read(&self, what: &'static str) -> Result<Tx> {
@@ -205,9 +207,9 @@ impl<A: Act> TenantStore<A> {
         self.store.inner.begin(Mode::Write, self.writable_with(None), what).await.writing(what)
     }
 
-    /// The same, for a tenant that is just being made below one that the scope sees.
-    async fn begin_write_of(&self, made: TenantId, what: &'static str) -> Result<Tx> {
-        self.store.inner.begin(Mode::Write, self.writable_with(Some(made)), what).await.writing(what)
+    /// The same, also for the tenant whose concern it is: it may just be made, and the scope does not see it yet.
+    async fn begin_told(&self, told: &Told, what: &'static str) -> Result<Tx> {
+        self.store.inner.begin(Mode::Write, self.writable_with(Some(told.tenant())), what).await.writing(what)
     }
 }
 

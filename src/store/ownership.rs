@@ -1,24 +1,29 @@
 //! Whose objects are: the rules, what was said by hand, and what came of them in the rows themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::access::{insert, update};
-use super::entity::{ownership, ownership_rule};
+use super::db::Tx;
+use super::entity::{ownership, ownership_rule, project};
 use super::error::While;
 use super::log::WriteLock;
 use super::object_change::{self, Noted};
 use super::observe::{Origin, owner_of};
-use super::{Error, Once, Outcome, Result, SystemStore, TenantStore, Written, bulk, codec};
+use super::{Error, Once, Outcome, Result, SystemStore, TenantStore, Told, Written, audit, bulk, codec};
 use crate::authz::{InventoryAssign, OwnershipWrite};
-use crate::model::ownership::{ByHand, OwnershipRule};
+use crate::model::ownership::{ByHand, Given, GivenBy, OwnershipRule};
 use crate::model::{
-    FieldChange, LogOp, ObjectId, Owner, OwnershipRuleId, ProjectId, ProviderId, Revision, SourceId, TenantId, UserId,
+    Door, FieldChange, Kind, LogOp, NewAudit, ObjectId, Owner, OwnershipRuleId, ProjectId, ProviderId, Revision,
+    SourceId, TenantId, UserId,
 };
 
 const WHAT: &str = "whose objects are";
+/// So many of what goes to another owner are named in the audit log; of all there is the count.
+const TOLD_MAX: usize = 20;
 
 /// Everything that says whose objects are.
 #[derive(Clone, Debug, Default)]
@@ -70,25 +75,26 @@ impl TenantStore<OwnershipWrite> {
         &self,
         rule: OwnershipRule,
         once: Option<Once<OwnershipRule>>,
+        told: Told,
     ) -> Result<Outcome<OwnershipRule>> {
-        let tx = self.begin_write(WHAT).await?;
-        self.add_once(tx, rule, once, async |tx, rule| insert!(tx, ownership_rule, row(rule)?)).await
+        self.add_once(rule, once, told, async |tx, rule| insert!(tx, ownership_rule, row(rule)?)).await
     }
 
     /// Writes a rule of the next generation.
     ///
     /// # Errors
     /// [`Error::Changed`], or when the database cannot be written.
-    pub async fn ownership_rule_update(&self, rule: &OwnershipRule) -> Result<()> {
-        self.change(async |tx| update!(tx, ownership_rule, row(rule)?)).await
+    pub async fn ownership_rule_update(&self, rule: &OwnershipRule, told: Told) -> Result<()> {
+        self.change(told, async |tx| update!(tx, ownership_rule, row(rule)?)).await
     }
 
     /// Removes a rule.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn ownership_rule_delete(&self, id: OwnershipRuleId) -> Result<()> {
-        self.change(async |tx| ownership_rule::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop)).await
+    pub async fn ownership_rule_delete(&self, id: OwnershipRuleId, told: Told) -> Result<()> {
+        self.change(told, async |tx| ownership_rule::Entity::delete_by_id(id.0).exec(tx).await.writing(WHAT).map(drop))
+            .await
     }
 }
 
@@ -97,11 +103,11 @@ impl TenantStore<InventoryAssign> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn ownership_set(&self, id: ObjectId, by_hand: Option<ByHand>) -> Result<()> {
+    pub async fn ownership_set(&self, id: ObjectId, by_hand: Option<ByHand>, told: Told) -> Result<()> {
         // It may go from one tenant to another: the row is one of both.
         let system = self.store.system("give an object to another tenant");
         let tx = system.begin_write(WHAT).await?;
-        let _lock = WriteLock::take(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         ownership::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
         if let Some(ByHand { owner, user_id, at }) = by_hand {
             let row = ownership::Model {
@@ -113,7 +119,7 @@ impl TenantStore<InventoryAssign> {
             };
             insert!(&tx, ownership, row)?;
         }
-        tx.commit().await.writing(WHAT)
+        self.store.commit_told(tx, &lock, told, WHAT).await
     }
 }
 
@@ -137,17 +143,19 @@ impl SystemStore {
         Ok(OwnershipFacts { rules: rules.into_iter().map(rule).collect::<Result<_>>()?, by_hand: by_hand.collect() })
     }
 
-    /// Gives objects to their owners, with a log entry for each that had another. Those that are not there are left out.
-    /// Gives the last revision there is.
+    /// Gives objects to their owners, with a log entry for each that had another. Those that are not there are left out. The
+    /// audit log gets one entry for all that one rule, or the want of one, gave from one owner to another; what is said by
+    /// hand was told when it was said. Gives the last revision there is.
     ///
     /// # Errors
     /// When the database cannot be written. Then nothing was.
-    pub async fn own(&self, moves: &[(ObjectId, Owner)]) -> Result<Revision> {
+    pub async fn own(&self, moves: &[Given]) -> Result<Revision> {
         let tx = self.begin_write(WHAT).await?;
         let mut lock = WriteLock::take(&tx).await?;
         let at = self.store.inner.clock.now();
         let head = "SELECT id, tenant_id, project_id, provider_id, source_id, kind FROM object WHERE id";
-        let rows = bulk::query_in(&tx, head, None, "", moves.iter().map(|(id, _)| id.0.into())).await.writing(WHAT)?;
+        let rows =
+            bulk::query_in(&tx, head, None, "", moves.iter().map(|given| given.id.0.into())).await.writing(WHAT)?;
         let mut known = HashMap::with_capacity(rows.len());
         for row in rows {
             let id: Uuid = row.try_get("", "id").writing(WHAT)?;
@@ -157,7 +165,8 @@ impl SystemStore {
             let origin = Origin { owner: owner_of(&row).writing(WHAT)?, provider, source };
             known.insert(id, (origin, codec::kind("object", id, &kind)?));
         }
-        for (id, owner) in moves {
+        let mut told: BTreeMap<(Owner, Owner, GivenBy), Moved> = BTreeMap::new();
+        for Given { id, owner, by } in moves {
             let Some((origin, kind)) = known.get(&id.0).copied().filter(|(origin, _)| origin.owner != *owner) else {
                 continue;
             };
@@ -176,10 +185,52 @@ impl SystemStore {
             let written = Written { index: 0, id: *id, owner: *owner, revision, created_at: at };
             let noted = Noted::changed(&written, kind, Some(&fields));
             object_change::note(&tx, origin.provider, at, std::iter::once(noted)).await?;
+            if *by != GivenBy::Hand {
+                told.entry((origin.owner, *owner, *by)).or_default().add(kind, *id);
+            }
+        }
+        for ((from, to, by), moved) in told {
+            audit::append(&tx, &lock, at, moved.told(&tx, from, to, by).await?).await?;
         }
         let revision = lock.finish(&tx, at).await?;
         tx.commit().await.writing(WHAT)?;
         Ok(revision)
+    }
+}
+
+/// What goes from one owner to another.
+#[derive(Default)]
+struct Moved {
+    machines: Vec<ObjectId>,
+    others: Vec<ObjectId>,
+}
+
+impl Moved {
+    fn add(&mut self, kind: Kind, id: ObjectId) {
+        if kind == Kind::Vm { self.machines.push(id) } else { self.others.push(id) }
+    }
+
+    /// The entry of it: of the project that gets it, or else of the one that had it.
+    async fn told(self, tx: &Tx, from: Owner, to: Owner, by: GivenBy) -> Result<NewAudit> {
+        let project = to.project_id.or(from.project_id);
+        let name = match project {
+            Some(id) => project::Entity::find_by_id(id.0).one(tx).await.reading(WHAT)?.map(|row| row.name),
+            None => None,
+        };
+        let rule_id = if let GivenBy::Rule(id) = by { Some(id) } else { None };
+        let (machine_count, other_count) = (self.machines.len(), self.others.len());
+        let ids: Vec<ObjectId> = self.machines.into_iter().chain(self.others).take(TOLD_MAX).collect();
+        Ok(NewAudit {
+            tenant_id: from.concerned(to),
+            object_id: project.map(|id| id.to_string()),
+            object_name: name,
+            before: Some(json!({"tenant_id": from.tenant_id, "project_id": from.project_id})),
+            after: Some(json!({
+                "tenant_id": to.tenant_id, "project_id": to.project_id, "rule_id": rule_id,
+                "machine_count": machine_count, "other_count": other_count, "ids": ids,
+            })),
+            ..NewAudit::of_gateway(Door::Job, "ownership.move", "project")
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use super::error::While;
 use super::log::WriteLock;
 use super::record::{Config, read_identity, records};
 use super::sealing::place;
-use super::{Error, Once, Outcome, ProviderRecord, ProviderWithSecrets, Result, SystemStore, TenantStore, codec};
+use super::{Error, Once, Outcome, ProviderRecord, ProviderWithSecrets, Result, SystemStore, TenantStore, Told, codec};
 use crate::authz::{Node, ProviderWrite, SeesProviders};
 use crate::model::provider::Trust;
 use crate::model::secret::{ExposeSecret, SecretString};
@@ -276,6 +276,7 @@ impl TenantStore<ProviderWrite> {
         &self,
         new: NewProvider,
         once: Option<Once<ProviderRecord>>,
+        told: Told,
     ) -> Result<Outcome<ProviderRecord>> {
         let tx = self.begin_write(WHAT).await?;
         // Two that add the same at once: the second waits here and then finds it taken.
@@ -285,7 +286,8 @@ impl TenantStore<ProviderWrite> {
         }
         let record = self.create_within(&tx, &lock, new).await?;
         let kept = self.keep(&tx, &lock, once.as_ref(), &record).await?;
-        tx.commit().await.writing(WHAT)?;
+        let told = told.of(record.id, record.name.as_str()).concerning(record.tenant_id).after(record.told());
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
         Ok(Outcome::Done(record, kept))
     }
 
@@ -353,11 +355,21 @@ impl TenantStore<ProviderWrite> {
         id: ProviderId,
         expected: Option<i64>,
         edit: ProviderEdit,
+        told: Told,
     ) -> Result<Option<Edited>> {
         let tx = self.begin_write(WHAT).await?;
-        let edited = self.edit_within(&tx, id, expected, edit).await?;
-        if edited.as_ref().is_some_and(|edited| !edited.changed.is_empty()) {
-            tx.commit().await.writing(WHAT)?;
+        let lock = WriteLock::take(&tx).await?;
+        let before = self.record(&tx, id).await?;
+        let edited = self.edit_within(&tx, &lock, id, expected, edit).await?;
+        if let (Some(before), Some(Edited { record, changed })) = (before, &edited)
+            && !changed.is_empty()
+        {
+            let mut after = record.told();
+            if changed.contains(&"password") {
+                after["password_changed"] = true.into();
+            }
+            let told = told.of(id, record.name.as_str()).concerning(record.tenant_id);
+            self.store.commit_told(tx, &lock, told.before(before.told()).after(after), WHAT).await?;
         }
         Ok(edited)
     }
@@ -373,19 +385,20 @@ impl TenantStore<ProviderWrite> {
         edit: ProviderEdit,
     ) -> Result<Option<Edited>> {
         let tx = self.begin_write(WHAT).await?;
+        let lock = WriteLock::take(&tx).await?;
         // The transaction ends here, and with it all that it did.
-        self.edit_within(&tx, id, expected, edit).await
+        self.edit_within(&tx, &lock, id, expected, edit).await
     }
 
     async fn edit_within(
         &self,
         tx: &Tx,
+        lock: &WriteLock,
         id: ProviderId,
         expected: Option<i64>,
         edit: ProviderEdit,
     ) -> Result<Option<Edited>> {
         let inner = &self.store.inner;
-        let lock = WriteLock::take(tx).await?;
         let Some(row) = self.provider_row(tx, id).await?.filter(|row| !row.removing) else { return Ok(None) };
         check_generation(&row, expected)?;
         // What cannot be read is replaced by what the edit gives; an edit that gives nothing of it leaves it as it is.
@@ -424,7 +437,7 @@ impl TenantStore<ProviderWrite> {
             update.config = Set(to_json(&config)?);
         }
         if let Some(password) = edit.password.filter(|_| changed.contains(&"password")) {
-            update.secret = Set(inner.seal_password(tx, &lock, row.id, password.as_ref()).await?);
+            update.secret = Set(inner.seal_password(tx, lock, row.id, password.as_ref()).await?);
         }
         if let Some(endpoints) = edit.endpoints.filter(|_| changed.contains(&"endpoints")) {
             check_endpoints_free(tx, row.tenant_id, row.id, &endpoints).await?;
@@ -490,26 +503,30 @@ impl TenantStore<ProviderWrite> {
         &self,
         id: ProviderId,
         expected: Option<i64>,
+        told: Told,
     ) -> Result<Option<ProviderRecord>> {
         let tx = self.begin_write(WHAT).await?;
         // Waits for the batch that is being written; the next one finds the mark.
-        let _lock = WriteLock::take(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         let Some(row) = self.provider_row(&tx, id).await? else { return Ok(None) };
-        if !row.removing {
-            check_generation(&row, expected)?;
-            let update = provider::ActiveModel {
-                id: Set(row.id),
-                removing: Set(true),
-                // What signs in there is not needed any more.
-                secret: Set(None),
-                generation: Set(row.generation + 1),
-                updated_at: Set(codec::micros(self.store.inner.clock.now())),
-                ..Default::default()
-            };
-            provider::Entity::update(update).exec(&tx).await.writing(WHAT)?;
+        let Some(before) = self.record(&tx, id).await? else { return Ok(None) };
+        if before.removing {
+            return Ok(Some(before));
         }
+        check_generation(&row, expected)?;
+        let update = provider::ActiveModel {
+            id: Set(row.id),
+            removing: Set(true),
+            // What signs in there is not needed any more.
+            secret: Set(None),
+            generation: Set(row.generation + 1),
+            updated_at: Set(codec::micros(self.store.inner.clock.now())),
+            ..Default::default()
+        };
+        provider::Entity::update(update).exec(&tx).await.writing(WHAT)?;
         let record = self.record(&tx, id).await?;
-        tx.commit().await.writing(WHAT)?;
+        let told = told.of(id, before.name.as_str()).concerning(before.tenant_id).before(before.told());
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
         Ok(record)
     }
 }

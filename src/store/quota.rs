@@ -16,7 +16,7 @@ use super::db::Tx;
 use super::entity::{quota_counter, quota_holding, quota_limit, quota_reservation};
 use super::error::While;
 use super::log::WriteLock;
-use super::{Result, SystemStore, TenantStore, bulk, codec};
+use super::{Result, SystemStore, TenantStore, Told, bulk, codec};
 use crate::authz::QuotaWrite;
 use crate::model::{
     Amounts, LedgerId, ObjectId, Owner, ProjectId, QuotaLimit, QuotaResource, ReservationId, TenantId, Time,
@@ -294,9 +294,9 @@ impl TenantStore<QuotaWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn quota_limits_set(&self, node: Uuid, limits: &[QuotaLimit]) -> Result<()> {
+    pub async fn quota_limits_set(&self, node: Uuid, limits: &[QuotaLimit], told: Told) -> Result<()> {
         let tenant = self.scope.tenant();
-        self.change(async |tx| {
+        self.change(told, async |tx| {
             let old = quota_limit::Entity::delete_many().filter(quota_limit::Column::NodeId.eq(node));
             old.exec(tx).await.writing(WHAT)?;
             for limit in limits {

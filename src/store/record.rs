@@ -4,8 +4,10 @@
 
 use std::collections::HashMap;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::db::Tx;
@@ -56,6 +58,21 @@ pub struct ProviderRecord {
 }
 
 impl ProviderRecord {
+    /// What the audit log tells of it: what was given, without the secret; of a certificate that is trusted, which one.
+    pub(super) fn told(&self) -> Value {
+        let ca = self.trust.ca_pem.as_ref().map(|pem| hex::encode(digest(&SHA256, pem.as_bytes())));
+        json!({
+            "name": self.name,
+            "kind": self.kind,
+            "enabled": self.enabled,
+            "endpoints": self.sources.iter().map(|source| source.endpoint.as_str()).collect::<Vec<_>>(),
+            "username": self.username,
+            "has_password": self.has_password,
+            "trust": {"thumbprint_sha256": self.trust.thumbprint_sha256, "ca_pem_sha256": ca},
+            "generation": self.generation,
+        })
+    }
+
     /// The provider as it is shown, with the sync status of each of its sources.
     #[must_use]
     pub fn shown(&self, mut status: impl FnMut(&SourceRecord) -> SyncStatus) -> Provider {

@@ -5,12 +5,13 @@ use std::sync::PoisonError;
 use chrono::TimeDelta;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use serde_json::{Value, json};
 
 use super::db::Tx;
 use super::entity::{token, user};
 use super::error::While;
 use super::log::WriteLock;
-use super::{Error, Inner, Once, Outcome, Result, SystemStore, TenantStore, UserRecord, codec};
+use super::{Error, Inner, Once, Outcome, Result, SystemStore, TenantStore, Told, UserRecord, codec};
 use crate::authz::AccountWrite;
 use crate::model::{Time, TokenId, UserId};
 
@@ -55,6 +56,15 @@ pub struct NewToken {
     pub digest: [u8; 32],
     /// From when on it is worth nothing.
     pub expires_at: Option<Time>,
+}
+
+impl TokenRecord {
+    /// What the audit log tells of it.
+    fn told(&self) -> Value {
+        json!({
+            "name": self.name, "kind": self.kind.as_str(), "created_at": self.created_at, "expires_at": self.expires_at,
+        })
+    }
 }
 
 impl TokenKind {
@@ -179,10 +189,11 @@ impl TenantStore<AccountWrite> {
         new: NewToken,
         max: u64,
         once: Option<Once<TokenRecord>>,
+        told: Told,
     ) -> Result<Outcome<TokenRecord>> {
         let user = self.scope.user();
         let inner = &self.store.inner;
-        let tx = self.begin_write(WHAT).await?;
+        let tx = self.begin_told(&told, WHAT).await?;
         // One after the other: so neither the bound nor the key is passed by two at once.
         let lock = WriteLock::take(&tx).await?;
         if let Some(kept) = self.done_before(&tx, &lock, once.as_ref()).await? {
@@ -197,7 +208,8 @@ impl TenantStore<AccountWrite> {
         }
         let record = insert(inner, &tx, user, new).await?;
         let kept = self.keep(&tx, &lock, once.as_ref(), &record).await?;
-        tx.commit().await.writing(WHAT)?;
+        let told = told.of(record.id, record.name.as_str()).after(record.told());
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
         Ok(Outcome::Done(record, kept))
     }
 
@@ -241,15 +253,15 @@ impl TenantStore<AccountWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn token_delete(&self, id: TokenId) -> Result<bool> {
-        let tx = self.begin_write(WHAT).await?;
-        let result = token::Entity::delete_many()
-            .filter(token::Column::Id.eq(id.0))
-            .filter(token::Column::UserId.eq(self.scope.user().0))
-            .exec(&tx)
-            .await
-            .writing(WHAT)?;
-        tx.commit().await.writing(WHAT)?;
-        Ok(result.rows_affected > 0)
+    pub async fn token_delete(&self, id: TokenId, told: Told) -> Result<bool> {
+        let tx = self.begin_told(&told, WHAT).await?;
+        let lock = WriteLock::take(&tx).await?;
+        let mine = token::Entity::find_by_id(id.0).filter(token::Column::UserId.eq(self.scope.user().0));
+        let Some(row) = mine.one(&tx).await.writing(WHAT)? else { return Ok(false) };
+        token::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
+        let record = record(&self.store.inner, &row)?;
+        let told = told.of(id, record.name.as_str()).before(record.told());
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
+        Ok(true)
     }
 }

@@ -8,7 +8,7 @@ use super::entity::{binding, token, user};
 use super::error::While;
 use super::log::WriteLock;
 use super::member::user_row;
-use super::{Result, Store, SystemStore, TenantStore, TokenKind, codec};
+use super::{Result, Store, SystemStore, TenantStore, TokenKind, Told, codec};
 use crate::authz::AccountWrite;
 use crate::model::secret::{ExposeSecret, SecretString};
 use crate::model::{Binding, TenantId, Time, TokenId, User, UserId};
@@ -87,15 +87,21 @@ impl SystemStore {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn user_bootstrap(&self, new: &User, password_hash: &SecretString, role: &Binding) -> Result<bool> {
+    pub async fn user_bootstrap(
+        &self,
+        new: &User,
+        password_hash: &SecretString,
+        role: &Binding,
+        told: Told,
+    ) -> Result<bool> {
         let tx = self.begin_write(WHAT).await?;
-        let _lock = WriteLock::take(&tx).await?;
+        let lock = WriteLock::take(&tx).await?;
         if user::Entity::find().count(&tx).await.writing(WHAT)? > 0 {
             return Ok(false);
         }
         insert!(&tx, user, user_row(new, password_hash.expose_secret()))?;
         insert!(&tx, binding, binding::Model::of(role))?;
-        tx.commit().await.writing(WHAT)?;
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
         Ok(true)
     }
 
@@ -128,10 +134,13 @@ impl TenantStore<AccountWrite> {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn password_set(&self, hash: &SecretString, keep: Option<TokenId>) -> Result<bool> {
-        let tx = self.begin_write(WHAT).await?;
-        let done = set_password(&self.store, &tx, self.scope.user(), hash, keep).await?;
-        tx.commit().await.writing(WHAT)?;
-        Ok(done)
+    pub async fn password_set(&self, hash: &SecretString, keep: Option<TokenId>, told: Told) -> Result<bool> {
+        let tx = self.begin_told(&told, WHAT).await?;
+        let lock = WriteLock::take(&tx).await?;
+        if !set_password(&self.store, &tx, self.scope.user(), hash, keep).await? {
+            return Ok(false);
+        }
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
+        Ok(true)
     }
 }

@@ -219,8 +219,8 @@ mod tests {
     use super::*;
     use crate::model::SourceState;
     use crate::model::provider::SyncReason;
-    use crate::store::SyncHistoryFilter;
     use crate::store::tests::Fixture;
+    use crate::store::{SyncHistoryFilter, Told};
 
     fn status(fixture: &Fixture, state: SourceState) -> SyncStatus {
         let reason = (state == SourceState::Unreachable).then_some(SyncReason::TimedOut);
@@ -306,7 +306,7 @@ mod tests {
         for (provider, source) in [(provider, source), (gone, its)] {
             history.enter(TenantId::PLATFORM, provider, source, &status(&fixture, SourceState::Live));
         }
-        fixture.admin().provider_mark_removing(gone, None).await.unwrap();
+        fixture.admin().provider_mark_removing(gone, None, Told::any()).await.unwrap();
         while !fixture.system().provider_purge(gone, 100).await.unwrap().done {}
         history.write(&fixture.store).await.unwrap();
         assert_eq!(history.unwritten(), [], "what cannot be kept does not wait for ever");

@@ -12,8 +12,9 @@ use tokio::sync::Mutex;
 use super::duplicates::Duplicates;
 use super::view::Put;
 use crate::inventory::Inventory;
+use crate::model::ownership::Given;
 use crate::model::{
-    Change, ChangeOp, Kind, LogOp, Object, ObjectId, Owner, ProviderId, Revision, SourceId, Time, differences,
+    Change, ChangeOp, Kind, LogOp, Object, ObjectId, ProviderId, Revision, SourceId, Time, differences,
 };
 use crate::store::{
     self, ChangesPage, Committed, Deleted, Differences, LogEntry, ObjectRow, ObserveBatch, Purged, Store,
@@ -112,7 +113,7 @@ impl Journal {
     }
 
     /// Gives objects to other owners, and shows it.
-    pub(super) async fn own(&self, moves: &[(ObjectId, Owner)]) -> Result<(), store::Error> {
+    pub(super) async fn own(&self, moves: &[Given]) -> Result<(), store::Error> {
         let _turn = self.turn.lock().await;
         self.store.system("give objects to their owners").own(moves).await?;
         self.show_missing().await

@@ -46,8 +46,9 @@ pub use self::supervisor::Pace;
 use self::writer::Writer;
 use crate::clock::Clock;
 use crate::inventory::Inventory;
+use crate::model::ownership::Given;
 use crate::model::provider::{Capability, Connection, TestReport};
-use crate::model::{ObjectId, Owner, ProviderId, ProviderKind, SourceId};
+use crate::model::{ProviderId, ProviderKind, SourceId};
 use crate::provider::{self, Command, SourceSpec};
 use crate::store::{self, Store};
 
@@ -232,7 +233,7 @@ impl Sync {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn own(&self, moves: &[(ObjectId, Owner)]) -> Result<(), store::Error> {
+    pub async fn own(&self, moves: &[Given]) -> Result<(), store::Error> {
         for some in moves.chunks(OWNED_AT_ONCE) {
             self.shared.journal.own(some).await?;
         }

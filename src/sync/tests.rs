@@ -11,7 +11,7 @@ use crate::model::provider::{SourceIdentity, SyncReason, SyncStatus};
 use crate::model::{Kind, Object, ObjectId, Time, Zone};
 use crate::provider::{Event, Family, Group, LoadReason, Observed, SourceContext, SourceError};
 use crate::store::tests::Fixture;
-use crate::store::{ObserveBatch, ProviderEdit, PutObject};
+use crate::store::{ObserveBatch, ProviderEdit, PutObject, Told};
 
 /// A connection that the gateway made.
 struct Link {
@@ -195,14 +195,14 @@ async fn a_damaged_provider_is_shown_and_the_others_run() {
     // An edit that gives anew what cannot be read mends it.
     let admin = world.fixture.admin();
     let named = ProviderEdit { name: Some("still damaged".to_owned()), ..ProviderEdit::default() };
-    assert!(admin.provider_edit(damaged, None, named).await.unwrap().unwrap().record.damage.is_some());
+    assert!(admin.provider_edit(damaged, None, named, Told::any()).await.unwrap().unwrap().record.damage.is_some());
     let edit = ProviderEdit { username: Some(Some("reader".to_owned())), ..ProviderEdit::default() };
-    assert_eq!(admin.provider_edit(damaged, None, edit).await.unwrap().unwrap().record.damage, None);
+    assert_eq!(admin.provider_edit(damaged, None, edit, Told::any()).await.unwrap().unwrap().record.damage, None);
     world.sync.provider_changed(damaged);
     let link = world.link().await;
     assert_eq!((link.spec.provider_id, link.spec.username.as_deref()), (damaged, Some("reader")));
     let edit = ProviderEdit { password: Some(Some("new".into())), ..ProviderEdit::default() };
-    admin.provider_edit(sealed, None, edit).await.unwrap().unwrap();
+    admin.provider_edit(sealed, None, edit, Told::any()).await.unwrap().unwrap();
     world.sync.provider_changed(sealed);
     assert_eq!(world.link().await.spec.provider_id, sealed);
     world.sync.stop().await;
@@ -219,7 +219,7 @@ async fn a_provider_that_cannot_be_read_is_tried_again() {
     assert_eq!(world.status(id).unwrap().state, SourceState::Live, "what runs goes on");
     world.fixture.sql("ALTER TABLE away RENAME TO quarantine").await;
     let edit = ProviderEdit { name: Some("edited".to_owned()), ..ProviderEdit::default() };
-    world.fixture.admin().provider_edit(id, None, edit).await.unwrap().unwrap();
+    world.fixture.admin().provider_edit(id, None, edit, Told::any()).await.unwrap().unwrap();
     // Nobody says that it was changed: that it is tried again finds it.
     assert_eq!(world.link().await.spec.provider_name, "edited");
     world.sync.stop().await;
@@ -458,7 +458,7 @@ async fn a_refused_account_is_not_tried_again_whatever_is_asked() {
     ];
     for edit in edits {
         let off = edit.enabled == Some(false);
-        world.fixture.admin().provider_edit(id, None, edit).await.unwrap().unwrap();
+        world.fixture.admin().provider_edit(id, None, edit, Told::any()).await.unwrap().unwrap();
         world.sync.provider_changed(id);
         let state = if off { SourceState::Disabled } else { SourceState::Unreachable };
         world.until(id, "the edit", is(state)).await;
@@ -470,7 +470,7 @@ async fn a_refused_account_is_not_tried_again_whatever_is_asked() {
     assert!(tokio::time::timeout(Duration::from_millis(500), world.links.recv()).await.is_err(), "it was tried again");
     // Another password is another connection.
     let edit = ProviderEdit { password: Some(Some("another".into())), ..ProviderEdit::default() };
-    world.fixture.admin().provider_edit(id, None, edit).await.unwrap().unwrap();
+    world.fixture.admin().provider_edit(id, None, edit, Told::any()).await.unwrap().unwrap();
     world.sync.provider_changed(id);
     refuse(world.link().await);
     world.until(id, "the refusal", |status| status.reason.is_some()).await;

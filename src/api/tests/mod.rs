@@ -2,6 +2,7 @@
 //! played: it is our own port, and what is asked of it is looked at.
 
 mod audit;
+mod audit_writes;
 mod auth;
 mod frame;
 mod history;
@@ -31,6 +32,7 @@ use crate::app::sync_control::{BoxFuture, Resync};
 use crate::app::{App, AppOptions, SyncControl};
 use crate::clock::Clock;
 use crate::inventory::{Inventory, InventoryConfig, TokenKey};
+use crate::model::ownership::Given;
 use crate::model::provider::{Capability, Check, Connection, SyncStatus, TestReport};
 use crate::model::{
     Change, ChangeOp, Kind, Object, ObjectId, Owner, Provider, ProviderId, ProviderKind, Revision, Source, SourceId,
@@ -112,7 +114,7 @@ impl SyncControl for Recorder {
         if self.refused.load(Ordering::Relaxed) { Resync::Refused } else { Resync::Begun }
     }
 
-    fn own<'a>(&'a self, moves: &'a [(ObjectId, Owner)]) -> BoxFuture<'a, Result<(), crate::store::Error>> {
+    fn own<'a>(&'a self, moves: &'a [Given]) -> BoxFuture<'a, Result<(), crate::store::Error>> {
         self.note(format!("own {}", moves.len()));
         Box::pin(async { Ok(()) })
     }

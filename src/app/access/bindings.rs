@@ -5,7 +5,7 @@ use super::super::objects::Pairs;
 use super::roles::is_visible;
 use super::{App, Error, Invalid, Mode, Result, Session, is_real};
 use crate::authz::{Access, BindingRead, BindingWrite, Node, TenantScope, node_of};
-use crate::model::{Binding, BindingId, BindingScope, Effect, RoleId, Subject};
+use crate::model::{Binding, BindingId, BindingScope, Effect, RoleId, Subject, TenantId};
 use crate::store::{Once, Outcome};
 
 /// The parameters of the list.
@@ -101,7 +101,7 @@ impl App {
             let role = role.ok_or_else(|| Invalid::field("role_id", "names no role"))?;
             let tenant = match node {
                 Node::Tenant(id) => id,
-                Node::Project(id) => graph.project(id).map_or(crate::model::TenantId::PLATFORM, |p| p.tenant_id),
+                Node::Project(id) => graph.project(id).map_or(TenantId::PLATFORM, |project| project.tenant_id),
                 Node::Object { owner, .. } => owner.tenant_id,
             };
             if role.tenant_id.is_some_and(|of| !graph.is_within(tenant, of)) {
@@ -138,7 +138,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(binding, None));
             }
-            Ok(app.writing(&scope).binding_create(binding, once).await?)
+            let told = session.made(&binding).of(binding.id, role.name.as_str());
+            Ok(app.writing(&scope).binding_create(binding, once, told).await?)
         })
         .await
     }
@@ -163,7 +164,9 @@ impl App {
             let node = node_of(binding.scope, |id| app.owner_of(id));
             let scope = app.binder(&session, &access, binding.role_id, node)?;
             super::check_administrator_left(access.graph(), |other, _| other.id == id)?;
-            app.writing(&scope).binding_delete(id).await?;
+            let role = access.graph().role(binding.role_id).map(|role| role.name.clone());
+            let told = session.removed(&binding).of(id, role.unwrap_or_default());
+            app.writing(&scope).binding_delete(id, told).await?;
             Ok(())
         })
         .await

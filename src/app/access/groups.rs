@@ -123,7 +123,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(group, None));
             }
-            Ok(app.writing(&scope).group_create(group, once).await?)
+            let told = session.made(&group);
+            Ok(app.writing(&scope).group_create(group, once, told).await?)
         })
         .await
     }
@@ -170,7 +171,7 @@ impl App {
             group.generation += 1;
             group.updated_at = app.clock().now();
             if is_real(mode) {
-                app.writing(&scope).group_update(&group).await?;
+                app.writing(&scope).group_update(&group, session.edited(present, &group)).await?;
             }
             Ok(group)
         })
@@ -190,7 +191,7 @@ impl App {
             check_generation(expected.as_deref(), present.generation)?;
             let of_group = |binding: &crate::model::Binding, _| binding.subject == Subject::Group { id };
             super::check_administrator_left(access.graph(), of_group)?;
-            app.writing(&scope).group_delete(id).await?;
+            app.writing(&scope).group_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

@@ -101,7 +101,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(project, None));
             }
-            Ok(app.writing(&scope).project_create(project, once).await?)
+            let told = session.made(&project);
+            Ok(app.writing(&scope).project_create(project, once, told).await?)
         })
         .await
     }
@@ -138,7 +139,7 @@ impl App {
             project.generation += 1;
             project.updated_at = app.clock().now();
             if is_real(mode) {
-                app.writing(&scope).project_update(&project).await?;
+                app.writing(&scope).project_update(&project, session.edited(present, &project)).await?;
             }
             Ok(project)
         })
@@ -173,7 +174,7 @@ impl App {
                     ),
                 });
             }
-            app.writing(&scope).project_delete(id).await?;
+            app.writing(&scope).project_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

@@ -138,7 +138,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(role, None));
             }
-            Ok(app.writing(&scope).role_create(role, once).await?)
+            let told = session.made(&role);
+            Ok(app.writing(&scope).role_create(role, once, told).await?)
         })
         .await
     }
@@ -180,7 +181,7 @@ impl App {
             role.generation += 1;
             role.updated_at = app.clock().now();
             if is_real(mode) {
-                app.writing(&scope).role_update(&role).await?;
+                app.writing(&scope).role_update(&role, session.edited(present, &role)).await?;
             }
             Ok(role)
         })
@@ -205,7 +206,7 @@ impl App {
                     why: format!("{bound} bindings name it; remove these first"),
                 });
             }
-            app.writing(&scope).role_delete(id).await?;
+            app.writing(&scope).role_delete(id, session.removed(present)).await?;
             Ok(())
         })
         .await

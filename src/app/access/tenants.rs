@@ -50,6 +50,14 @@ fn siblings(graph: &Graph, parent: TenantId, own: Option<TenantId>) -> impl Iter
     graph.tenants().filter(below).map(|tenant| (tenant.name.as_str(), tenant.id.0))
 }
 
+/// The path of a tenant of this name.
+fn path(graph: &Graph, parent: TenantId, name: &str) -> String {
+    match graph.tenant(parent).map_or("", |tenant| tenant.path.as_str()) {
+        "" => name.to_owned(),
+        above => format!("{above}/{name}"),
+    }
+}
+
 /// How many tenants there are from one down to its lowest.
 fn height(graph: &Graph, id: TenantId) -> usize {
     let own = graph.ancestors(id).count();
@@ -114,11 +122,10 @@ impl App {
             check_depth(access.graph(), parent, 1)?;
             super::check_room("tenants", siblings(access.graph(), parent, None).count(), super::NOUNS_MAX)?;
             let now = app.clock().now();
-            let above = access.graph().tenant(parent).map(|tenant| tenant.path.clone()).unwrap_or_default();
             let tenant = Tenant {
                 id: TenantId::generate(),
                 parent_id: Some(parent),
-                path: if above.is_empty() { name.clone() } else { format!("{above}/{name}") },
+                path: path(access.graph(), parent, &name),
                 name,
                 description: checked_description(&input.description)?,
                 state: TenantState::Active,
@@ -134,7 +141,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(tenant, None));
             }
-            Ok(app.writing(&scope).tenant_create(tenant, once).await?)
+            let told = session.made(&tenant);
+            Ok(app.writing(&scope).tenant_create(tenant, once, told).await?)
         })
         .await
     }
@@ -169,9 +177,11 @@ impl App {
             }
             let name = patch.name.as_deref().map(checked_tenant_name).transpose()?;
             let description = patch.description.as_deref().map(checked_description).transpose()?;
+            let name = name.unwrap_or_else(|| present.name.clone());
             let mut tenant = Tenant {
                 parent_id: Some(to),
-                name: name.unwrap_or_else(|| present.name.clone()),
+                path: path(graph, to, &name),
+                name,
                 description: description.unwrap_or_else(|| present.description.clone()),
                 state: patch.state.unwrap_or(present.state),
                 ..present.clone()
@@ -196,7 +206,7 @@ impl App {
             tenant.generation += 1;
             tenant.updated_at = app.clock().now();
             if is_real(mode) {
-                app.writing(&scope).tenant_update(&tenant).await?;
+                app.writing(&scope).tenant_update(&tenant, session.edited(present, &tenant)).await?;
             }
             Ok(tenant)
         })
@@ -212,7 +222,7 @@ impl App {
         let session = session.clone();
         self.change_access("removing a tenant", async move |app: App, access| {
             let present = visible(&access, &session, id)?;
-            let (scope, _) = above(&app, &session, present)?;
+            let (scope, parent) = above(&app, &session, present)?;
             check_generation(expected.as_deref(), present.generation)?;
             let graph = access.graph();
             let tenants = graph.tenants().filter(|tenant| tenant.parent_id == Some(id)).count();
@@ -231,7 +241,9 @@ impl App {
             super::check_administrator_left(graph, |_, user| {
                 graph.user(user).is_some_and(|user| user.tenant_id == id)
             })?;
-            app.writing(&scope).tenant_delete(id).await?;
+            // Nobody else is left in it whose concern it could be.
+            let told = session.removed(present).concerning(parent);
+            app.writing(&scope).tenant_delete(id, told).await?;
             app.sessions().clear();
             Ok(())
         })

@@ -153,7 +153,8 @@ impl App {
             if !is_real(mode) {
                 return Ok(Outcome::Done(user, None));
             }
-            Ok(app.writing(&scope).user_create(user, hash, once).await?)
+            let told = session.made(&user);
+            Ok(app.writing(&scope).user_create(user, hash, once, told).await?)
         })
         .await
     }
@@ -200,7 +201,7 @@ impl App {
             user.generation += 1;
             user.updated_at = app.clock().now();
             if is_real(mode) {
-                app.writing(&scope).user_update(&user).await?;
+                app.writing(&scope).user_update(&user, session.edited(present, &user)).await?;
                 app.sessions().clear();
             }
             Ok(user)
@@ -235,7 +236,9 @@ impl App {
             let user = visible(&access, &caller, id)?;
             let scope = access.authorize::<MemberWrite>(&caller.principal, Node::Tenant(user.tenant_id))?;
             app.check_not_above(&caller, &access, Subject::User { id })?;
-            let done = app.store().tenant(&scope).user_set_password(id, &hash).await?;
+            let told = caller.told("user.set_password", "user", 204);
+            let told = told.of(id, user.login_name()).concerning(user.tenant_id);
+            let done = app.store().tenant(&scope).user_set_password(id, &hash, told).await?;
             app.sessions().clear();
             if done { Ok(()) } else { Err(Error::not_found("user", id)) }
         })
@@ -258,7 +261,7 @@ impl App {
                 return Err(Error::InUse { what, why });
             }
             super::check_administrator_left(access.graph(), |_, other| other == id)?;
-            app.writing(&scope).user_delete(id).await?;
+            app.writing(&scope).user_delete(id, session.removed(present)).await?;
             app.sessions().clear();
             Ok(())
         })

@@ -3,7 +3,7 @@
 use super::user::new_user;
 use super::*;
 use crate::authz::{Facts, MemberWrite, OwnershipWrite, ProjectWrite, TenantWrite};
-use crate::model::ownership::{ByHand, OwnershipRule, RuleCondition, RuleField};
+use crate::model::ownership::{ByHand, Given, GivenBy, OwnershipRule, RuleCondition, RuleField};
 use crate::model::{
     Binding, BindingId, BindingScope, Effect, Group, GroupId, OwnershipRuleId, Permission, Project, ProjectId, Role,
     RoleId, Subject, Tenant, TenantState, User, UserId,
@@ -44,11 +44,11 @@ fn store<A: Act>(fx: &Fixture) -> TenantStore<A> {
 async fn world(fx: &Fixture) -> (Tenant, Project, User, Group, Role, Binding, OwnershipRule) {
     let now = fx.clock.now();
     let tenant = tenant(fx, "Acme", TenantId::PLATFORM);
-    store::<TenantWrite>(fx).tenant_create(tenant.clone(), None).await.unwrap();
+    store::<TenantWrite>(fx).tenant_create(tenant.clone(), None, Told::any()).await.unwrap();
     let project = project(fx, "shop", tenant.id);
-    store::<ProjectWrite>(fx).project_create(project.clone(), None).await.unwrap();
+    store::<ProjectWrite>(fx).project_create(project.clone(), None, Told::any()).await.unwrap();
     let user = User { tenant_id: tenant.id, email: Some("a@b.example".to_owned()), ..new_user(fx, "ann") };
-    store::<MemberWrite>(fx).user_create(user.clone(), None, None).await.unwrap();
+    store::<MemberWrite>(fx).user_create(user.clone(), None, None, Told::any()).await.unwrap();
     let group = Group {
         id: GroupId::generate(),
         tenant_id: tenant.id,
@@ -59,7 +59,7 @@ async fn world(fx: &Fixture) -> (Tenant, Project, User, Group, Role, Binding, Ow
         created_at: now,
         updated_at: now,
     };
-    store::<MemberWrite>(fx).group_create(group.clone(), None).await.unwrap();
+    store::<MemberWrite>(fx).group_create(group.clone(), None, Told::any()).await.unwrap();
     let role = Role {
         id: RoleId::generate(),
         tenant_id: Some(tenant.id),
@@ -71,7 +71,7 @@ async fn world(fx: &Fixture) -> (Tenant, Project, User, Group, Role, Binding, Ow
         created_at: now,
         updated_at: now,
     };
-    store::<crate::authz::RoleWrite>(fx).role_create(role.clone(), None).await.unwrap();
+    store::<crate::authz::RoleWrite>(fx).role_create(role.clone(), None, Told::any()).await.unwrap();
     let binding = Binding {
         id: BindingId::generate(),
         subject: Subject::Group { id: group.id },
@@ -82,7 +82,7 @@ async fn world(fx: &Fixture) -> (Tenant, Project, User, Group, Role, Binding, Ow
         created_at: now,
     };
     let here: TenantStore<crate::authz::BindingWrite> = fx.store.tenant(&TenantScope::of_tenant(tenant.id));
-    here.binding_create(binding, None).await.unwrap();
+    here.binding_create(binding, None, Told::any()).await.unwrap();
     let rule = OwnershipRule {
         id: OwnershipRuleId::generate(),
         name: "by folder".to_owned(),
@@ -94,8 +94,12 @@ async fn world(fx: &Fixture) -> (Tenant, Project, User, Group, Role, Binding, Ow
         created_at: now,
         updated_at: now,
     };
-    store::<OwnershipWrite>(fx).ownership_rule_create(rule.clone(), None).await.unwrap();
+    store::<OwnershipWrite>(fx).ownership_rule_create(rule.clone(), None, Told::any()).await.unwrap();
     (tenant, project, user, group, role, binding, rule)
+}
+
+fn given(moves: &[(ObjectId, Owner)]) -> Vec<Given> {
+    moves.iter().map(|(id, owner)| Given { id: *id, owner: *owner, by: GivenBy::Nothing }).collect()
 }
 
 async fn facts(fx: &Fixture) -> Facts {
@@ -114,13 +118,13 @@ on_both! {
 
         // The next generation is written over the one before, and over no other.
         let suspended = Tenant { state: TenantState::Suspended, generation: 2, ..tenant.clone() };
-        store::<TenantWrite>(&fx).tenant_update(&suspended).await.unwrap();
-        let error = store::<TenantWrite>(&fx).tenant_update(&suspended).await.unwrap_err();
+        store::<TenantWrite>(&fx).tenant_update(&suspended, Told::any()).await.unwrap();
+        let error = store::<TenantWrite>(&fx).tenant_update(&suspended, Told::any()).await.unwrap_err();
         assert!(matches!(error, Error::Changed), "{error}");
         assert!(facts(&fx).await.tenants.contains(&suspended));
         let disabled = User { enabled: false, email: None, generation: 2, ..user.clone() };
         fx.system().token_create(user.id, NewToken { name: "s".into(), kind: TokenKind::Session, digest: [1; 32], expires_at: None }).await.unwrap();
-        store::<MemberWrite>(&fx).user_update(&disabled).await.unwrap();
+        store::<MemberWrite>(&fx).user_update(&disabled, Told::any()).await.unwrap();
         assert_eq!(facts(&fx).await.users, [disabled]);
         assert!(fx.system().token_authenticate(&[1; 32]).await.unwrap().is_none(), "who is shut out is signed out");
     }
@@ -130,14 +134,14 @@ on_both! {
     async fn names_are_unique_within_their_tenant(fx: Fixture) {
         let (tenant, ..) = world(&fx).await;
         let other = self::tenant(&fx, "other", TenantId::PLATFORM);
-        store::<TenantWrite>(&fx).tenant_create(other.clone(), None).await.unwrap();
-        store::<ProjectWrite>(&fx).project_create(project(&fx, "Shop", other.id), None).await.unwrap();
-        let again = store::<ProjectWrite>(&fx).project_create(project(&fx, "SHOP", tenant.id), None).await;
+        store::<TenantWrite>(&fx).tenant_create(other.clone(), None, Told::any()).await.unwrap();
+        store::<ProjectWrite>(&fx).project_create(project(&fx, "Shop", other.id), None, Told::any()).await.unwrap();
+        let again = store::<ProjectWrite>(&fx).project_create(project(&fx, "SHOP", tenant.id), None, Told::any()).await;
         assert!(again.is_err(), "the key of the database stands behind the check");
         let below = self::tenant(&fx, "ACME", tenant.id);
-        store::<TenantWrite>(&fx).tenant_create(below, None).await.unwrap();
+        store::<TenantWrite>(&fx).tenant_create(below, None, Told::any()).await.unwrap();
         let beside = self::tenant(&fx, "ACME", TenantId::PLATFORM);
-        assert!(store::<TenantWrite>(&fx).tenant_create(beside, None).await.is_err());
+        assert!(store::<TenantWrite>(&fx).tenant_create(beside, None, Told::any()).await.is_err());
     }
 }
 
@@ -152,13 +156,13 @@ on_both! {
             effect: Effect::Deny,
             created_at: fx.clock.now(),
         };
-        store::<crate::authz::BindingWrite>(&fx).binding_create(direct, None).await.unwrap();
-        assert!(store::<TenantWrite>(&fx).tenant_delete(tenant.id).await.is_err(), "it holds a project");
-        store::<MemberWrite>(&fx).group_delete(group.id).await.unwrap();
+        store::<crate::authz::BindingWrite>(&fx).binding_create(direct, None, Told::any()).await.unwrap();
+        assert!(store::<TenantWrite>(&fx).tenant_delete(tenant.id, Told::any()).await.is_err(), "it holds a project");
+        store::<MemberWrite>(&fx).group_delete(group.id, Told::any()).await.unwrap();
         assert_eq!(facts(&fx).await.bindings, [direct]);
-        store::<ProjectWrite>(&fx).project_delete(project.id).await.unwrap();
+        store::<ProjectWrite>(&fx).project_delete(project.id, Told::any()).await.unwrap();
         assert!(fx.system().ownership_facts().await.unwrap().rules.is_empty());
-        store::<TenantWrite>(&fx).tenant_delete(tenant.id).await.unwrap();
+        store::<TenantWrite>(&fx).tenant_delete(tenant.id, Told::any()).await.unwrap();
         let left = facts(&fx).await;
         assert_eq!((left.tenants.len(), left.users.len(), left.roles.len(), left.bindings.len()), (1, 0, 0, 0));
     }
@@ -174,7 +178,7 @@ on_both! {
         batch.puts = vec![put(a, "vm-1", "{}"), put(b, "vm-2", "{}")];
         fx.system().observe(&batch).await.unwrap();
         let gone = ObjectId::generate();
-        let revision = fx.system().own(&[(a, owner), (b, Owner::PLATFORM), (gone, owner)]).await.unwrap();
+        let revision = fx.system().own(&given(&[(a, owner), (b, Owner::PLATFORM), (gone, owner)])).await.unwrap();
         assert_eq!(revision, Revision(3), "one went to another");
         assert_eq!(fx.log().await.last().map(|entry| (entry.object_id, entry.owner)), Some((a, owner)));
         let rows = fx.system().objects(&[a, b]).await.unwrap();
@@ -203,14 +207,14 @@ on_both! {
         let id = ObjectId::generate();
         let assign: TenantStore<crate::authz::InventoryAssign> = fx.store.tenant(&TenantScope::of_all());
         let said = ByHand { owner, user_id: user.id, at: fx.clock.now() };
-        assign.ownership_set(id, Some(said)).await.unwrap();
+        assign.ownership_set(id, Some(said), Told::any()).await.unwrap();
         let platform = ByHand { owner: Owner::PLATFORM, ..said };
         let other = ObjectId::generate();
-        assign.ownership_set(other, Some(platform)).await.unwrap();
+        assign.ownership_set(other, Some(platform), Told::any()).await.unwrap();
         let read = fx.system().ownership_facts().await.unwrap().by_hand;
         assert_eq!((read.get(&id), read.get(&other)), (Some(&said), Some(&platform)));
-        assign.ownership_set(other, None).await.unwrap();
-        store::<ProjectWrite>(&fx).project_delete(project.id).await.unwrap();
+        assign.ownership_set(other, None, Told::any()).await.unwrap();
+        store::<ProjectWrite>(&fx).project_delete(project.id, Told::any()).await.unwrap();
         assert!(fx.system().ownership_facts().await.unwrap().by_hand.is_empty(), "its project is gone");
     }
 }

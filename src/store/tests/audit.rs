@@ -102,8 +102,15 @@ on_both! {
         let entry = fx.system().audit_append(odd).await.unwrap();
         assert!(entry.actor.len() <= 515 && entry.actor.starts_with("nul\u{fffd}"));
         assert_eq!(entry.before.as_ref().unwrap().get(), r#"{"nested":[{}]}"#);
+        assert_eq!(entry.after.as_ref().unwrap().get(), format!("{{\"text\":\"{}…\"}}", "y".repeat(200)));
+        let long = NewAudit { after: Some(json!({"list": (0..9_000).collect::<Vec<_>>(), "kept": 1})), ..new("login") };
+        let entry = fx.system().audit_append(long).await.unwrap();
+        let after: serde_json::Value = serde_json::from_str(entry.after.as_ref().unwrap().get()).unwrap();
+        assert_eq!((&after["list"][50], &after["kept"]), (&json!({"omitted": 8_950}), &json!(1)));
+        let wide: serde_json::Map<_, _> = (0..2_000).map(|index| (format!("n{index}"), json!("0123456789"))).collect();
+        let entry = fx.system().audit_append(NewAudit { after: Some(wide.into()), ..new("login") }).await.unwrap();
         assert_eq!(entry.after.as_ref().unwrap().get(), r#"{"omitted":"too long"}"#);
-        let read = &all(&fx).await[0];
+        let read = all(&fx).await.pop().unwrap();
         assert_eq!(read.line(), entry.line(), "it is read as it was written");
         fill(&fx, 3).await;
         assert!(all(&fx).await.iter().all(|entry| !entry.line().contains("hunter2")));

@@ -12,7 +12,7 @@ fn once(key: &str, request: u8) -> Once<ProviderRecord> {
 
 async fn create(admin: &TenantStore<ProviderWrite>, name: &str, once: Once<ProviderRecord>) -> Result<(bool, String)> {
     let text = |kept: &[u8]| String::from_utf8(kept.to_vec()).unwrap();
-    Ok(match admin.provider_create_once(new_provider(name), Some(once)).await? {
+    Ok(match admin.provider_create_once(new_provider(name), Some(once), Told::any()).await? {
         Outcome::Done(_, kept) => (false, text(&kept.unwrap())),
         Outcome::Before(kept) => (true, text(&kept)),
     })

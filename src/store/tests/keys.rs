@@ -102,7 +102,7 @@ on_both! {
         assert!(matches!(fx.system().keys_rotate().await, Err(Error::Keyring(KeyringError::Damaged { .. }))));
         assert_eq!(password(&fx.store, id).await, "hunter2-päss");
         let edit = ProviderEdit { password: Some(Some("mended".into())), ..Default::default() };
-        fx.admin().provider_edit(damaged, None, edit).await.unwrap().unwrap();
+        fx.admin().provider_edit(damaged, None, edit, Told::any()).await.unwrap().unwrap();
         assert_eq!(fx.system().keys_rotate().await.unwrap(), 2);
         assert_eq!(password(&fx.store, damaged).await, "mended");
     }
@@ -120,7 +120,7 @@ on_both! {
         for round in 0..10 {
             let text = format!("password {round}");
             let edit = ProviderEdit { password: Some(Some(text.as_str().into())), ..Default::default() };
-            admin.provider_edit(id, None, edit).await.unwrap().unwrap();
+            admin.provider_edit(id, None, edit, Told::any()).await.unwrap().unwrap();
             assert_eq!(password(&fx.store, id).await, text);
         }
         rotate.await.unwrap();

@@ -60,7 +60,7 @@ on_both! {
         let error = fx.system().provider_purge(provider, 10).await.unwrap_err();
         assert!(matches!(error, Error::ProviderGone(_)), "it is not marked for removal");
 
-        fx.admin().provider_mark_removing(provider, None).await.unwrap().unwrap();
+        fx.admin().provider_mark_removing(provider, None, Told::any()).await.unwrap().unwrap();
         let mut deleted = Vec::new();
         let mut steps = 0;
         loop {
@@ -103,7 +103,7 @@ on_both! {
         put_some(&fx, record.id, second, 7).await;
         assert!(matches!(fx.system().source_purge(second, 10).await, Err(Error::SourceGone(_))));
         let edit = ProviderEdit { endpoints: Some(vec![endpoint("a")]), ..Default::default() };
-        let record = fx.admin().provider_edit(record.id, None, edit).await.unwrap().unwrap().record;
+        let record = fx.admin().provider_edit(record.id, None, edit, Told::any()).await.unwrap().unwrap().record;
         assert_eq!(record.sources.iter().map(|source| source.id).collect::<Vec<_>>(), [first]);
         assert_eq!(record.removing_sources, [second]);
         let error = fx.system().observe(&ObserveBatch::new(record.id, second)).await.unwrap_err();

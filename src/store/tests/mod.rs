@@ -19,6 +19,7 @@ mod provider;
 mod quota;
 mod scope;
 mod sync_history;
+mod told;
 mod user;
 
 use std::io::{BufRead, BufReader};
@@ -242,7 +243,7 @@ impl Store {
 /// Without a key, as most tests want it.
 impl TenantStore<ProviderWrite> {
     pub(super) async fn provider_create(&self, new: NewProvider) -> Result<ProviderRecord> {
-        match self.provider_create_once(new, None).await? {
+        match self.provider_create_once(new, None, Told::any()).await? {
             Outcome::Done(record, _) => Ok(record),
             Outcome::Before(_) => panic!("there was no key"),
         }
@@ -251,7 +252,7 @@ impl TenantStore<ProviderWrite> {
 
 impl TenantStore<AccountWrite> {
     pub(super) async fn token_create(&self, new: NewToken) -> Result<TokenRecord> {
-        match self.token_create_once(new, 100, None).await? {
+        match self.token_create_once(new, 100, None, Told::any()).await? {
             Outcome::Done(record, _) => Ok(record),
             Outcome::Before(_) => panic!("there was no key"),
         }

@@ -145,7 +145,7 @@ on_both! {
         batch.deletes = vec![forgotten];
         fx.system().observe(&batch).await.unwrap();
         assert_eq!((all(&fx, gone).await.len(), all(&fx, forgotten).await.len()), (2, 1));
-        fx.admin().provider_mark_removing(provider, None).await.unwrap();
+        fx.admin().provider_mark_removing(provider, None, Told::any()).await.unwrap();
         while !fx.system().provider_purge(provider, 10).await.unwrap().done {}
         assert_eq!((all(&fx, gone).await.len(), all(&fx, forgotten).await.len()), (0, 0));
         assert_eq!(all(&fx, stays).await.len(), 2);

@@ -234,7 +234,7 @@ on_both! {
         batch.source_id = source;
         fx.system().observe(&batch).await.unwrap();
 
-        fx.admin().provider_mark_removing(provider, None).await.unwrap().unwrap();
+        fx.admin().provider_mark_removing(provider, None, Told::any()).await.unwrap().unwrap();
         let error = fx.system().observe(&batch).await.unwrap_err();
         assert!(matches!(error, Error::ProviderGone(id) if id == provider), "{error}");
         let error = fx.system().observe(&ObserveBatch::new(ProviderId::generate(), source)).await.unwrap_err();
@@ -273,7 +273,7 @@ on_both! {
         check(first, first).await;
         check(SourceId::generate(), second).await;
         let edit = ProviderEdit { endpoints: Some(vec![endpoint("b"), endpoint("c")]), ..Default::default() };
-        fx.admin().provider_edit(record.id, None, edit).await.unwrap().unwrap();
+        fx.admin().provider_edit(record.id, None, edit, Told::any()).await.unwrap().unwrap();
         check(first, second).await;
     }
 }

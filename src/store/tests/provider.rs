@@ -29,21 +29,21 @@ on_both! {
             enabled: Some(false),
             ..Default::default()
         };
-        let edited = admin.provider_edit(added.id, Some(1), edit).await.unwrap().unwrap().record;
+        let edited = admin.provider_edit(added.id, Some(1), edit, Told::any()).await.unwrap().unwrap().record;
         assert_eq!((edited.name.as_str(), edited.generation, edited.enabled), ("BERLIN", 2, false));
         assert_eq!((edited.username.as_deref(), &edited.trust), (None, &added.trust));
         assert_eq!((edited.created_at, edited.updated_at), (added.created_at, fx.clock.now()));
-        let error = admin.provider_edit(added.id, Some(1), ProviderEdit::default()).await.unwrap_err();
+        let error = admin.provider_edit(added.id, Some(1), ProviderEdit::default(), Told::any()).await.unwrap_err();
         assert!(matches!(error, Error::GenerationMismatch { expected: 1, actual: 2, .. }));
         assert!(!error.is_unavailable());
 
         let edit = ProviderEdit { password: Some(Some("better".into())), ..Default::default() };
-        admin.provider_edit(added.id, None, edit).await.unwrap().unwrap();
+        admin.provider_edit(added.id, None, edit, Told::any()).await.unwrap().unwrap();
         let found = admin.provider_with_secrets(added.id).await.unwrap().unwrap();
         assert_eq!(found.secrets.password.unwrap().expose_secret(), "better");
         let edit = ProviderEdit { password: Some(None), ..Default::default() };
-        assert!(!admin.provider_edit(added.id, None, edit).await.unwrap().unwrap().record.has_password);
-        assert!(admin.provider_edit(ProviderId::generate(), None, ProviderEdit::default()).await.unwrap().is_none());
+        assert!(!admin.provider_edit(added.id, None, edit, Told::any()).await.unwrap().unwrap().record.has_password);
+        assert!(admin.provider_edit(ProviderId::generate(), None, ProviderEdit::default(), Told::any()).await.unwrap().is_none());
     }
 }
 
@@ -67,18 +67,18 @@ on_both! {
 
         let second = admin.provider_create(new_provider("second")).await.unwrap();
         let edit = ProviderEdit { name: Some("vc".into()), ..Default::default() };
-        assert!(matches!(admin.provider_edit(second.id, None, edit).await, Err(Error::ProviderNameTaken { .. })));
+        assert!(matches!(admin.provider_edit(second.id, None, edit, Told::any()).await, Err(Error::ProviderNameTaken { .. })));
         let edit = ProviderEdit { endpoints: Some(vec![endpoint("vc.example")]), ..Default::default() };
-        assert!(matches!(admin.provider_edit(second.id, None, edit).await, Err(Error::EndpointTaken { .. })));
+        assert!(matches!(admin.provider_edit(second.id, None, edit, Told::any()).await, Err(Error::EndpointTaken { .. })));
         assert_eq!(admin.provider(second.id).await.unwrap().unwrap(), second);
 
-        let marked = admin.provider_mark_removing(first.id, None).await.unwrap().unwrap();
+        let marked = admin.provider_mark_removing(first.id, None, Told::any()).await.unwrap().unwrap();
         assert!(marked.removing && !marked.has_password);
-        assert_eq!(admin.provider_mark_removing(first.id, Some(77)).await.unwrap().unwrap(), marked, "once is enough");
-        assert!(admin.provider_edit(first.id, None, ProviderEdit::default()).await.unwrap().is_none());
+        assert_eq!(admin.provider_mark_removing(first.id, Some(77), Told::any()).await.unwrap().unwrap(), marked, "once is enough");
+        assert!(admin.provider_edit(first.id, None, ProviderEdit::default(), Told::any()).await.unwrap().is_none());
         let error = admin.provider_create(new_provider("vc")).await.unwrap_err();
         assert!(matches!(error, Error::ProviderNameTaken { removing: true, .. }));
-        assert!(admin.provider_mark_removing(ProviderId::generate(), None).await.unwrap().is_none());
+        assert!(admin.provider_mark_removing(ProviderId::generate(), None, Told::any()).await.unwrap().is_none());
     }
 }
 
@@ -110,19 +110,19 @@ on_both! {
             ..Default::default()
         };
         // One before and one after: the same source under another address.
-        let record = admin.provider_edit(one.id, None, to(&["10.0.0.1"])).await.unwrap().unwrap().record;
+        let record = admin.provider_edit(one.id, None, to(&["10.0.0.1"]), Told::any()).await.unwrap().unwrap().record;
         assert_eq!((record.sources[0].id, record.sources[0].endpoint.as_str()), (source, "10.0.0.1"));
-        let record = admin.provider_edit(one.id, None, to(&["b", "10.0.0.1", "c"])).await.unwrap().unwrap().record;
+        let record = admin.provider_edit(one.id, None, to(&["b", "10.0.0.1", "c"]), Told::any()).await.unwrap().unwrap().record;
         let names: Vec<_> = record.sources.iter().map(|source| source.endpoint.clone()).collect();
         assert_eq!(names, ["b", "10.0.0.1", "c"]);
         assert_eq!(record.sources[1].id, source);
         let [b, c] = [record.sources[0].id, record.sources[2].id];
-        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1"])).await.unwrap().unwrap().record;
+        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1"]), Told::any()).await.unwrap().unwrap().record;
         assert_eq!(record.sources.iter().map(|source| source.id).collect::<Vec<_>>(), [c, source]);
         assert_eq!(record.sources[0].endpoint, "C", "as it was given last");
         assert_eq!(record.removing_sources, [b]);
         // It comes back before it was purged: it is what it was.
-        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1", "b"])).await.unwrap().unwrap().record;
+        let record = admin.provider_edit(one.id, None, to(&["C", "10.0.0.1", "b"]), Told::any()).await.unwrap().unwrap().record;
         assert_eq!(record.sources.iter().map(|source| source.id).collect::<Vec<_>>(), [c, source, b]);
         assert_eq!(record.removing_sources, []);
     }
@@ -142,10 +142,10 @@ on_both! {
             trust: Some(trust),
             endpoints: Some(endpoints),
         };
-        let edited = admin.provider_edit(added.id, Some(1), same.clone()).await.unwrap().unwrap();
+        let edited = admin.provider_edit(added.id, Some(1), same.clone(), Told::any()).await.unwrap().unwrap();
         assert_eq!((edited.changed.as_slice(), &edited.record), (&[][..], &added));
         assert_eq!(admin.provider(added.id).await.unwrap().unwrap(), added);
-        let error = admin.provider_edit(added.id, Some(7), same).await.unwrap_err();
+        let error = admin.provider_edit(added.id, Some(7), same, Told::any()).await.unwrap_err();
         assert!(matches!(error, Error::GenerationMismatch { .. }), "the caller is told all the same");
 
         let other = ProviderEdit {
@@ -156,9 +156,9 @@ on_both! {
         let tried = admin.provider_edit_tried(added.id, Some(1), other.clone()).await.unwrap().unwrap();
         assert_eq!((tried.changed.as_slice(), tried.record.generation), (&["endpoints", "password"][..], 2));
         assert_eq!(admin.provider(added.id).await.unwrap().unwrap(), added, "a trial keeps nothing");
-        let edited = admin.provider_edit(added.id, Some(1), other.clone()).await.unwrap().unwrap();
+        let edited = admin.provider_edit(added.id, Some(1), other.clone(), Told::any()).await.unwrap().unwrap();
         assert_eq!((&edited.changed, edited.record.generation), (&tried.changed, 2));
-        let again = admin.provider_edit(added.id, Some(2), other).await.unwrap().unwrap();
+        let again = admin.provider_edit(added.id, Some(2), other, Told::any()).await.unwrap().unwrap();
         assert_eq!((again.changed.as_slice(), again.record.generation), (&[][..], 2));
 
         let tried = admin.provider_create_tried(new_provider("second")).await.unwrap();
@@ -167,6 +167,6 @@ on_both! {
         // A password that cannot be opened is replaced, whatever is given.
         fx.sql("UPDATE provider SET secret = NULL").await;
         let edit = ProviderEdit { password: Some(Some("hunter3".into())), ..Default::default() };
-        assert_eq!(admin.provider_edit(added.id, None, edit).await.unwrap().unwrap().changed, ["password"]);
+        assert_eq!(admin.provider_edit(added.id, None, edit, Told::any()).await.unwrap().unwrap().changed, ["password"]);
     }
 }

@@ -35,7 +35,7 @@ fn levels(number: u128) -> Vec<QuotaLevel> {
 
 async fn limit(fx: &Fixture, node: Uuid, resource: R, hard: i64) {
     let store: TenantStore<QuotaWrite> = fx.store.tenant(&TenantScope::of_all());
-    store.quota_limits_set(node, &[QuotaLimit { resource, hard: Some(hard), soft: None }]).await.unwrap();
+    store.quota_limits_set(node, &[QuotaLimit { resource, hard: Some(hard), soft: None }], Told::any()).await.unwrap();
 }
 
 async fn used(fx: &Fixture, number: u128, resource: R) -> (i64, i64) {

@@ -23,8 +23,8 @@ on_both! {
         assert_eq!(theirs.providers().await.unwrap(), []);
         assert_eq!(theirs.provider(ours).await.unwrap(), None);
         assert!(theirs.provider_with_secrets(ours).await.unwrap().is_none());
-        assert!(theirs.provider_edit(ours, None, ProviderEdit::default()).await.unwrap().is_none());
-        assert!(theirs.provider_mark_removing(ours, None).await.unwrap().is_none());
+        assert!(theirs.provider_edit(ours, None, ProviderEdit::default(), Told::any()).await.unwrap().is_none());
+        assert!(theirs.provider_mark_removing(ours, None, Told::any()).await.unwrap().is_none());
         assert!(theirs.quarantine(ours, 10).await.unwrap().is_none());
         // The same name and endpoint in another tenant: neither may learn of the other.
         let record = theirs.provider_create(new_provider("vc")).await.unwrap();

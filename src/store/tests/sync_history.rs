@@ -144,7 +144,7 @@ on_both! {
         let (other, its) = fx.provider("other").await;
         fill(&fx, provider, source, 3).await;
         fill(&fx, other, its, 4).await;
-        fx.admin().provider_mark_removing(provider, None).await.unwrap();
+        fx.admin().provider_mark_removing(provider, None, Told::any()).await.unwrap();
         while !fx.system().provider_purge(provider, 10).await.unwrap().done {}
         let filter = SyncHistoryFilter::default();
         assert_eq!(fx.admin().sync_history(provider, &filter, None, 10).await.unwrap(), None);

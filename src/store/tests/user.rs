@@ -30,7 +30,7 @@ pub(super) fn new_user(fx: &Fixture, name: &str) -> User {
 /// Adds a user with a password.
 async fn added(fx: &Fixture, name: &str) -> User {
     let members: TenantStore<crate::authz::MemberWrite> = fx.store.tenant(&fx.scope());
-    match members.user_create(new_user(fx, name), Some(HASH.into()), None).await.unwrap() {
+    match members.user_create(new_user(fx, name), Some(HASH.into()), None, Told::any()).await.unwrap() {
         Outcome::Done(user, _) => user,
         Outcome::Before(_) => panic!("there was no key"),
     }
@@ -40,7 +40,7 @@ fn token(name: &str, kind: TokenKind, digest: u8, expires_at: Option<Time>) -> N
     NewToken { name: name.to_owned(), kind, digest: [digest; 32], expires_at }
 }
 
-fn acting(fx: &Fixture, user: &User) -> TenantStore<AccountWrite> {
+pub(super) fn acting(fx: &Fixture, user: &User) -> TenantStore<AccountWrite> {
     let principal =
         crate::authz::Principal { user_id: user.id, username: user.username.clone(), tenant_id: user.tenant_id };
     fx.store.tenant(&crate::authz::Access::default().scope(&principal))
@@ -60,7 +60,7 @@ on_both! {
                     effect: Effect::Allow,
                     created_at: user.created_at,
                 };
-                tokio::spawn(async move { system.user_bootstrap(&user, &HASH.into(), &role).await.unwrap() })
+                tokio::spawn(async move { system.user_bootstrap(&user, &HASH.into(), &role, Told::any()).await.unwrap() })
             })
             .collect();
         let mut made = 0;
@@ -115,9 +115,9 @@ on_both! {
         assert_eq!(me.tokens(None).await.unwrap().len(), 1);
         assert_eq!(system.tokens_sweep().await.unwrap(), 1);
 
-        assert!(!acting(&fx, &other).token_delete(api.id).await.unwrap(), "another user's");
-        assert!(me.token_delete(api.id).await.unwrap());
-        assert!(!me.token_delete(TokenId::generate()).await.unwrap());
+        assert!(!acting(&fx, &other).token_delete(api.id, Told::any()).await.unwrap(), "another user's");
+        assert!(me.token_delete(api.id, Told::any()).await.unwrap());
+        assert!(!me.token_delete(TokenId::generate(), Told::any()).await.unwrap());
         assert!(system.token_authenticate(&[2; 32]).await.unwrap().is_none());
     }
 }
@@ -132,7 +132,7 @@ on_both! {
             ids.push(system.token_create(user.id, token("t", kind, digest, None)).await.unwrap().id);
         }
         fx.clock.advance(TimeDelta::seconds(1));
-        assert!(me.password_set(&"$argon2id$new".into(), Some(ids[0])).await.unwrap());
+        assert!(me.password_set(&"$argon2id$new".into(), Some(ids[0]), Told::any()).await.unwrap());
         let mut left: Vec<_> = me.tokens(None).await.unwrap().iter().map(|token| token.id).collect();
         left.sort_unstable();
         assert_eq!(left, [ids[0], ids[2]]);
@@ -140,6 +140,6 @@ on_both! {
         assert_eq!(now.password_hash.expose_secret(), "$argon2id$new");
         assert_eq!((now.created_at, now.password_changed_at), (user.created_at, fx.clock.now()));
         let members: TenantStore<crate::authz::MemberWrite> = fx.store.tenant(&fx.scope());
-        assert!(!members.user_set_password(UserId::generate(), &"x".into()).await.unwrap());
+        assert!(!members.user_set_password(UserId::generate(), &"x".into(), Told::any()).await.unwrap());
     }
 }
