@@ -5,6 +5,7 @@ use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
+use super::access::{Noun, id};
 use super::columns::member;
 use super::failure::Failure;
 use super::human::{moment, now};
@@ -15,19 +16,25 @@ use super::session::Session;
 use super::table::{Cell, print};
 use super::terminal::harmless;
 
-/// What can be done with one's own API tokens.
+/// What can be done with API tokens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum TokenCommand {
     /// Make a token. It is written to standard output, this once.
     #[command(
-        after_help = "Examples:\n  spandrel token create backup\n  SPANDREL_TOKEN=$(spandrel token create ci) spandrel vm list\n  spandrel token create ci --expires-in-days 30"
+        after_help = "Examples:\n  spandrel token create backup\n  SPANDREL_TOKEN=$(spandrel token create ci) spandrel vm list\n  spandrel token create ci --expires-in-days 30\n  spandrel token create nightly --user acme/backup"
     )]
     Create(CreateArgs),
-    /// List your tokens.
-    #[command(visible_alias = "ls", after_help = "Examples:\n  spandrel token list\n  spandrel token list -o json")]
-    List(ListOutput),
+    /// List your tokens, or those of somebody whom you may see.
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:\n  spandrel token list\n  spandrel token list -o json\n  spandrel token list --user acme/backup"
+    )]
+    List(ListArgs),
     /// Make a token worthless.
-    #[command(alias = "rm", after_help = "Examples:\n  spandrel token revoke backup")]
+    #[command(
+        alias = "rm",
+        after_help = "Examples:\n  spandrel token revoke backup\n  spandrel token revoke nightly --user acme/backup"
+    )]
     Revoke(RevokeArgs),
 }
 
@@ -40,6 +47,39 @@ pub struct CreateArgs {
     /// Days until it ends. Default: a year.
     #[arg(long, value_name = "DAYS")]
     expires_in_days: Option<u32>,
+    #[command(flatten)]
+    of: Of,
+}
+
+/// Whose tokens.
+#[derive(Args, Clone, Debug)]
+struct Of {
+    /// Of this service account, instead of your own: its path or id.
+    #[arg(long, value_name = "PATH|ID")]
+    user: Option<String>,
+}
+
+impl Of {
+    /// The address of the tokens.
+    async fn address(&self, session: &Session) -> Result<String, Failure> {
+        Ok(match &self.user {
+            None => "/v1/tokens".to_owned(),
+            Some(user) => format!("/v1/users/{}/tokens", id(&session.client, Noun::User, user).await?),
+        })
+    }
+
+    fn whose(&self) -> String {
+        self.user.as_ref().map_or_else(|| "You have".to_owned(), |user| format!("{user} has"))
+    }
+}
+
+/// Options of `token list`.
+#[derive(Args, Clone, Debug)]
+pub struct ListArgs {
+    #[command(flatten)]
+    output: ListOutput,
+    #[command(flatten)]
+    of: Of,
 }
 
 /// Options of `token revoke`.
@@ -48,6 +88,8 @@ pub struct RevokeArgs {
     /// The token's name or id; not the token itself.
     #[arg(value_name = "NAME|ID")]
     which: String,
+    #[command(flatten)]
+    of: Of,
 }
 
 /// Options of `password`.
@@ -62,14 +104,14 @@ pub struct PasswordArgs {
 pub(crate) async fn token(command: TokenCommand, session: &mut Session) -> Result<(), Failure> {
     match command {
         TokenCommand::Create(args) => create(args, session).await,
-        TokenCommand::List(output) => list(output, session).await,
+        TokenCommand::List(ListArgs { output, of }) => list(output, &of, session).await,
         TokenCommand::Revoke(args) => revoke(args, session).await,
     }
 }
 
 async fn create(args: CreateArgs, session: &mut Session) -> Result<(), Failure> {
     let body = json!({"name": args.name, "expires_in_days": args.expires_in_days});
-    let created = session.client.create("/v1/tokens", &body).await?.body;
+    let created = session.client.create(&args.of.address(session).await?, &body).await?.body;
     let until = created["expires_at"].as_str().map(|until| format!(", until {}", moment(until))).unwrap_or_default();
     session.terminal.note(&format!(
         "The token {} is valid from now on{until}. It is shown this once.",
@@ -78,8 +120,8 @@ async fn create(args: CreateArgs, session: &mut Session) -> Result<(), Failure> 
     session.terminal.line(created["token"].as_str().unwrap_or_default())
 }
 
-async fn list(output: ListOutput, session: &mut Session) -> Result<(), Failure> {
-    let body = session.client.get("/v1/tokens", &[]).await?.body;
+async fn list(output: ListOutput, of: &Of, session: &mut Session) -> Result<(), Failure> {
+    let body = session.client.get(&of.address(session).await?, &[]).await?.body;
     match output.output {
         Format::Json | Format::Yaml => {
             let text = output.output.structured(&body)?;
@@ -89,7 +131,7 @@ async fn list(output: ListOutput, session: &mut Session) -> Result<(), Failure> 
             .iter()
             .try_for_each(|token| session.terminal.line(&harmless(token["name"].as_str().unwrap_or("-")))),
         Format::Table | Format::Wide if items(&body).is_empty() => {
-            session.terminal.note("You have no tokens. `spandrel token create NAME` makes one.");
+            session.terminal.note(&format!("{} no tokens. `spandrel token create NAME` makes one.", of.whose()));
             Ok(())
         }
         Format::Table | Format::Wide => {
@@ -112,15 +154,15 @@ async fn list(output: ListOutput, session: &mut Session) -> Result<(), Failure> 
 }
 
 async fn revoke(args: RevokeArgs, session: &mut Session) -> Result<(), Failure> {
-    let body = session.client.get("/v1/tokens", &[]).await?.body;
+    let body = session.client.get(&args.of.address(session).await?, &[]).await?.body;
     let which = args.which.as_str();
     let found: Vec<&Value> =
         items(&body).iter().filter(|token| token["id"] == which || token["name"] == which).collect();
     let [token] = found.as_slice() else {
         return Err(if found.is_empty() {
             Failure::NotFound {
-                what: format!("You have no token named `{which}`."),
-                mend: Some("`spandrel token list` shows your tokens.".to_owned()),
+                what: format!("{} no token named `{which}`.", args.of.whose()),
+                mend: Some("`spandrel token list` shows the tokens.".to_owned()),
             }
         } else {
             let ids: Vec<&str> = found.iter().filter_map(|token| token["id"].as_str()).collect();

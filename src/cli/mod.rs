@@ -39,7 +39,8 @@ use clap_complete::Shell;
 use tokio::sync::Notify;
 
 pub use access::{
-    GroupCommand, OwnerCommand, ProjectCommand, RoleCommand, RuleCommand, TenantCommand, UserCommand, WhyArgs,
+    GroupCommand, OwnerCommand, ProjectCommand, QuotaCommand, RoleCommand, RuleCommand, TenantCommand, UserCommand,
+    WhyArgs,
 };
 use failure::{EXIT_DIFFERS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Failure};
 pub use help::EXIT_CODES;
@@ -98,6 +99,9 @@ pub enum ClientCommand {
     /// Whose a machine is, and why.
     #[command(subcommand, arg_required_else_help = true)]
     Owner(OwnerCommand),
+    /// How much a tenant or a project may hold, and holds.
+    #[command(subcommand, visible_alias = "quotas", arg_required_else_help = true)]
+    Quota(QuotaCommand),
     /// Make it as a file says. What the file does not name is left alone.
     #[command(after_help = apply::APPLY_HELP)]
     Apply(apply::ApplyArgs),
@@ -279,6 +283,7 @@ async fn execute(
         ClientCommand::Why(args) => access::why(args, &mut session).await,
         ClientCommand::Rule(command) => access::rule(command, &mut session).await,
         ClientCommand::Owner(command) => access::owner(command, &mut session).await,
+        ClientCommand::Quota(command) => access::quota(command, &mut session).await,
         ClientCommand::Apply(args) => apply::apply(args, &mut session).await,
         ClientCommand::Diff(args) => apply::diff(args, &mut session).await,
         ClientCommand::Noun(command) => nouns::run(command, &mut session).await,

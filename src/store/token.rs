@@ -12,7 +12,7 @@ use super::entity::{token, user};
 use super::error::While;
 use super::log::WriteLock;
 use super::{Error, Inner, Once, Outcome, Result, SystemStore, TenantStore, Told, UserRecord, codec};
-use crate::authz::AccountWrite;
+use crate::authz::{AccountWrite, Act, MemberRead, MemberWrite};
 use crate::model::{Time, TokenId, UserId};
 
 const WHAT: &str = "a token";
@@ -62,7 +62,7 @@ impl TokenRecord {
     /// What the audit log tells of it.
     fn told(&self) -> Value {
         json!({
-            "name": self.name, "kind": self.kind.as_str(), "created_at": self.created_at, "expires_at": self.expires_at,
+            "user_id": self.user_id, "name": self.name, "kind": self.kind.as_str(), "created_at": self.created_at, "expires_at": self.expires_at,
         })
     }
 }
@@ -191,26 +191,7 @@ impl TenantStore<AccountWrite> {
         once: Option<Once<TokenRecord>>,
         told: Told,
     ) -> Result<Outcome<TokenRecord>> {
-        let user = self.scope.user();
-        let inner = &self.store.inner;
-        let tx = self.begin_told(&told, WHAT).await?;
-        // One after the other: so neither the bound nor the key is passed by two at once.
-        let lock = WriteLock::take(&tx).await?;
-        if let Some(kept) = self.done_before(&tx, &lock, once.as_ref()).await? {
-            return Ok(Outcome::Before(kept));
-        }
-        let present = token::Entity::find()
-            .filter(token::Column::UserId.eq(user.0))
-            .filter(token::Column::Kind.eq(new.kind.as_str()))
-            .filter(expired(inner.clock.now()).not());
-        if present.count(&tx).await.reading(WHAT)? >= max {
-            return Err(Error::TokensFull { max });
-        }
-        let record = insert(inner, &tx, user, new).await?;
-        let kept = self.keep(&tx, &lock, once.as_ref(), &record).await?;
-        let told = told.of(record.id, record.name.as_str()).after(record.told());
-        self.store.commit_told(tx, &lock, told, WHAT).await?;
-        Ok(Outcome::Done(record, kept))
+        self.make_token(self.scope.user(), new, max, once, told).await
     }
 
     /// The tokens of the user that acts, of one kind or all, newest first; without what has expired.
@@ -218,19 +199,7 @@ impl TenantStore<AccountWrite> {
     /// # Errors
     /// When the database cannot be read.
     pub async fn tokens(&self, kind: Option<TokenKind>) -> Result<Vec<TokenRecord>> {
-        let inner = &self.store.inner;
-        let tx = self.begin_read(WHAT).await?;
-        let mut query = token::Entity::find()
-            .filter(token::Column::UserId.eq(self.scope.user().0))
-            .filter(expired(inner.clock.now()).not())
-            .order_by_desc(token::Column::CreatedAt)
-            .order_by_desc(token::Column::Id);
-        if let Some(kind) = kind {
-            query = query.filter(token::Column::Kind.eq(kind.as_str()));
-        }
-        let rows = query.all(&tx).await.reading(WHAT)?;
-        tx.commit().await.reading(WHAT)?;
-        rows.iter().map(|row| record(inner, row)).collect()
+        self.tokens_of(self.scope.user(), kind).await
     }
 
     /// Whether the user that acts has such a token, and it has not expired.
@@ -254,10 +223,108 @@ impl TenantStore<AccountWrite> {
     /// # Errors
     /// When the database cannot be written.
     pub async fn token_delete(&self, id: TokenId, told: Told) -> Result<bool> {
+        self.revoke(self.scope.user(), id, told).await
+    }
+}
+
+impl TenantStore<MemberRead> {
+    /// The API tokens of a user, newest first; without what has expired.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn user_tokens(&self, user: UserId) -> Result<Vec<TokenRecord>> {
+        self.tokens_of(user, Some(TokenKind::Api)).await
+    }
+
+    /// Whose an API token is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn token_user(&self, id: TokenId) -> Result<Option<UserId>> {
+        let tx = self.begin_read(WHAT).await?;
+        let api = token::Entity::find_by_id(id.0).filter(token::Column::Kind.eq(TokenKind::Api.as_str()));
+        let row = api.one(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        Ok(row.map(|row| UserId(row.user_id)))
+    }
+}
+
+impl TenantStore<MemberWrite> {
+    /// Adds a token for a user, as [`TenantStore::token_create_once`] does.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn user_token_create(
+        &self,
+        user: UserId,
+        new: NewToken,
+        max: u64,
+        once: Option<Once<TokenRecord>>,
+        told: Told,
+    ) -> Result<Outcome<TokenRecord>> {
+        self.make_token(user, new, max, once, told).await
+    }
+
+    /// Revokes a token of a user. `false` when the user has no such token.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn user_token_delete(&self, user: UserId, id: TokenId, told: Told) -> Result<bool> {
+        self.revoke(user, id, told).await
+    }
+}
+
+impl<A: Act> TenantStore<A> {
+    async fn make_token(
+        &self,
+        user: UserId,
+        new: NewToken,
+        max: u64,
+        once: Option<Once<TokenRecord>>,
+        told: Told,
+    ) -> Result<Outcome<TokenRecord>> {
+        let inner = &self.store.inner;
+        let tx = self.begin_told(&told, WHAT).await?;
+        // One after the other: so neither the bound nor the key is passed by two at once.
+        let lock = WriteLock::take(&tx).await?;
+        if let Some(kept) = self.done_before(&tx, &lock, once.as_ref()).await? {
+            return Ok(Outcome::Before(kept));
+        }
+        let present = token::Entity::find()
+            .filter(token::Column::UserId.eq(user.0))
+            .filter(token::Column::Kind.eq(new.kind.as_str()))
+            .filter(expired(inner.clock.now()).not());
+        if present.count(&tx).await.reading(WHAT)? >= max {
+            return Err(Error::TokensFull { max });
+        }
+        let record = insert(inner, &tx, user, new).await?;
+        let kept = self.keep(&tx, &lock, once.as_ref(), &record).await?;
+        let told = told.of(record.id, record.name.as_str()).after(record.told());
+        self.store.commit_told(tx, &lock, told, WHAT).await?;
+        Ok(Outcome::Done(record, kept))
+    }
+
+    async fn tokens_of(&self, user: UserId, kind: Option<TokenKind>) -> Result<Vec<TokenRecord>> {
+        let inner = &self.store.inner;
+        let tx = self.begin_read(WHAT).await?;
+        let mut query = token::Entity::find()
+            .filter(token::Column::UserId.eq(user.0))
+            .filter(expired(inner.clock.now()).not())
+            .order_by_desc(token::Column::CreatedAt)
+            .order_by_desc(token::Column::Id);
+        if let Some(kind) = kind {
+            query = query.filter(token::Column::Kind.eq(kind.as_str()));
+        }
+        let rows = query.all(&tx).await.reading(WHAT)?;
+        tx.commit().await.reading(WHAT)?;
+        rows.iter().map(|row| record(inner, row)).collect()
+    }
+
+    async fn revoke(&self, user: UserId, id: TokenId, told: Told) -> Result<bool> {
         let tx = self.begin_told(&told, WHAT).await?;
         let lock = WriteLock::take(&tx).await?;
-        let mine = token::Entity::find_by_id(id.0).filter(token::Column::UserId.eq(self.scope.user().0));
-        let Some(row) = mine.one(&tx).await.writing(WHAT)? else { return Ok(false) };
+        let theirs = token::Entity::find_by_id(id.0).filter(token::Column::UserId.eq(user.0));
+        let Some(row) = theirs.one(&tx).await.writing(WHAT)? else { return Ok(false) };
         token::Entity::delete_by_id(id.0).exec(&tx).await.writing(WHAT)?;
         let record = record(&self.store.inner, &row)?;
         let told = told.of(id, record.name.as_str()).before(record.told());

@@ -281,6 +281,27 @@ async fn the_command_line_makes_two_tenants(database: Database) {
     assert!(why.contains("allowed") && why.contains("the role viewer of the group staff"), "{why}");
     let denied = cli(&gateway, "", &["why", "project.write", "--on", "project:acme/shop", "--user", "acme/ann"], 3);
     assert!(denied.contains("no role gives it"), "{denied}");
+    let limited = run(&["quota", "set", "project:acme/shop", "--hard", "vms=2", "--soft", "vms=1"]);
+    assert!(limited.contains("full"), "{limited}");
+    run(&["quota", "set", "project:acme/shop", "--hard", "vcpus=100"]);
+    let shown: Value =
+        serde_json::from_str(&run(&["quota", "show", "project:acme/shop", "-o", "json"])).expect("a document");
+    let vms = shown["items"].as_array().unwrap().iter().find(|one| one["resource"] == "vms").unwrap();
+    assert_eq!(
+        (&vms["used"], &vms["hard"], &vms["soft"]),
+        (&json!(2), &json!(2), &json!(1)),
+        "what is not named stays"
+    );
+    run(&["quota", "recount"]);
+    // A program is given a token by who manages it, and does what it may.
+    run(&["role", "give", "viewer", "--user", "acme/backup", "--on", "project:acme/shop"]);
+    let token = cli(&gateway, "", &["token", "create", "nightly", "--user", "acme/backup"], 0);
+    let token = token.lines().find(|line| line.starts_with("spandrel_")).expect("a token").trim().to_owned();
+    assert!(cli(&gateway, &token, &["whoami"], 0).contains("acme/backup (viewer)"));
+    assert_eq!(cli(&gateway, &token, &["vm", "list", "-o", "name"], 0).lines().count(), 2);
+    assert!(run(&["token", "list", "--user", "acme/backup"]).contains("nightly"));
+    run(&["token", "revoke", "nightly", "--user", "acme/backup"]);
+    cli(&gateway, &token, &["vm", "list"], 4);
     // What goes beyond one's own is refused, and says why.
     run(&["role", "give", "project_admin", "--user", "acme/ann", "--on", "project:acme/shop"]);
     let beyond = ["role", "give", "platform_admin", "--user", "acme/ann", "--on", "project:acme/shop"];

@@ -225,3 +225,51 @@ async fn a_sign_in_is_small() {
     let answer = gateway.post("/v1/account/password", change).await;
     assert_ne!(answer.status.as_u16(), 413, "the longest there can be is taken: {}", answer.text());
 }
+
+/// A service account cannot sign in: who manages its tenant makes its tokens, and takes them away.
+#[tokio::test]
+async fn a_service_account_is_given_tokens_by_who_manages_it() {
+    let gateway = Gateway::start().await;
+    let id = |made: super::Answer| made.ok(201).json()["id"].as_str().unwrap().to_owned();
+    let tenant =
+        id(gateway.post("/v1/tenants", json!({"parent_id": crate::model::TenantId::PLATFORM, "name": "acme"})).await);
+    let account = json!({"tenant_id": tenant, "username": "backup", "kind": "service_account"});
+    let account = id(gateway.post("/v1/users", account).await);
+    let person =
+        id(gateway.post("/v1/users", json!({"tenant_id": tenant, "username": "ann", "password": OTHER})).await);
+    let of = |user: &str| format!("/v1/users/{user}/tokens");
+    let made = gateway.post(&of(&account), json!({"name": "nightly"})).await.ok(201).json();
+    assert_eq!(gateway.post(&of(&person), json!({"name": "x"})).await.problem(422, "invalid")["field"], "id");
+    gateway.post(&of(&account), json!({"name": ""})).await.problem(422, "invalid");
+    gateway.get(&of("0192f0c1-2345-7000-8000-000000000000")).await.problem(404, "not-found");
+    let list = gateway.get(&of(&account)).await.ok(200);
+    assert!(list.text().contains("nightly") && !list.text().contains(made["token"].as_str().unwrap()));
+    assert!(!gateway.get("/v1/tokens").await.ok(200).text().contains("nightly"), "it is not the own one");
+    let as_it = |token: &str| {
+        let mut request = gateway.request("GET", "/v1/session", None);
+        request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        request
+    };
+    let secret = made["token"].as_str().unwrap();
+    let session = gateway.send(as_it(secret)).await.ok(200).json();
+    assert_eq!(session["username"], "acme/backup");
+    // Ann, who manages nothing, neither makes nor takes.
+    let login = gateway.login("acme/ann", OTHER).await.ok(200).json();
+    let anns = |method: &str, target: &str, body| {
+        let mut request = gateway.request(method, target, body);
+        let bearer = format!("Bearer {}", login["token"].as_str().unwrap());
+        request.headers_mut().insert(header::AUTHORIZATION, bearer.parse().unwrap());
+        request
+    };
+    let revoke = format!("/v1/tokens/{}", made["id"].as_str().unwrap());
+    gateway.send(anns("DELETE", &revoke, None)).await.problem(404, "not-found");
+    gateway.send(anns("POST", &of(&account), Some(json!({"name": "mine"})))).await.problem(404, "not-found");
+    gateway.send(as_it(secret)).await.ok(200);
+    gateway.delete(&revoke).await.ok(204);
+    gateway.send(as_it(secret)).await.problem(401, "unauthenticated");
+    gateway.delete(&revoke).await.problem(404, "not-found");
+    let entries = gateway.get("/v1/audit?action=token.create,token.delete").await.ok(200).json();
+    let told = entries["items"].as_array().unwrap();
+    assert_eq!(told.iter().filter(|entry| entry["result"] == "done").count(), 2, "{entries}");
+    assert!(told.iter().filter(|entry| entry["result"] == "done").all(|entry| entry["tenant_id"] == tenant.as_str()));
+}

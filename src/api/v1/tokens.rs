@@ -16,11 +16,14 @@ use super::super::once::{self, Creating, Made};
 use super::super::problem::Problem;
 use super::Items;
 use crate::app::{Session, TokenRecord};
-use crate::model::TokenId;
 use crate::model::secret::{ExposeSecret, SecretString};
+use crate::model::{TokenId, UserId};
 
 pub(in crate::api) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(create, list)).routes(routes!(delete))
+    OpenApiRouter::default()
+        .routes(routes!(create, list))
+        .routes(routes!(create_of_user, list_of_user))
+        .routes(routes!(delete))
 }
 
 /// A token to make.
@@ -93,6 +96,43 @@ async fn create(
     once::answer(api.app().token_create(&session, &body.name, body.expires_in_days, once).await?, made)
 }
 
+/// Make a token of a service account
+///
+/// It may do what the service account may: not of one that has roles which you do not have (`403`), nor of a person (`422`).
+/// The token itself is shown in this answer only.
+#[utoipa::path(post, path = "/v1/users/{id}/tokens", tag = "Tenants", operation_id = "user_token_create",
+    request_body = TokenCreate,
+    params(("id" = UserId, Path, description = "The service account's id."),
+        ("idempotency-key" = Option<String>, Header,
+        description = "Names the request: sent again within 24 hours it is answered alike, and done once.")),
+    responses((status = 201, description = "Made.", body = TokenCreated,
+        headers(("location" = String, description = "Its address.")))))]
+async fn create_of_user(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    _: NoParams,
+    Id(id): Id<UserId>,
+    Creating(body, key): Creating<TokenCreate>,
+) -> Result<Response, Problem> {
+    let once = once::once(key, made);
+    let made_now = api.app().user_token_create(&session, id, &body.name, body.expires_in_days, once).await?;
+    once::answer(made_now, made)
+}
+
+/// List the tokens of a user
+#[utoipa::path(get, path = "/v1/users/{id}/tokens", tag = "Tenants", operation_id = "user_token_list",
+    params(("id" = UserId, Path, description = "The user's id.")),
+    responses((status = 200, description = "Its tokens for programs, newest first.", body = Items<Token>)))]
+async fn list_of_user(
+    State(api): State<Api>,
+    Extension(session): Extension<Session>,
+    _: NoParams,
+    Id(id): Id<UserId>,
+) -> Result<Json<Items<Token>>, Problem> {
+    let tokens = api.app().user_tokens(&session, id).await?;
+    Ok(Json(Items { items: tokens.into_iter().map(Token::from).collect() }))
+}
+
 fn made((record, secret): &(TokenRecord, SecretString)) -> Made {
     let answer = TokenCreated {
         id: record.id,
@@ -116,6 +156,8 @@ async fn list(
 }
 
 /// Revoke a token
+///
+/// An own one; or, for who has `member.write` there and every role that its user has, that of another.
 #[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "Session", operation_id = "token_delete",
     params(("id" = TokenId, Path, description = "The token's id.")),
     responses((status = 204, description = "It is revoked.")))]

@@ -27,8 +27,8 @@ pub use projects::{ProjectInput, ProjectPatch};
 pub use roles::{RoleInput, RolePatch};
 pub use simulate::{Because, Simulated};
 pub use tenants::{TenantInput, TenantPatch};
-pub(super) use users::checked_username;
 pub use users::{UserInput, UserPatch};
+pub(super) use users::{checked_username, visible as visible_user};
 
 use super::{App, Error, Invalid, Mode, Result, Session, database_away};
 use crate::authz::{Access, Act, Graph, Node, TenantScope, roles as built_in};
@@ -238,7 +238,7 @@ impl App {
     }
 
     /// Refuses who would change a user or a group that has more than the caller.
-    fn check_not_above(&self, session: &Session, access: &Access, subject: Subject) -> Result<()> {
+    pub(super) fn check_not_above(&self, session: &Session, access: &Access, subject: Subject) -> Result<()> {
         match access.above(session.principal.user_id, subject, |id| self.owner_of(id)) {
             None => Ok(()),
             Some(binding) => {

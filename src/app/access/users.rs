@@ -63,7 +63,7 @@ fn checked_display_name(name: &str) -> std::result::Result<String, Invalid> {
 }
 
 /// A user that the caller sees.
-pub(super) fn visible<'a>(access: &'a Access, session: &Session, id: UserId) -> Result<&'a User> {
+pub(in crate::app) fn visible<'a>(access: &'a Access, session: &Session, id: UserId) -> Result<&'a User> {
     let scope = access.scope::<MemberRead>(&session.principal);
     let user = access.graph().user(id).filter(|user| scope.contains(Node::Tenant(user.tenant_id)));
     user.ok_or_else(|| Error::not_found("user", id))

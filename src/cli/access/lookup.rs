@@ -15,7 +15,7 @@ use crate::model::Kind;
 
 /// What can be named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Noun {
+pub(in crate::cli) enum Noun {
     Tenant,
     Project,
     User,
@@ -170,7 +170,7 @@ pub(super) async fn find(client: &Client, noun: Noun, text: &str) -> Result<Valu
 }
 
 /// The id of what has this path or id.
-pub(super) async fn id(client: &Client, noun: Noun, text: &str) -> Result<String, Failure> {
+pub(in crate::cli) async fn id(client: &Client, noun: Noun, text: &str) -> Result<String, Failure> {
     Ok(find(client, noun, text).await?["id"].as_str().unwrap_or_default().to_owned())
 }
 

@@ -1,9 +1,10 @@
-//! `tenant …`, `project …`, `user …`, `group …`, `role …`, `rule …`, `owner …` and `why`: who shares the platforms, who may do
+//! `tenant …`, `project …`, `user …`, `group …`, `role …`, `rule …`, `owner …`, `quota …` and `why`: who shares the platforms, who may do
 //! what, and whose machines are.
 
 mod lookup;
 mod members;
 mod ownership;
+mod quotas;
 mod roles;
 mod tenants;
 
@@ -12,10 +13,11 @@ use serde_json::Value;
 
 pub use members::{GroupCommand, UserCommand};
 pub use ownership::{OwnerCommand, RuleCommand};
+pub use quotas::QuotaCommand;
 pub use roles::{RoleCommand, WhyArgs, why};
 pub use tenants::{ProjectCommand, TenantCommand};
 
-use self::lookup::{Noun, all, find};
+use self::lookup::{all, find};
 use super::columns::{member, plain};
 use super::failure::Failure;
 use super::human::now;
@@ -24,8 +26,10 @@ use super::session::Session;
 use super::table::{Cell, print};
 use super::terminal::harmless;
 
+pub(super) use lookup::{Noun, id};
 pub(super) use members::{group, user};
 pub(super) use ownership::{owner, rule};
+pub(super) use quotas::quota;
 pub(super) use roles::role;
 pub(super) use tenants::{project, tenant};
 

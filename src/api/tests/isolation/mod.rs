@@ -262,7 +262,7 @@ fn body(world: &World, operation: &Operation, spot: &Spot) -> Option<Value> {
         "provider_test_new" => json!({"kind": "kvm", "endpoints": ["qemu+ssh://new/system"]}),
         "provider_trust" => json!({"thumbprint_sha256": "ab".repeat(32)}),
         "authz_simulate" => json!({"permission": "inventory.read", "on": {"kind": "tenant", "id": spot.tenant}}),
-        "token_create" => json!({"name": "new"}),
+        "token_create" | "user_token_create" => json!({"name": "new"}),
         "tenant_quota_set" | "project_quota_set" => json!({"limits": []}),
         "project_quota_try" => json!({"amounts": []}),
         "password_change" => json!({"current_password": "wrong wrong wrong", "new_password": "correct horse battery!"}),
@@ -305,7 +305,9 @@ async fn check_thing(world: &World, actor: &Actor, operation: &Operation, spot: 
         // One handler serves all kinds; of the other kinds there is nothing here to be seen.
         return 0;
     }
-    if operation.id == "binding_delete" && expected(actor, operation.needs, spot).is_none() {
+    if ["binding_delete", "vm_owner_unset"].contains(&operation.id.as_str())
+        && expected(actor, operation.needs, spot).is_none()
+    {
         // It would really go.
         return 0;
     }

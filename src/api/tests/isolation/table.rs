@@ -77,7 +77,8 @@ fn needs(operation: &str, path: &str) -> Option<Needs> {
         "user_list" | "group_list" => Shows(P::MemberRead),
         "user_create" | "group_create" => Within(P::MemberWrite),
         "user_get" => Thing(N::User, P::MemberRead, None),
-        "user_edit" | "user_delete" | "user_set_password" => {
+        "user_token_list" => Thing(N::User, P::MemberRead, None),
+        "user_edit" | "user_delete" | "user_set_password" | "user_token_create" => {
             Thing(N::User, P::MemberRead, Some((P::MemberWrite, There)))
         }
         "group_get" => Thing(N::Group, P::MemberRead, None),
