@@ -354,7 +354,7 @@ mod tests {
                     board.observed(id, source.id, now);
                 }
                 board.hand_on_once();
-                let read = inventory.provider(&fixture.scope(), id).unwrap();
+                let read = inventory.provider(&fixture.providers(), id).unwrap();
                 assert_eq!(ages(&read.json()), vec![json!(now); SOURCES], "readers see it");
                 assert_eq!(told().len(), expected, "at most every {ages_every:?}");
             }

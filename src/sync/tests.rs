@@ -80,7 +80,7 @@ impl World {
     }
 
     fn status(&self, provider: ProviderId) -> Option<SyncStatus> {
-        let entry = self.inventory.provider(&self.fixture.scope::<crate::authz::ProviderRead>(), provider)?;
+        let entry = self.inventory.provider(&self.fixture.providers(), provider)?;
         Some(entry.provider().sources.first()?.sync.clone())
     }
 

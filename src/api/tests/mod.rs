@@ -259,7 +259,7 @@ impl Gateway {
         self.send(self.request("POST", target, None)).await
     }
 
-    pub async fn put(&self, target: &str, body: Value) -> Answer {
+    pub async fn replace(&self, target: &str, body: Value) -> Answer {
         self.send(self.request("PUT", target, Some(body))).await
     }
 

@@ -156,6 +156,11 @@ impl Fixture {
         self.store.tenant(&self.scope())
     }
 
+    /// Sees the providers.
+    pub(crate) fn providers(&self) -> TenantScope<crate::authz::ProviderRead> {
+        self.scope()
+    }
+
     /// Sees what the platform owns.
     pub(crate) fn scope<A: Act>(&self) -> TenantScope<A> {
         TenantScope::of_tenant(TenantId::PLATFORM)

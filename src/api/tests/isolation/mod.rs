@@ -167,7 +167,7 @@ async fn build(gateway: &Gateway, name: &'static str, parent: Option<TenantId>, 
         gateway.change_of(owner, id, kind, op);
         if let (Kind::Vm, Some(_)) = (kind, owner.project_id) {
             // What no rule gives is whose a person says it is.
-            gateway.put(&format!("/v1/vms/{id}/owner"), json!({"project_id": project})).await.ok(200);
+            gateway.replace(&format!("/v1/vms/{id}/owner"), json!({"project_id": project})).await.ok(200);
         }
         things.insert(noun, id.to_string());
     }
