@@ -178,6 +178,22 @@ async fn each_write_tells_what_was_before_and_afterwards_or_is_not_done() {
     assert_eq!([&entry["before"]["project_id"], &entry["after"]["project_id"]], [&Value::Null, &json!(project)]);
     writes.told(&format!("DELETE {at}"), Value::Null, ("vm.owner_unset", PLATFORM, "shop-1", GONE)).await;
 
+    providers_and_the_own_account(&writes).await;
+    for (at, action, name) in [
+        (role_at, "role.delete", "sees"),
+        (group_at, "group.delete", "ops"),
+        (user_at, "user.delete", "Acme/ann"),
+        (format!("/v1/projects/{project}"), "project.delete", "Shop"),
+    ] {
+        writes.told(&format!("DELETE {at}"), Value::Null, (action, &acme, name, GONE)).await;
+    }
+    // Nobody is left in it who could read of it.
+    let at = format!("DELETE /v1/tenants/{acme}");
+    writes.told(&at, Value::Null, ("tenant.delete", PLATFORM, "Acme", GONE)).await;
+}
+
+/// What belongs to the platform, and to who writes.
+async fn providers_and_the_own_account(writes: &Writes) {
     let body = json!({"name": "lab", "kind": "vsphere", "endpoints": ["vc.example"], "username": "root",
         "password": "platform-secret"});
     let (answer, _) = writes.told("POST /v1/providers", body, ("provider.create", PLATFORM, "lab", MADE)).await;
@@ -196,18 +212,6 @@ async fn each_write_tells_what_was_before_and_afterwards_or_is_not_done() {
     writes.told(&at, Value::Null, ("token.delete", PLATFORM, "ci", GONE)).await;
     let body = json!({"current_password": PASSWORD, "new_password": "another long password"});
     writes.told("POST /v1/account/password", body, ("password.change", PLATFORM, USER, NEITHER)).await;
-
-    for (at, action, name) in [
-        (role_at, "role.delete", "sees"),
-        (group_at, "group.delete", "ops"),
-        (user_at, "user.delete", "Acme/ann"),
-        (format!("/v1/projects/{project}"), "project.delete", "Shop"),
-    ] {
-        writes.told(&format!("DELETE {at}"), Value::Null, (action, &acme, name, GONE)).await;
-    }
-    // Nobody is left in it who could read of it.
-    let at = format!("DELETE /v1/tenants/{acme}");
-    writes.told(&at, Value::Null, ("tenant.delete", PLATFORM, "Acme", GONE)).await;
 }
 
 /// Somebody who is signed in.
