@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use opentelemetry::metrics::Counter;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -32,6 +33,10 @@ const WAITING_MAX: usize = 256;
 const STRANGER_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// Addresses of strangers that are remembered.
 const STRANGERS_MAX: usize = 10_000;
+/// What is refused of one user is written down one by one up to this often …
+const REFUSALS_MAX: u32 = 60;
+/// … within this time.
+const REFUSALS_WITHIN: TimeDelta = TimeDelta::minutes(10);
 /// The longest name that is looked at when somebody signs in, bytes.
 const USERNAME_MAX: usize = 256;
 /// How many entries are read at once for an export.
@@ -155,6 +160,16 @@ pub(super) struct Recorder {
     waiting: Arc<Semaphore>,
     unwritten: Counter<u64>,
     strangers: Mutex<HashMap<(Address, u16), Time>>,
+    /// By user.
+    refusals: Mutex<HashMap<UserId, Refusals>>,
+}
+
+/// What was refused of one user lately.
+#[derive(Debug)]
+struct Refusals {
+    since: Time,
+    told: u32,
+    untold: u32,
 }
 
 impl Default for Recorder {
@@ -163,7 +178,7 @@ impl Default for Recorder {
             .u64_counter("spandrel_audit_unwritten")
             .with_description("Entries of the audit log that could not be written; the log has them.")
             .build();
-        Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), unwritten, strangers: Mutex::default() }
+        Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), unwritten, strangers: Mutex::default(), refusals: Mutex::default() }
     }
 }
 
@@ -187,6 +202,23 @@ impl Recorder {
         }
         room
     }
+
+    /// Whether what was refused of a user, or failed, is written down now; and how much of it was not since the last time.
+    fn takes_refusal(&self, user: UserId, now: Time) -> Option<u32> {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = |one: &Refusals| now.signed_duration_since(one.since).abs() < REFUSALS_WITHIN;
+        refusals.retain(|_, one| one.untold > 0 || recent(one));
+        let one = refusals.entry(user).or_insert(Refusals { since: now, told: 0, untold: 0 });
+        if !recent(one) {
+            (one.since, one.told) = (now, 0);
+        }
+        if one.told >= REFUSALS_MAX {
+            one.untold = one.untold.saturating_add(1);
+            return None;
+        }
+        one.told += 1;
+        Some(std::mem::take(&mut one.untold))
+    }
 }
 
 /// What an HTTP status says of what was asked for.
@@ -209,13 +241,17 @@ impl App {
             Who::Tried(name) => matches!(asked.status, 200 | 401) && name.len() <= USERNAME_MAX,
             Who::Stranger => false,
         };
-        let recorder = &self.0.audit;
-        if origin.is_recorded()
-            || !known && !recorder.takes_stranger(origin.0.address, asked.status, self.clock().now())
-        {
+        let (recorder, now) = (&self.0.audit, self.clock().now());
+        if origin.is_recorded() || !known && !recorder.takes_stranger(origin.0.address, asked.status, now) {
             return;
         }
+        let untold = match &who {
+            Who::User { id, .. } if result_of(asked.status) != AuditResult::Done => recorder.takes_refusal(*id, now),
+            _ => Some(0),
+        };
+        let Some(untold) = untold else { return };
         let new = NewAudit {
+            after: (untold > 0).then(|| json!({"refused_untold": untold})),
             object_id: asked.object_id,
             result: result_of(asked.status),
             status: Some(asked.status),

@@ -169,6 +169,25 @@ async fn strangers_are_told_of_but_cannot_fill_the_log() {
 }
 
 #[tokio::test]
+async fn what_is_refused_of_a_user_cannot_fill_the_log() {
+    let gateway = Gateway::start().await;
+    let refused = "/v1/tokens/0192f0c1-2345-7000-8000-000000000000";
+    for _ in 0..75 {
+        gateway.delete(refused).await.problem(404, "not-found");
+    }
+    assert_eq!(gateway.get("/v1/audit?limit=100").await.ok(200).json()["items"].as_array().map(Vec::len), Some(60));
+    // What is done is always told.
+    gateway.post("/v1/tokens", json!({"name": "ci"})).await.ok(201);
+    gateway.advance(600);
+    gateway.delete(refused).await.problem(404, "not-found");
+    let told = gateway.get("/v1/audit?limit=100").await.ok(200).json();
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(62));
+    assert_eq!(told["items"][0]["after"], json!({"refused_untold": 15}), "how many were not is told");
+    gateway.delete(refused).await.problem(404, "not-found");
+    assert_eq!(gateway.get("/v1/audit").await.ok(200).json()["items"][0]["after"], json!(null));
+}
+
+#[tokio::test]
 async fn what_cannot_be_told_is_not_done_but_signing_in_is() {
     let gateway = Gateway::start().await;
     gateway.store.sql("ALTER TABLE audit RENAME TO gone").await;
