@@ -178,7 +178,12 @@ impl Default for Recorder {
             .u64_counter("spandrel_audit_unwritten")
             .with_description("Entries of the audit log that could not be written; the log has them.")
             .build();
-        Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), unwritten, strangers: Mutex::default(), refusals: Mutex::default() }
+        Self {
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            unwritten,
+            strangers: Mutex::default(),
+            refusals: Mutex::default(),
+        }
     }
 }
 

@@ -185,7 +185,7 @@ impl Access {
             let is_void = matches!(node, Node::Object { owner, .. } if owner.tenant_id != binding.tenant_id);
             !is_void && self.beyond(user, binding.role_id, node).is_some()
         };
-        bindings.iter().find(|binding| more(*binding)).map(|binding| **binding)
+        bindings.iter().find(|binding| more(binding)).map(|binding| **binding)
     }
 }
 

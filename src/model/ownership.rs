@@ -69,7 +69,7 @@ pub struct RuleCondition {
     /// What is looked at. Where a machine has several, one of them is enough.
     pub field: RuleField,
     /// What it must be, without regard to upper and lower case: `*` stands for any text, `?` for any one character.
-    #[schema(example = "Berlin/vm/shop/*", max_length = 512)]
+    #[schema(example = "vm/shop/*", max_length = 512)]
     pub pattern: String,
 }
 

@@ -115,10 +115,21 @@ async fn counters(tx: &Tx) -> Result<HashMap<Key, (i64, i64)>> {
     rows.into_iter().map(read).collect()
 }
 
+/// A line for the ledger.
+struct Line {
+    tenant: TenantId,
+    project: ProjectId,
+    resource: QuotaResource,
+    used: i64,
+    reserved: i64,
+    cause: &'static str,
+    id: Option<Uuid>,
+}
+
 /// Lines for the ledger, and what they come to.
 struct Book {
     at: Time,
-    lines: Vec<(TenantId, ProjectId, QuotaResource, i64, i64, &'static str, Option<Uuid>)>,
+    lines: Vec<Line>,
 }
 
 impl Book {
@@ -127,25 +138,25 @@ impl Book {
     }
 
     fn used(&mut self, (tenant, project): (TenantId, ProjectId), amounts: &Amounts, cause: &'static str, id: Uuid) {
-        let line = |(resource, amount)| (tenant, project, resource, amount, 0, cause, Some(id));
+        let line = |(resource, used)| Line { tenant, project, resource, used, reserved: 0, cause, id: Some(id) };
         self.lines.extend(amounts.iter().map(line));
     }
 
     fn reserved(&mut self, (tenant, project): (TenantId, ProjectId), amounts: &Amounts, cause: &'static str, id: Uuid) {
-        let line = |(resource, amount)| (tenant, project, resource, 0, amount, cause, Some(id));
+        let line = |(resource, reserved)| Line { tenant, project, resource, used: 0, reserved, cause, id: Some(id) };
         self.lines.extend(amounts.iter().map(line));
     }
 
     /// Writes the lines, and adds them to the counters.
     async fn close(self, tx: &Tx) -> Result<()> {
         let mut sums: HashMap<Key, (TenantId, i64, i64)> = HashMap::new();
-        for (tenant, project, resource, used, reserved, ..) in &self.lines {
+        for Line { tenant, project, resource, used, reserved, .. } in &self.lines {
             let sum = sums.entry((project.0, *resource)).or_insert((*tenant, 0, 0));
             sum.1 = sum.1.saturating_add(*used);
             sum.2 = sum.2.saturating_add(*reserved);
         }
         let at = codec::micros(self.at);
-        let rows = self.lines.into_iter().map(|(tenant, project, resource, used, reserved, cause, id)| {
+        let rows = self.lines.into_iter().map(|Line { tenant, project, resource, used, reserved, cause, id }| {
             [
                 LedgerId::generate().0.into(),
                 at.into(),

@@ -239,8 +239,8 @@ async fn a_service_account_is_given_tokens_by_who_manages_it() {
         id(gateway.post("/v1/users", json!({"tenant_id": tenant, "username": "ann", "password": OTHER})).await);
     let of = |user: &str| format!("/v1/users/{user}/tokens");
     let made = gateway.post(&of(&account), json!({"name": "nightly"})).await.ok(201).json();
-    assert_eq!(gateway.post(&of(&person), json!({"name": "x"})).await.problem(422, "invalid")["field"], "id");
-    gateway.post(&of(&account), json!({"name": ""})).await.problem(422, "invalid");
+    assert_eq!(gateway.post(&of(&person), json!({"name": "x"})).await.problem(422, "invalid-field")["field"], "id");
+    gateway.post(&of(&account), json!({"name": ""})).await.problem(422, "invalid-field");
     gateway.get(&of("0192f0c1-2345-7000-8000-000000000000")).await.problem(404, "not-found");
     let list = gateway.get(&of(&account)).await.ok(200);
     assert!(list.text().contains("nightly") && !list.text().contains(made["token"].as_str().unwrap()));

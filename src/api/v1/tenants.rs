@@ -54,7 +54,8 @@ struct TenantEdit {
     #[schema(value_type = String, required = false)]
     #[serde(default)]
     description: Patch<String>,
-    /// `suspended`: its users and those of the tenants below it are signed out and cannot sign in; its machines go on.
+    /// `suspended`: its users and those of the tenants below it are refused, with all their tokens, until it is resumed; its
+    /// machines go on.
     #[schema(value_type = TenantState, required = false)]
     #[serde(default)]
     state: Patch<TenantState>,

@@ -24,7 +24,7 @@ pub enum QuotaCommand {
     Show(QuotaShow),
     /// Set limits. Those that are not named stay.
     #[command(
-        after_help = "Resources: vms, vms_running, vcpus, memory_mib, volumes, volume_gib, snapshots.\nA hard limit is never passed by what is ordered; from the soft one on there is a warning.\n\nExamples:\n  spandrel quota set project:acme/shop --hard vms=10 --soft vms=8\n  spandrel quota set tenant:acme --hard memory_mib=65536 --unset vcpus"
+        after_help = "Resources: vms, vms_running, vcpus, memory_mib, volumes, volume_gib, snapshots.\nA hard limit is never passed by what is ordered; from the soft one on there\nis a warning.\n\nExamples:\n  spandrel quota set project:acme/shop --hard vms=10 --soft vms=8\n  spandrel quota set tenant:acme --hard memory_mib=65536 --unset vcpus"
     )]
     Set(QuotaSet),
     /// Add all counters up anew, and show those that are wrong.

@@ -207,19 +207,26 @@ async fn bindings(output: Format, session: &mut Session) -> Result<(), Failure> 
     for noun in [Noun::Tenant, Noun::Project, Noun::User, Noun::Group, Noun::Role] {
         for item in super::all(client, noun).await? {
             if let (Some(id), Some(path)) = (item["id"].as_str(), item["path"].as_str()) {
-                names.insert(id.to_owned(), path.to_owned());
+                // The platform and its administrators' role have the same id.
+                names.insert((noun.word(), id.to_owned()), path.to_owned());
             }
         }
     }
-    let name = |kind: Option<&str>, id: &Value| {
+    let name = |kind: &str, id: &Value| {
         let id = id.as_str().unwrap_or("-");
-        let kind = kind.map(|kind| format!("{kind}:")).unwrap_or_default();
-        format!("{kind}{}", names.get(id).map_or(id, String::as_str))
+        let known = names.iter().find(|((word, own), _)| *word == kind && own == id).map(|(_, path)| path);
+        known.map_or(id, String::as_str).to_owned()
+    };
+    let named = |thing: &Value| {
+        let kind = thing["kind"].as_str().unwrap_or("-");
+        match (kind, name(kind, &thing["id"])) {
+            ("tenant", path) if path == "platform" => path,
+            (kind, path) => format!("{kind}:{path}"),
+        }
     };
     for item in &mut items {
-        let subject = name(item["subject"]["kind"].as_str(), &item["subject"]["id"]);
-        let on = name(item["scope"]["kind"].as_str(), &item["scope"]["id"]);
-        item["role"] = json!(name(None, &item["role_id"]));
+        let (subject, on) = (named(&item["subject"]), named(&item["scope"]));
+        item["role"] = json!(name("role", &item["role_id"]));
         item["to"] = json!(subject);
         item["on"] = json!(on);
     }

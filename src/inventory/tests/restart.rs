@@ -52,7 +52,7 @@ fn restarted() -> std::sync::Arc<Inventory> {
 
 fn hears(inventory: &std::sync::Arc<Inventory>, from: u64) -> Result<Vec<(&'static str, u64)>, WatchError> {
     let request = WatchRequest { from: Some(Revision(from)), ..WatchRequest::default() };
-    let mut watch = watching(&inventory, everything(), request)?;
+    let mut watch = watching(inventory, everything(), request)?;
     let mut heard = Vec::new();
     while let Some(Some(event)) = watch.next().now_or_never() {
         heard.extend(event.revision().map(|revision| (event.name(), revision.0)));

@@ -59,7 +59,7 @@ impl Client {
         let query = Query::parse(Kind::Vm, &[("limit".to_owned(), "1000".to_owned())]).unwrap();
         let page = inventory.list(&scope, &query).unwrap();
         let known = page.items.iter().map(|entry| (entry.id(), entry.revision().0)).collect();
-        let watch = watching(&inventory, scope.clone(), from(page.revision.0)).unwrap();
+        let watch = watching(inventory, scope.clone(), from(page.revision.0)).unwrap();
         Self { scope, known, watch, last: page.revision.0 }
     }
 

@@ -152,7 +152,7 @@ pub(super) fn operations() -> Vec<Operation> {
 fn the_matrix_is_the_one_that_is_published() {
     let mut text = String::from(
         "# Who may do what\n\nMade from the API's description and the built-in roles by the test that holds the gateway to it \
-         (`src/api/tests/isolation.rs`): every operation, by everybody, with what is one's own, below, above, and of \
+         (`src/api/tests/isolation`): every operation, by everybody, with what is one's own, below, above, and of \
          strangers. Do not edit it by hand.\n\nWhat is not visible answers `404`, in a body `422`; what is visible and not \
          allowed answers `403`. A role holds where it is bound, and in all that is within. Own roles are made of the \
          same permissions: `GET /v1/permissions` says what each of them means.\n\n## Built-in roles\n\n| permission |",
