@@ -252,7 +252,7 @@ async fn a_service_account_is_given_tokens_by_who_manages_it() {
     };
     let secret = made["token"].as_str().unwrap();
     let session = gateway.send(as_it(secret)).await.ok(200).json();
-    assert_eq!(session["username"], "acme/backup");
+    assert_eq!(session["username"], "backup");
     // Ann, who manages nothing, neither makes nor takes.
     let login = gateway.login("acme/ann", OTHER).await.ok(200).json();
     let anns = |method: &str, target: &str, body| {
