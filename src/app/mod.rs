@@ -45,7 +45,7 @@ pub use objects::{Answer, Ready};
 pub use ownership::{Explained, Move, Preview, Reason, RuleInput, RulePatch, Tried};
 pub use password::{MAX_BYTES as PASSWORD_MAX_BYTES, MIN_CHARS as PASSWORD_MIN_CHARS};
 pub use provider_input::{NewProviderInput, ProviderPatch, TrustPatch};
-pub use providers::{Mode, ProviderEdited, Quarantined};
+pub use providers::{ProviderEdited, Quarantined};
 pub use quota::{Counted, Fits, QuotaOf};
 pub use session::{Session, SignedIn};
 pub use sync_control::SyncControl;
@@ -62,6 +62,23 @@ pub use crate::inventory::{EndReason, Event as WatchEvent, Watch, common_fields}
 use crate::model::ProviderId;
 use crate::store::{Error as StoreError, Store};
 pub use crate::store::{Once, Outcome, QuotaDifference, TokenRecord};
+
+/// Whether a write is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    Real,
+    /// It is checked as if it were, and nothing is kept of it.
+    DryRun,
+}
+
+impl Mode {
+    /// Whether it is done.
+    #[must_use]
+    pub const fn is_real(self) -> bool {
+        matches!(self, Mode::Real)
+    }
+}
 
 /// Bounds of the use cases.
 #[derive(Clone, Debug)]
@@ -217,6 +234,16 @@ impl From<StoreError> for Error {
             StoreError::UserGone(_) => Error::Unauthenticated,
             other => Error::internal("using the database", other),
         }
+    }
+}
+
+/// Compares the generations that a caller accepts with the present one, and gives the one to go on with.
+fn check_generation(expected: Option<&[String]>, actual: i64) -> Result<i64> {
+    match expected {
+        Some(accepted) if !accepted.iter().any(|generation| *generation == actual.to_string()) => {
+            Err(Error::Precondition { expected: accepted.join(", "), actual })
+        }
+        _ => Ok(actual),
     }
 }
 

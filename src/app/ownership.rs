@@ -216,7 +216,7 @@ impl App {
                     return Err(Error::InUse { what, why });
                 }
             }
-            if mode == Mode::DryRun {
+            if !mode.is_real() {
                 return Ok(Outcome::Done(rule, None));
             }
             let told = session.made(&rule);
@@ -242,7 +242,7 @@ impl App {
         self.change_access("editing an ownership rule", async move |app: App, access: Arc<Access>| {
             let present = app.ownership_rule(&session, id)?;
             let scope = app.authorize::<OwnershipWrite>(&session, Node::PLATFORM)?;
-            super::access::check_generation(expected.as_deref(), present.generation)?;
+            super::check_generation(expected.as_deref(), present.generation)?;
             let name = patch.name.as_deref().map(|name| checked_name("name", name)).transpose()?;
             let mut rule = OwnershipRule {
                 name: name.unwrap_or_else(|| present.name.clone()),
@@ -258,7 +258,7 @@ impl App {
             }
             rule.generation += 1;
             rule.updated_at = app.clock().now();
-            if mode == Mode::Real {
+            if mode.is_real() {
                 app.writing(&scope).ownership_rule_update(&rule, session.edited(&present, &rule)).await?;
             }
             Ok(rule)
@@ -280,7 +280,7 @@ impl App {
         self.change_access("removing an ownership rule", async move |app: App, _| {
             let present = app.ownership_rule(&session, id)?;
             let scope = app.authorize::<OwnershipWrite>(&session, Node::PLATFORM)?;
-            super::access::check_generation(expected.as_deref(), present.generation)?;
+            super::check_generation(expected.as_deref(), present.generation)?;
             Ok(app.writing(&scope).ownership_rule_delete(id, session.removed(&present)).await?)
         })
         .await

@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::sync_control::Resync;
-use super::{App, Error, NewProviderInput, ProviderPatch, Result, Session, database_away, provider_input};
+use super::{
+    App, Error, Mode, NewProviderInput, ProviderPatch, Result, Session, check_generation, database_away, provider_input,
+};
 use crate::authz::{Node, ProviderRead, ProviderWrite, SeesProviders, TenantScope};
 use crate::model::provider::{Capability, Check, Connection, SyncStatus, TestReport};
 use crate::model::{Provider, ProviderId, SourceId, SourceState, Time};
@@ -46,15 +48,6 @@ pub struct ProviderEdited {
     pub provider: Provider,
     /// The members that are not what they were, in the API's words. When there are none, nothing was done.
     pub changed: Vec<&'static str>,
-}
-
-/// Whether a write is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// It is.
-    Real,
-    /// It is checked as if it were, and nothing is kept of it.
-    DryRun,
 }
 
 impl App {
@@ -170,7 +163,7 @@ impl App {
             let _turn = app.edit_turn(id).await;
             for _ in 0..EDIT_TRIES {
                 let present = app.provider_record(&scope, id).await?;
-                let generation = precondition(expected.as_deref(), present.generation)?;
+                let generation = check_generation(expected.as_deref(), present.generation)?;
                 if present.removing {
                     return Err(Error::ProviderRemoving(id));
                 }
@@ -208,7 +201,7 @@ impl App {
         // It was there a moment ago.
         let Edited { record, changed } =
             edited.map_err(|error| taken(error, &fields))?.ok_or_else(|| Error::not_found("provider", id))?;
-        if mode == Mode::Real && !changed.is_empty() {
+        if mode.is_real() && !changed.is_empty() {
             tracing::info!(provider = %id, generation = record.generation, "provider edited");
             self.sync().provider_changed(id);
         }
@@ -252,7 +245,7 @@ impl App {
         self.complete("removing a provider", async move {
             let _turn = app.edit_turn(id).await;
             let present = app.provider_record(&scope, id).await?;
-            let generation = precondition(expected.as_deref(), present.generation)?;
+            let generation = check_generation(expected.as_deref(), present.generation)?;
             let generation = expected.is_some().then_some(generation);
             let marked = app.store().tenant(&scope).provider_mark_removing(id, generation, told).await?;
             let record = marked.ok_or_else(|| Error::not_found("provider", id))?;
@@ -411,16 +404,6 @@ async fn asked<T>(asking: impl Future<Output = std::result::Result<T, StoreError
     }
 }
 
-/// Compares the generations that a caller accepts with the present one, and gives the one to go on with.
-fn precondition(expected: Option<&[String]>, actual: i64) -> Result<i64> {
-    match expected {
-        Some(accepted) if !accepted.iter().any(|generation| *generation == actual.to_string()) => {
-            Err(Error::Precondition { expected: accepted.join(", "), actual })
-        }
-        _ => Ok(actual),
-    }
-}
-
 /// Says which of the given endpoints is taken.
 fn taken(error: StoreError, endpoints: &[crate::store::Endpoint]) -> Error {
     match error {
@@ -473,9 +456,9 @@ mod tests {
 
     #[test]
     fn the_present_generation_must_be_among_the_accepted() {
-        assert_eq!(precondition(None, 3).unwrap(), 3);
-        assert_eq!(precondition(Some(&["2".to_owned(), "3".to_owned()]), 3).unwrap(), 3);
-        assert!(matches!(precondition(Some(&["2".to_owned()]), 3), Err(Error::Precondition { actual: 3, .. })));
-        assert!(precondition(Some(&[]), 3).is_err());
+        assert_eq!(check_generation(None, 3).unwrap(), 3);
+        assert_eq!(check_generation(Some(&["2".to_owned(), "3".to_owned()]), 3).unwrap(), 3);
+        assert!(matches!(check_generation(Some(&["2".to_owned()]), 3), Err(Error::Precondition { actual: 3, .. })));
+        assert!(check_generation(Some(&[]), 3).is_err());
     }
 }

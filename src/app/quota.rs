@@ -128,7 +128,7 @@ impl App {
             })?;
             let scope = access.authorize::<QuotaWrite>(&caller.principal, Node::Tenant(above))?;
             let limits = checked(limits)?;
-            if mode == Mode::Real {
+            if mode.is_real() {
                 // A tenant's own limits are its own rows.
                 let scope = match of {
                     QuotaOf::Tenant(id) => access.authorize(&caller.principal, Node::Tenant(id)).unwrap_or(scope),

@@ -3,7 +3,7 @@
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::roles::is_visible;
-use super::{App, Error, Invalid, Mode, Result, Session, is_real};
+use super::{App, Error, Invalid, Mode, Result, Session};
 use crate::authz::{Access, BindingRead, BindingWrite, Node, TenantScope, node_of};
 use crate::model::{Binding, BindingId, BindingScope, Effect, RoleId, Subject, TenantId};
 use crate::store::{Once, Outcome};
@@ -131,11 +131,11 @@ impl App {
                 effect,
                 created_at,
             };
-            if effect == Effect::Deny && is_real(mode) {
+            if effect == Effect::Deny && mode.is_real() {
                 app.check_denial(&access, binding)?;
             }
             super::check_room("bindings", graph.bindings().count(), super::BINDINGS_MAX)?;
-            if !is_real(mode) {
+            if !mode.is_real() {
                 return Ok(Outcome::Done(binding, None));
             }
             let told = session.made(&binding).of(binding.id, role.name.as_str());

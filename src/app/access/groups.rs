@@ -1,11 +1,12 @@
 //! Groups of users and service accounts.
 
+use super::super::check_generation;
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
-use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
+use super::{check_name_free, checked_description, seen_tenant};
 use crate::authz::{Access, Graph, MemberRead, MemberWrite, Node};
 use crate::model::{Effect, Group, GroupId, Subject, TenantId, UserId};
 use crate::store::{Once, Outcome};
@@ -120,7 +121,7 @@ impl App {
                 check_name_free("group", &group.name, names(access.graph(), tenant_id, None))?;
                 super::check_room("groups", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
-            if !is_real(mode) {
+            if !mode.is_real() {
                 return Ok(Outcome::Done(group, None));
             }
             let told = session.made(&group);
@@ -170,7 +171,7 @@ impl App {
             })?;
             group.generation += 1;
             group.updated_at = app.clock().now();
-            if is_real(mode) {
+            if mode.is_real() {
                 app.writing(&scope).group_update(&group, session.edited(present, &group)).await?;
             }
             Ok(group)

@@ -252,16 +252,6 @@ impl App {
     }
 }
 
-/// What is made or changed must be of the generation that the caller knows.
-pub(super) fn check_generation(expected: Option<&[String]>, actual: i64) -> Result<()> {
-    match expected {
-        Some(accepted) if !accepted.iter().any(|generation| *generation == actual.to_string()) => {
-            Err(Error::Precondition { expected: accepted.join(", "), actual })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// A description: free text of bearable length.
 fn checked_description(text: &str) -> std::result::Result<String, Invalid> {
     let text = text.trim();
@@ -340,9 +330,4 @@ fn check_room(what: &str, count: usize, max: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::InUse { what: format!("the list of {what}"), why: format!("it is full with {max}; remove one first") })
-}
-
-/// Whether a write is really done.
-const fn is_real(mode: Mode) -> bool {
-    matches!(mode, Mode::Real)
 }

@@ -1,11 +1,12 @@
 //! Projects: what holds the machines of a tenant.
 
+use super::super::check_generation;
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::listing::NAMED;
 use super::{App, Error, Mode, Result, Session};
-use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
+use super::{check_name_free, checked_description, seen_tenant};
 use crate::authz::{Access, Graph, Node, ProjectRead, ProjectWrite};
 use crate::model::{Kind, Project, ProjectId, TenantId};
 use crate::store::{Once, Outcome};
@@ -98,7 +99,7 @@ impl App {
                 check_name_free("project", &project.name, names(access.graph(), tenant_id, None))?;
                 super::check_room("projects", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
-            if !is_real(mode) {
+            if !mode.is_real() {
                 return Ok(Outcome::Done(project, None));
             }
             let told = session.made(&project);
@@ -138,7 +139,7 @@ impl App {
             }
             project.generation += 1;
             project.updated_at = app.clock().now();
-            if is_real(mode) {
+            if mode.is_real() {
                 app.writing(&scope).project_update(&project, session.edited(present, &project)).await?;
             }
             Ok(project)

@@ -1,11 +1,12 @@
 //! Roles: those that are built in, and a tenant's own.
 
+use super::super::check_generation;
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
-use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
+use super::{check_name_free, checked_description, seen_tenant};
 use crate::authz::{Access, Graph, Node, RoleRead, RoleWrite};
 use crate::model::{Permission, Role, RoleId, TenantId};
 use crate::store::{Once, Outcome};
@@ -135,7 +136,7 @@ impl App {
                 check_name_free("role", &role.name, names(access.graph(), tenant_id, None))?;
                 super::check_room("roles", names(access.graph(), tenant_id, None).count(), super::NOUNS_MAX)?;
             }
-            if !is_real(mode) {
+            if !mode.is_real() {
                 return Ok(Outcome::Done(role, None));
             }
             let told = session.made(&role);
@@ -180,7 +181,7 @@ impl App {
             }
             role.generation += 1;
             role.updated_at = app.clock().now();
-            if is_real(mode) {
+            if mode.is_real() {
                 app.writing(&scope).role_update(&role, session.edited(present, &role)).await?;
             }
             Ok(role)

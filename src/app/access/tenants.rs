@@ -1,11 +1,12 @@
 //! Tenants: the tree of who shares the platforms.
 
+use super::super::check_generation;
 use super::super::checked_name;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::listing::NAMED;
 use super::{App, Error, Invalid, Mode, Result, Session};
-use super::{check_generation, check_name_free, checked_description, is_real, seen_tenant};
+use super::{check_name_free, checked_description, seen_tenant};
 use crate::authz::{Access, Graph, Node, TenantRead, TenantWrite};
 use crate::model::{Subject, Tenant, TenantId, TenantState};
 use crate::store::{Once, Outcome};
@@ -138,7 +139,7 @@ impl App {
             if !store.is_done(once.as_ref()).await? {
                 check_name_free("tenant", &tenant.name, siblings(access.graph(), parent, None))?;
             }
-            if !is_real(mode) {
+            if !mode.is_real() {
                 return Ok(Outcome::Done(tenant, None));
             }
             let told = session.made(&tenant);
@@ -205,13 +206,13 @@ impl App {
             })?;
             tenant.generation += 1;
             tenant.updated_at = app.clock().now();
-            if is_real(mode) {
+            if mode.is_real() {
                 app.writing(&scope).tenant_update(&tenant, session.edited(present, &tenant)).await?;
             }
             Ok(tenant)
         })
         .await
-        .map(|tenant| self.access().graph().tenant(id).filter(|_| is_real(mode)).cloned().unwrap_or(tenant))
+        .map(|tenant| self.access().graph().tenant(id).filter(|_| mode.is_real()).cloned().unwrap_or(tenant))
     }
 
     /// Removes a tenant with its users, groups, roles and bindings. It must be empty: no projects, no tenants below it.

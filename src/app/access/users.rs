@@ -1,11 +1,12 @@
 //! Users and service accounts.
 
+use super::super::check_generation;
 use super::super::history::StoredPage;
 use super::super::objects::Pairs;
 use super::super::{checked_name, password};
 use super::listing::NAMED;
+use super::seen_tenant;
 use super::{App, Error, Invalid, Mode, Result, Session};
-use super::{check_generation, is_real, seen_tenant};
 use crate::authz::{Access, MemberRead, MemberWrite, Node};
 use crate::model::secret::SecretString;
 use crate::model::{Subject, TenantId, User, UserId, UserKind};
@@ -150,7 +151,7 @@ impl App {
             }
             let count = access.graph().users().filter(|other| other.tenant_id == user.tenant_id).count();
             super::check_room("users", count, super::USERS_MAX)?;
-            if !is_real(mode) {
+            if !mode.is_real() {
                 return Ok(Outcome::Done(user, None));
             }
             let told = session.made(&user);
@@ -200,7 +201,7 @@ impl App {
             }
             user.generation += 1;
             user.updated_at = app.clock().now();
-            if is_real(mode) {
+            if mode.is_real() {
                 app.writing(&scope).user_update(&user, session.edited(present, &user)).await?;
                 app.sessions().clear();
             }
