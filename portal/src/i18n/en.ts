@@ -2,6 +2,7 @@
 // files of their own, where a missing one does not compile.
 import { access } from './en.access';
 import { ownership } from './en.ownership';
+import { quotas } from './en.quotas';
 import { changes, inventory, topology } from './en.inventory';
 import { overview } from './en.overview';
 import { fields } from './en.fields';
@@ -206,6 +207,7 @@ export const en = {
   },
   access,
   ownership,
+  quotas,
   overview,
   changes,
   inventory,
