@@ -1,5 +1,6 @@
 // 简体中文。键与英文相同；缺少的键无法通过编译。
 import { access } from './zh.access';
+import { audit } from './zh.audit';
 import { ownership } from './zh.ownership';
 import { quotas } from './zh.quotas';
 import { changes, inventory, topology } from './zh.inventory';
@@ -207,6 +208,7 @@ export const zh: Translation = {
   access,
   ownership,
   quotas,
+  audit,
   overview,
   changes,
   inventory,

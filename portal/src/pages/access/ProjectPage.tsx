@@ -10,6 +10,7 @@ import { ProjectDialog, RemoveProject } from '@/access/ProjectDialogs';
 import { projectQuery, useMay, type Project } from '@/access/queries';
 import { Quotas } from '@/access/Quotas';
 import { WhyButton } from '@/access/WhyButton';
+import { useAuditFact } from '@/audit/AuditLinks';
 import { countQuery } from '@/api/queries';
 import { Age } from '@/components/Age';
 import { CopyText } from '@/components/CopyText';
@@ -68,6 +69,7 @@ function Found({ project }: { project: Project }) {
 
 function Summary({ project }: { project: Project }) {
   const { t } = useTranslation();
+  const audit = useAuditFact({ about: { object_kind: 'project', object_id: project.id } });
   const { data: machines } = useQuery(countQuery('vm', { project_id: project.id }));
   return (
     <Facts
@@ -77,6 +79,7 @@ function Summary({ project }: { project: Project }) {
         [t('access.description'), project.description || t('common.none')],
         [t('access.created'), <Age key="created" time={project.created_at} />],
         [t('access.updated'), <Age key="updated" time={project.updated_at} />],
+        ...audit,
         [t('fields.id'), <CopyText key="id" text={project.id} label={t('fields.id')} />],
       ]}
     />

@@ -12,6 +12,7 @@ import { Quotas } from '@/access/Quotas';
 import { useTenantActs } from '@/access/TenantDialogs';
 import { TenantState } from '@/access/TenantTree';
 import { WhyButton } from '@/access/WhyButton';
+import { useAuditFact } from '@/audit/AuditLinks';
 import { Age } from '@/components/Age';
 import { CopyText } from '@/components/CopyText';
 
@@ -70,6 +71,7 @@ function Found({ tenant }: { tenant: Tenant }) {
 
 function Summary({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation();
+  const audit = useAuditFact({ about: { object_kind: 'tenant', object_id: tenant.id }, concerns: { tenant_id: tenant.id } });
   return (
     <Facts
       entries={[
@@ -78,6 +80,7 @@ function Summary({ tenant }: { tenant: Tenant }) {
         ...(tenant.path ? [[t('access.tenants.signIn'), <span key="sign-in" className="sp-mono">{`${tenant.path}/…`}</span>] as const] : []),
         [t('access.created'), <Age key="created" time={tenant.created_at} />],
         [t('access.updated'), <Age key="updated" time={tenant.updated_at} />],
+        ...audit,
         [t('fields.id'), <CopyText key="id" text={tenant.id} label={t('fields.id')} />],
       ]}
     />
