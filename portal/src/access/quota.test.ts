@@ -2,41 +2,41 @@ import { expect, it } from 'vitest';
 import { FieldFinding } from '@/form/useForm';
 import { formatAmount, givenOut, isLimitedAbove, LIMIT_FIELDS, limitsOf, measureOf, valuesOf, type QuotaUse } from './quota';
 
-const use = (more: Partial<QuotaUse>): QuotaUse => ({ resource: 'vms', used: 0, reserved: 0, hard: null, soft: null, remaining: null, state: 'ok', ...more });
+const held = (more: Partial<QuotaUse>): QuotaUse => ({ resource: 'vms', used: 0, reserved: 0, hard: null, soft: null, remaining: null, state: 'ok', ...more });
 const faults = { number: 'a number', gib: 'a size' };
 
 it.each([
-  [use({ used: 7, hard: 10 }), 0.7, undefined],
-  [use({ used: 7, reserved: 1, hard: 10 }), 0.8, 'warning'],
-  [use({ used: 3, hard: 10, soft: 2, state: 'warning' }), 0.3, 'warning'],
-  [use({ used: 10, hard: 10, state: 'full' }), 1, 'danger'],
-  [use({ used: 12, hard: 10, state: 'over' }), 1.2, 'danger'],
-  [use({ hard: 0, state: 'full' }), 1, 'danger'],
+  [held({ used: 7, hard: 10 }), 0.7, undefined],
+  [held({ used: 7, reserved: 1, hard: 10 }), 0.8, 'warning'],
+  [held({ used: 3, hard: 10, soft: 2, state: 'warning' }), 0.3, 'warning'],
+  [held({ used: 10, hard: 10, state: 'full' }), 1, 'danger'],
+  [held({ used: 12, hard: 10, state: 'over' }), 1.2, 'danger'],
+  [held({ hard: 0, state: 'full' }), 1, 'danger'],
 ])('measures %j', (one, share, look) => {
   expect(measureOf(one)).toEqual({ share, look });
 });
 
 it('has no measure without a limit of its own', () => {
-  expect(measureOf(use({ used: 7, remaining: 3 }))).toBeUndefined();
+  expect(measureOf(held({ used: 7, remaining: 3 }))).toBeUndefined();
 });
 
 it('knows what the tenants above hold back', () => {
-  expect(isLimitedAbove(use({ used: 2, hard: 10, remaining: 8 }))).toBe(false);
-  expect(isLimitedAbove(use({ used: 2, hard: 10, remaining: 3 }))).toBe(true);
-  expect(isLimitedAbove(use({ used: 12, hard: 10, remaining: 0 }))).toBe(false);
-  expect(isLimitedAbove(use({ used: 2, remaining: 3 }))).toBe(true);
-  expect(isLimitedAbove(use({ used: 2 }))).toBe(false);
+  expect(isLimitedAbove(held({ used: 2, hard: 10, remaining: 8 }))).toBe(false);
+  expect(isLimitedAbove(held({ used: 2, hard: 10, remaining: 3 }))).toBe(true);
+  expect(isLimitedAbove(held({ used: 12, hard: 10, remaining: 0 }))).toBe(false);
+  expect(isLimitedAbove(held({ used: 2, remaining: 3 }))).toBe(true);
+  expect(isLimitedAbove(held({ used: 2 }))).toBe(false);
 });
 
 it('adds up what was given out, and says nothing where nothing was', () => {
-  const below = [[use({ hard: 4 }), use({ resource: 'vcpus' })], [use({ hard: 0 })], [use({})]];
+  const below = [[held({ hard: 4 }), held({ resource: 'vcpus' })], [held({ hard: 0 })], [held({})]];
   expect(givenOut(below, 'vms')).toBe(4);
   expect(givenOut(below, 'vcpus')).toBeUndefined();
   expect(givenOut([], 'vms')).toBeUndefined();
 });
 
 it('takes memory in GiB, and what is empty for no limit', () => {
-  const values = valuesOf([use({ hard: 20, soft: 16 }), use({ resource: 'memory_mib', hard: 1_536 })]);
+  const values = valuesOf([held({ hard: 20, soft: 16 }), held({ resource: 'memory_mib', hard: 1_536 })]);
   expect(values).toMatchObject({ hard_vms: '20', soft_vms: '16', hard_memory_mib: '1.5', soft_memory_mib: '', hard_snapshots: '' });
   const limits = limitsOf({ ...values, soft_memory_mib: ' 1 ', hard_volume_gib: '500' }, faults);
   expect(limits).toHaveLength(7);

@@ -25,9 +25,9 @@ export function Entries({ entries }: { entries: readonly AuditEntry[] }) {
     <Table variant="compact" gridBreakPoint="grid-lg" aria-label={t('audit.title')} className="sp-audit">
       <Thead>
         <Tr>
-          <Th width={20}>{t('audit.when')}</Th>
+          <Th width={25}>{t('audit.when')}</Th>
           <Th width={15}>{t('audit.who')}</Th>
-          <Th width={25}>{t('audit.what')}</Th>
+          <Th width={20}>{t('audit.what')}</Th>
           <Th width={20}>{t('audit.thing')}</Th>
           <Th width={10}>{t('audit.result')}</Th>
           <Th width={10}>{t('audit.door')}</Th>

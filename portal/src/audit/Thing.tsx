@@ -7,7 +7,13 @@ import { paths, type Kind } from '@/api/gen/fields';
 import { providersQuery } from '@/api/queries';
 import { nounLabel, type AuditEntry } from './audit';
 
-type Listed = UseQueryOptions<readonly { id: string }[]>;
+interface Known {
+  id: string;
+  name?: string;
+  username?: string;
+}
+
+type Listed = UseQueryOptions<readonly Known[]>;
 
 /** What the gateway itself keeps: where its pages are, and which of them there are. */
 const KEPT: Readonly<Record<string, { path: string; needs: Permission; list: Listed }>> = {
@@ -20,21 +26,25 @@ const KEPT: Readonly<Record<string, { path: string; needs: Permission; list: Lis
   provider: { path: 'providers', needs: 'provider.read', list: providersQuery as unknown as Listed },
 };
 
-/** Where its page is; `undefined` for what has none, or is not there any more. */
-function usePath(kind: string, id: string | null | undefined): string | undefined {
+/** Where its page is, and what it is called now; nothing for what has no page, or is not there any more. */
+function useKnown(kind: string, id: string | null | undefined): { path?: string; name?: string } {
   const kept = KEPT[kind];
   const may = useMay(kept?.needs ?? 'inventory.read');
   const { data } = useQuery({ ...(kept ?? KEPT.role!).list, enabled: Boolean(kept && may && id) });
-  if (!id) return undefined;
-  if (kept) return data?.some((one) => one.id === id) ? `/${kept.path}/${id}` : undefined;
+  if (!id) return {};
+  if (kept) {
+    const found = data?.find((one) => one.id === id);
+    return found ? { path: `/${kept.path}/${id}`, name: found.name ?? found.username } : {};
+  }
   const path = paths[kind as Kind] as string | undefined;
-  return path && may ? `/${path}/${id}` : undefined;
+  return path && may ? { path: `/${path}/${id}` } : {};
 }
 
 export function Thing({ entry }: { entry: AuditEntry }) {
   const { t } = useTranslation();
-  const path = usePath(entry.object_kind, entry.object_id);
-  const name = entry.object_name || (entry.object_id ? `${entry.object_id.slice(0, 8)}…` : undefined);
+  const { path, name: now } = useKnown(entry.object_kind, entry.object_id);
+  // As it was called then, where that is told.
+  const name = entry.object_name || now || (entry.object_id ? `${entry.object_id.slice(0, 8)}…` : undefined);
   const noun = nounLabel(t, entry.object_kind) ?? entry.object_kind;
   if (!name) return <span className="sp-muted">{noun}</span>;
   return (
@@ -47,7 +57,7 @@ export function Thing({ entry }: { entry: AuditEntry }) {
 
 export function Actor({ entry }: { entry: AuditEntry }) {
   const { t } = useTranslation();
-  const path = usePath('user', entry.actor_id);
+  const { path } = useKnown('user', entry.actor_id);
   if (!entry.actor_id && (entry.door === 'job' || entry.door === 'system')) return <span className="sp-muted">{t('audit.gateway')}</span>;
   if (!entry.actor) return <span className="sp-muted">{t('audit.nobody')}</span>;
   return path ? <Link to={path} className="sp-anywhere">{entry.actor}</Link> : <span className="sp-anywhere">{entry.actor}</span>;
