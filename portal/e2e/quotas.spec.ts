@@ -142,7 +142,7 @@ test('the audit log is narrowed, read on, exported and verified', async ({ perso
 test('in Chinese too', async ({ person: page }) => {
   await page.addInitScript(() => localStorage.setItem('spandrel.language', 'zh-CN'));
   await page.goto(`/audit?object_kind=tenant&object_id=${tenant}`);
-  await page.getByRole('row', { name: /设置租户的限额/ }).getByRole('button').click();
+  await page.getByRole('row', { name: /设置租户的限额/ }).first().getByRole('button').click();
   await expect(page.getByRole('region', { name: '变更内容' })).toContainText('限额 › 虚拟机 › 限额');
   await picture(page, 'audit-zh');
   await page.goto(`/tenants/${tenant}/quotas`);
