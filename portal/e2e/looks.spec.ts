@@ -95,7 +95,7 @@ const looks: Look[] = [
   { name: 'vm-owner', path: async (world) => `/vms/${(await world.list('/v1/vms?power_state=running&limit=1'))[0]!.id}/owner`, ready: async (page) => expect(page.getByText('Nothing says anything: it belongs to the platform.')).toBeVisible() },
   { name: 'tenants', path: () => '/tenants', ready: async (page) => expect(page.getByRole('link', { name: 'The platform' })).toBeVisible() },
   { name: 'tenant-members', path: async (world) => `/tenants/${(await world.list('/v1/tenants'))[0]!.id}/members`, ready: async (page) => expect(page.getByRole('link', { name: 'Platform administrator' })).toBeVisible() },
-  { name: 'tenant-quotas', path: async (world) => `/tenants/${(await world.list('/v1/tenants'))[0]!.id}/quotas`, ready: async (page) => expect(page.getByRole('row', { name: /^vCPUs / })).toBeVisible() },
+  { name: 'tenant-quotas', path: async (world) => `/tenants/${(await world.list('/v1/tenants'))[0]!.id}/quotas`, ready: async (page) => expect(page.getByRole('gridcell', { name: 'vCPUs' })).toBeVisible() },
   { name: 'audit', path: () => '/audit', ready: async (page) => expect(page.getByRole('row', { name: /Add provider/ }).first()).toBeVisible() },
   { name: 'projects', path: () => '/projects', ready: async (page) => expect(page.getByText('There is no project that you see.')).toBeVisible() },
   { name: 'users', path: () => '/users', ready: async (page) => expect(page.getByRole('link', { name: 'admin', exact: true })).toBeVisible() },

@@ -57,7 +57,7 @@ test('a limit is set, the bar follows, and what cannot be is said at its field',
   expect(memoryMib).toBeGreaterThan(0);
 });
 
-test('what is given out below is said, and a limit of the tenant holds in the project', async ({ person: page, world }) => {
+test('what is given out below is said, and a limit of the tenant holds in the project', async ({ person: page, world, jumps }) => {
   await world.call('PUT', `/v1/projects/${project}/quota`, { limits: [{ resource: 'vms', hard: 40, soft: 3 }] });
   await page.goto(`/projects/${project}/quotas`);
   // More than its tenant may have is kept; the tighter of both holds.
@@ -80,6 +80,10 @@ test('what is given out below is said, and a limit of the tenant holds in the pr
   await expect(row(page, 'VMs')).toContainText('5 can still be given out');
   await expectAccessibleInBoth(page);
   await picture(page, 'tenant-quotas');
+  await jumps.excuse(page, () => page.setViewportSize({ width: 390, height: 844 }));
+  await expect(page.getByRole('progressbar').first()).toBeVisible();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth), 'nothing is wider than a phone').toBeLessThanOrEqual(390);
+  await picture(page, 'tenant-quotas-phone');
 });
 
 test('the audit log tells of that very change, who did it, and what was before', async ({ person: page }) => {

@@ -50,7 +50,7 @@ export function Entries({ entries }: { entries: readonly AuditEntry[] }) {
               <Td dataLabel={t('audit.what')}><div>{actionLabel(t, entry.action)}</div></Td>
               <Td dataLabel={t('audit.thing')}><div><Thing entry={entry} /></div></Td>
               <Td dataLabel={t('audit.result')}>
-                <Label isCompact color={COLOURS[entry.result]}>{t(`audit.results.${entry.result}`)}</Label>
+                <div><Label isCompact color={COLOURS[entry.result]}>{t(`audit.results.${entry.result}`)}</Label></div>
               </Td>
               <Td dataLabel={t('audit.door')}>{t(`audit.doors.${entry.door}`)}</Td>
             </Tr>
@@ -95,8 +95,8 @@ function More({ entry }: { entry: AuditEntry }) {
   }
   return (
     <div className="sp-entry">
-      <Facts entries={facts} />
       <Differences entry={entry} />
+      <Facts entries={facts} />
     </div>
   );
 }

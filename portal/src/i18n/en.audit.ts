@@ -44,7 +44,7 @@ export const audit = {
   noDifferences: 'Nothing of what is shown here.',
   nothingTold: 'What was before and afterwards is not told.',
   filters: 'Filters',
-  every: { result: 'Every result', door: 'Every door', action: 'Everything that is done', object_kind: 'Everything it is done to', tenant_id: 'Every tenant' },
+  every: { result: 'Every result', door: 'Every door', action: 'Every action', object_kind: 'Every kind', tenant_id: 'Every tenant' },
   actor: 'User name, such as acme/ann',
   actorSearch: 'Show entries of this user',
   from: 'From the day',

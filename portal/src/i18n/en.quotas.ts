@@ -17,7 +17,7 @@ export const quotas = {
     tenant: 'What its projects, and those of the tenants below it, hold together. The limits of the tenants above it hold as well.',
     project: 'What the project holds. The limits of its tenant, and of the tenants above, hold as well.',
   },
-  platform: 'The platform has no limits: these are of tenants and projects.',
+  platform: 'What all projects hold together. The platform has no limits: these are of tenants and projects.',
   own: 'The limits of your own tenant are set by who may do that in the tenant above it.',
   resource: 'What',
   used: 'Used',

@@ -45,7 +45,7 @@ export const audit: Translation['audit'] = {
   noDifferences: '此处显示的内容没有变化。',
   nothingTold: '没有记录变更前后的内容。',
   filters: '筛选',
-  every: { result: '全部结果', door: '全部入口', action: '全部操作', object_kind: '全部对象类型', tenant_id: '全部租户' },
+  every: { result: '全部结果', door: '全部入口', action: '全部操作', object_kind: '全部类型', tenant_id: '全部租户' },
   actor: '用户名，例如 acme/ann',
   actorSearch: '显示该用户的记录',
   from: '起始日期',

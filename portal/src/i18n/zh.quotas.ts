@@ -6,7 +6,7 @@ export const quotas: Translation['quotas'] = {
     tenant: '其项目及下级租户的项目共同占用的资源。上级租户的限额同样有效。',
     project: '该项目占用的资源。所属租户及上级租户的限额同样有效。',
   },
-  platform: '平台没有限额：限额属于租户和项目。',
+  platform: '所有项目共同占用的资源。平台没有限额：限额属于租户和项目。',
   own: '您自己租户的限额由上级租户中有权限的人设置。',
   resource: '资源',
   used: '已用',

@@ -27,7 +27,7 @@ export function Audit() {
     <ListFrame
       title={t('audit.title')} lead={t('audit.lead')}
       tools={
-        <div className="sp-head__acts">
+        <div className="sp-head__acts sp-audit__acts">
           {seesAll && <Verify />}
           <Button variant="secondary" component="a" href={exportPath(filters)} download="audit.jsonl" title={t('audit.exportHint')}>
             {t('audit.export')}
