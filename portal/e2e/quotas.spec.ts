@@ -82,7 +82,7 @@ test('what is given out below is said, and a limit of the tenant holds in the pr
   await picture(page, 'tenant-quotas');
   await jumps.excuse(page, () => page.setViewportSize({ width: 390, height: 844 }));
   await expect(page.getByRole('progressbar').first()).toBeVisible();
-  expect(await page.evaluate(() => document.documentElement.scrollWidth), 'nothing is wider than a phone').toBeLessThanOrEqual(390);
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth), { message: 'nothing is wider than a phone' }).toBeLessThanOrEqual(390);
   await picture(page, 'tenant-quotas-phone');
 });
 

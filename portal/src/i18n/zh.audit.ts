@@ -56,7 +56,7 @@ export const audit: Translation['audit'] = {
   nouns: {
     authz: '权限',
     binding: '角色授予',
-    group: '用户组',
+    group: '组',
     ownership: '归属',
     ownership_rule: '归属规则',
     project: '项目',
@@ -113,7 +113,7 @@ export const audit: Translation['audit'] = {
     endpoints: '地址',
     expires_at: '到期时间',
     field: '字段',
-    group_ids: '用户组',
+    group_ids: '组',
     hard: '限额',
     kind: '类型',
     limits: '限额',
