@@ -95,6 +95,8 @@ const looks: Look[] = [
   { name: 'vm-owner', path: async (world) => `/vms/${(await world.list('/v1/vms?power_state=running&limit=1'))[0]!.id}/owner`, ready: async (page) => expect(page.getByText('Nothing says anything: it belongs to the platform.')).toBeVisible() },
   { name: 'tenants', path: () => '/tenants', ready: async (page) => expect(page.getByRole('link', { name: 'The platform' })).toBeVisible() },
   { name: 'tenant-members', path: async (world) => `/tenants/${(await world.list('/v1/tenants'))[0]!.id}/members`, ready: async (page) => expect(page.getByRole('link', { name: 'Platform administrator' })).toBeVisible() },
+  { name: 'tenant-quotas', path: async (world) => `/tenants/${(await world.list('/v1/tenants'))[0]!.id}/quotas`, ready: async (page) => expect(page.getByRole('gridcell', { name: 'vCPUs' })).toBeVisible() },
+  { name: 'audit', path: () => '/audit', ready: async (page) => expect(page.getByRole('row', { name: /Add provider/ }).first()).toBeVisible() },
   { name: 'projects', path: () => '/projects', ready: async (page) => expect(page.getByText('There is no project that you see.')).toBeVisible() },
   { name: 'users', path: () => '/users', ready: async (page) => expect(page.getByRole('link', { name: 'admin', exact: true })).toBeVisible() },
   { name: 'user', path: async (world) => `/users/${(await world.list('/v1/users'))[0]!.id}`, ready: async (page) => expect(page.getByText('Signs in as')).toBeVisible() },
@@ -224,8 +226,9 @@ test('what is not seen is said in Chinese too', async ({ person: page, world, ju
   await page.addInitScript(() => localStorage.setItem('spandrel.language', 'zh-CN'));
   const [vm] = await world.list('/v1/vms?volume_count.gt=1&limit=1');
   const [provider] = await world.list('/v1/providers');
+  const [tenant] = await world.list('/v1/tenants');
   const filters = ['power_state=running', 'name.contains=fra', ...['guest_os', 'uuid', 'host_id', 'cluster_id', 'zone_id', 'ip_addresses', 'mac_addresses', 'firmware'].map((name) => `${name}.exists=true`)];
-  const paths = ['/', '/inventory', `/vms?${filters.join('&')}`, `/vms/${vm!.id}`, `/vms/${vm!.id}/native`, `/vms/${vm!.id}/volumes`, `/providers/${provider!.id}`, '/providers', '/providers/new', '/account', `/vms/${vm!.id}/owner`, '/tenants', '/projects', '/users', '/groups', '/roles', '/ownership-rules', '/ownership-rules/new'];
+  const paths = ['/', '/inventory', `/vms?${filters.join('&')}`, `/vms/${vm!.id}`, `/vms/${vm!.id}/native`, `/vms/${vm!.id}/volumes`, `/providers/${provider!.id}`, '/providers', '/providers/new', '/account', `/vms/${vm!.id}/owner`, '/tenants', '/projects', '/users', '/groups', '/roles', '/ownership-rules', '/ownership-rules/new', '/audit', `/tenants/${tenant!.id}/quotas`];
   for (const path of paths) {
     await page.goto(path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

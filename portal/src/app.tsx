@@ -75,6 +75,7 @@ const router = createBrowserRouter([
           { path: 'ownership-rules', lazy: async () => ({ Component: (await import('./pages/access/Rules')).Rules }) },
           { path: 'ownership-rules/new', lazy: async () => ({ Component: (await import('./pages/access/RulePage')).RuleAdd }) },
           { path: 'ownership-rules/:id', lazy: async () => ({ Component: (await import('./pages/access/RulePage')).RulePage }) },
+          { path: 'audit', lazy: async () => ({ Component: (await import('./pages/Audit')).Audit }) },
           { path: 'first-run/:step?', lazy: async () => ({ Component: (await import('./pages/FirstRun')).FirstRun }) },
           { path: 'account', lazy: async () => ({ Component: (await import('./pages/Account')).Account }) },
           { path: 'about', lazy: async () => ({ Component: (await import('./pages/About')).About }) },

@@ -16,7 +16,7 @@ import { useDone } from './useAct';
 interface Props {
   /** Only what is bound there… */
   scope?: Scope;
-  /** …which is in this tenant… */
+  /** …which is in this tenant, whose users and roles can be chosen… */
   tenantId?: string;
   /** …or what is bound to these. */
   subject?: Subject;
@@ -27,7 +27,7 @@ const same = (a: { kind: string; id: string }, b: { kind: string; id: string }) 
 
 export function Bindings({ scope, tenantId, subject, name }: Props) {
   const { t } = useTranslation();
-  const { data: bindings, error, refetch } = useQuery(bindingsQuery(tenantId));
+  const { data: bindings, error, refetch } = useQuery(bindingsQuery(scope?.id));
   const may = useMay('binding.write');
   const [dialog, setDialog] = useState<'add' | Binding>();
   const rows = bindings?.filter((one) => (!scope || same(one.scope, scope)) && (!subject || same(one.subject, subject)));

@@ -64,10 +64,10 @@ export const rolesQuery = options(['roles'], (signal) =>
 export const permissionsQuery = options(['permissions'], async (signal) => (await data(api.GET('/v1/permissions', { signal }))).items);
 export const rulesQuery = options(['rules'], async (signal) => (await data(api.GET('/v1/ownership-rules', { signal }))).items);
 
-/** The bindings of a tenant's places; of all places without one. */
-export const bindingsQuery = (tenant_id?: string) =>
-  options(['bindings', tenant_id ?? ''], (signal) =>
-    allPages((page_token) => data(api.GET('/v1/bindings', { params: { query: { limit: PAGE, page_token, tenant_id } }, signal }))));
+/** The bindings that hold in this very tenant or project; of all places without one. */
+export const bindingsQuery = (scope_id?: string) =>
+  options(['bindings', scope_id ?? ''], (signal) =>
+    allPages((page_token) => data(api.GET('/v1/bindings', { params: { query: { limit: PAGE, page_token, scope_id } }, signal }))));
 
 export const tenantQuery = (id: string) => options(['tenant', id], (signal) => data(api.GET('/v1/tenants/{id}', { params: { path: { id } }, signal })));
 export const projectQuery = (id: string) => options(['project', id], (signal) => data(api.GET('/v1/projects/{id}', { params: { path: { id } }, signal })));

@@ -50,6 +50,8 @@ const refusals: readonly [detail: string, file: string, words: string, said: str
   ['`parent_id` is too far down: at most 8 tenants can be below one another', 'src/app/access/tenants.rs', 'tenants can be below one another', 'Tenants would be too deep below one another.'],
   ['`enabled` would lock you out: this is you', 'src/app/access/users.rs', 'would lock you out', 'That would lock you out yourself.'],
   ['`role_id` belongs to a tenant in which this place is not', 'src/app/access/bindings.rs', 'belongs to a tenant in which this place is not', 'This role belongs to another tenant and cannot be given here.'],
+  ['`limits[0].hard` must be from 0 to 1000000000000000', 'src/app/quota.rs', 'must be from 0 to {LIMIT_MAX}', 'From 0 to 1,000,000,000,000,000.'],
+  ['`limits[3].soft` must not be above the hard limit', 'src/app/quota.rs', 'must not be above the hard limit', 'The warning must not come after the limit.'],
   ['`expires_in_days` must be from 1 to 3650', 'src/app/tokens.rs', 'must be from 1 to {MAX_DAYS}', 'From 1 to 3650 days.'],
 ];
 

@@ -2,6 +2,7 @@
 // in the API's own words.
 import type { TFunction } from 'i18next';
 import type { ProblemError } from '@/api/problem';
+import { formatNumber } from '@/format/format';
 
 type Say = (t: TFunction, parts: readonly string[]) => string;
 
@@ -38,6 +39,8 @@ const sayings: readonly [RegExp, Say][] = [
   [/tenants can be below one another/, (t) => t('access.faults.deep')],
   [/would lock you out/, (t) => t('access.faults.lockedOut')],
   [/belongs to a tenant in which this place is not/, (t) => t('access.faults.roleElsewhere')],
+  [/^`limits\[\d+\]\.\w+` must be from 0 to (\d+)/, (t, [most = '']) => t('quotas.faults.most', { most: formatNumber(Number(most)) })],
+  [/^`limits\[\d+\]\.soft` must not be above the hard limit/, (t) => t('quotas.faults.softAbove')],
   [/^`expires_in_days` must be from 1 to 3650/, (t) => t('providers.faults.days')],
 ];
 

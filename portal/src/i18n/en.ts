@@ -1,7 +1,9 @@
 // English: the language that the others are checked against. Texts are by area; field names, words and problems are in
 // files of their own, where a missing one does not compile.
 import { access } from './en.access';
+import { audit } from './en.audit';
 import { ownership } from './en.ownership';
+import { quotas } from './en.quotas';
 import { changes, inventory, topology } from './en.inventory';
 import { overview } from './en.overview';
 import { fields } from './en.fields';
@@ -206,6 +208,8 @@ export const en = {
   },
   access,
   ownership,
+  quotas,
+  audit,
   overview,
   changes,
   inventory,

@@ -1,6 +1,8 @@
 // 简体中文。键与英文相同；缺少的键无法通过编译。
 import { access } from './zh.access';
+import { audit } from './zh.audit';
 import { ownership } from './zh.ownership';
+import { quotas } from './zh.quotas';
 import { changes, inventory, topology } from './zh.inventory';
 import { overview } from './zh.overview';
 import type { Translation } from './types';
@@ -205,6 +207,8 @@ export const zh: Translation = {
   },
   access,
   ownership,
+  quotas,
+  audit,
   overview,
   changes,
   inventory,

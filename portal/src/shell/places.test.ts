@@ -7,7 +7,8 @@ const shown = (...permissions: Permission[]) => placesFor(permissions).map(({ id
 it('shows what is of use by what one may do', () => {
   expect(shown()).not.toContain('tenants');
   expect(shown('inventory.read', 'project.read')).toContain('projects');
-  for (const place of ['tenants', 'users', 'groups', 'roles', 'ownership-rules', 'providers', 'first-run']) expect(shown('inventory.read', 'project.read')).not.toContain(place);
+  for (const place of ['tenants', 'users', 'groups', 'roles', 'ownership-rules', 'providers', 'audit', 'first-run']) expect(shown('inventory.read', 'project.read')).not.toContain(place);
+  expect(shown('audit.read')).toContain('audit');
   expect(shown('member.read')).toEqual(expect.arrayContaining(['users', 'groups']));
 });
 

@@ -2,6 +2,7 @@
 import type { ComponentType } from 'react';
 import type { TFunction } from 'i18next';
 import AboutIcon from '@patternfly/react-icons/dist/esm/icons/info-circle-icon';
+import AuditIcon from '@patternfly/react-icons/dist/esm/icons/history-icon';
 import AccountIcon from '@patternfly/react-icons/dist/esm/icons/user-icon';
 import FirstRunIcon from '@patternfly/react-icons/dist/esm/icons/route-icon';
 import ProvidersIcon from '@patternfly/react-icons/dist/esm/icons/connected-icon';
@@ -43,6 +44,7 @@ export const places: readonly Place[] = [
   { id: 'roles', path: '/roles', icon: RoleIcon, label: (t) => t('access.roles.title'), needs: 'role.read' },
   { id: 'ownership-rules', path: '/ownership-rules', icon: RuleIcon, label: (t) => t('ownership.title'), needs: 'ownership.read' },
   { id: 'providers', path: '/providers', icon: ProvidersIcon, label: (t) => t('providers.title'), needs: 'provider.read' },
+  { id: 'audit', path: '/audit', icon: AuditIcon, label: (t) => t('audit.title'), needs: 'audit.read' },
   { id: 'account', path: '/account', icon: AccountIcon, label: (t) => t('account.title') },
   { id: 'first-run', path: '/first-run', icon: FirstRunIcon, label: (t) => t('firstRun.title'), needs: 'provider.write' },
   { id: 'about', path: '/about', icon: AboutIcon, label: (t) => t('about.title') },
@@ -65,7 +67,7 @@ export const groups: readonly Group[] = [
     places: ['zone', 'cluster', 'host', 'resource_pool', 'folder', 'tag'] satisfies Kind[],
   },
   { id: 'access', label: (t) => t('shell.groups.access'), places: ['tenants', 'projects', 'users', 'groups', 'roles', 'ownership-rules'] },
-  { id: 'settings', label: (t) => t('shell.groups.settings'), places: ['providers'] },
+  { id: 'settings', label: (t) => t('shell.groups.settings'), places: ['providers', 'audit'] },
 ];
 
 /** The places that are of use to who may do this. */

@@ -8,7 +8,9 @@ import { Facts, Head, OneOf, TabsOf, type TabOf } from '@/access/Details';
 import { TenantName } from '@/access/Names';
 import { ProjectDialog, RemoveProject } from '@/access/ProjectDialogs';
 import { projectQuery, useMay, type Project } from '@/access/queries';
+import { Quotas } from '@/access/Quotas';
 import { WhyButton } from '@/access/WhyButton';
+import { useAuditFact } from '@/audit/AuditLinks';
 import { countQuery } from '@/api/queries';
 import { Age } from '@/components/Age';
 import { CopyText } from '@/components/CopyText';
@@ -32,12 +34,13 @@ const HIDDEN = ['project_id', 'tenant_id'];
 function Found({ project }: { project: Project }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const may = { write: useMay('project.write'), bindings: useMay('binding.read') };
+  const may = { write: useMay('project.write'), bindings: useMay('binding.read'), quotas: useMay('quota.read') };
   const on = { kind: 'project', id: project.id } as const;
   const fixed = useMemo(() => ({ project_id: project.id }), [project.id]);
   const tabs: TabOf[] = [
     { id: 'summary', label: t('detail.summary'), show: () => <Summary project={project} /> },
     { id: 'machines', label: t('kinds.vm.many'), isList: true, show: () => <ObjectList kind="vm" fixed={fixed} hide={HIDDEN} /> },
+    ...(may.quotas ? [{ id: 'quotas', label: t('quotas.title'), show: () => <Quotas of={on} name={project.name} /> }] : []),
     ...(may.bindings ? [{ id: 'members', label: t('access.bindings.title'), show: () => <Bindings scope={on} tenantId={project.tenant_id} name={project.name} /> }] : []),
   ];
   return (
@@ -66,6 +69,7 @@ function Found({ project }: { project: Project }) {
 
 function Summary({ project }: { project: Project }) {
   const { t } = useTranslation();
+  const audit = useAuditFact({ about: { object_kind: 'project', object_id: project.id } });
   const { data: machines } = useQuery(countQuery('vm', { project_id: project.id }));
   return (
     <Facts
@@ -75,6 +79,7 @@ function Summary({ project }: { project: Project }) {
         [t('access.description'), project.description || t('common.none')],
         [t('access.created'), <Age key="created" time={project.created_at} />],
         [t('access.updated'), <Age key="updated" time={project.updated_at} />],
+        ...audit,
         [t('fields.id'), <CopyText key="id" text={project.id} label={t('fields.id')} />],
       ]}
     />

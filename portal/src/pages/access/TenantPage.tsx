@@ -8,9 +8,11 @@ import { Facts, Head, OneOf, TabsOf, type TabOf } from '@/access/Details';
 import { GroupList, ProjectList, RoleList, UserList } from '@/access/lists';
 import { TenantName } from '@/access/Names';
 import { PLATFORM, tenantQuery, useMay, type Tenant } from '@/access/queries';
+import { Quotas } from '@/access/Quotas';
 import { useTenantActs } from '@/access/TenantDialogs';
 import { TenantState } from '@/access/TenantTree';
 import { WhyButton } from '@/access/WhyButton';
+import { useAuditFact } from '@/audit/AuditLinks';
 import { Age } from '@/components/Age';
 import { CopyText } from '@/components/CopyText';
 
@@ -30,7 +32,7 @@ function Found({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const acts = useTenantActs();
-  const may = { write: useMay('tenant.write'), projects: useMay('project.read'), members: useMay('member.read'), roles: useMay('role.read'), bindings: useMay('binding.read') };
+  const may = { write: useMay('tenant.write'), projects: useMay('project.read'), members: useMay('member.read'), roles: useMay('role.read'), bindings: useMay('binding.read'), quotas: useMay('quota.read') };
   const name = tenant.id === PLATFORM ? t('access.platform') : tenant.name;
   const on = { kind: 'tenant', id: tenant.id } as const;
   const tabs: TabOf[] = [
@@ -42,6 +44,7 @@ function Found({ tenant }: { tenant: Tenant }) {
           { id: 'groups', label: t('access.groups.title'), show: () => <GroupList tenantId={tenant.id} /> },
         ]
       : []),
+    ...(may.quotas ? [{ id: 'quotas', label: t('quotas.title'), show: () => <Quotas of={on} name={name} /> }] : []),
     ...(may.roles ? [{ id: 'roles', label: t('access.roles.own'), show: () => <RoleList tenantId={tenant.id} /> }] : []),
     ...(may.bindings ? [{ id: 'members', label: t('access.bindings.title'), show: () => <Bindings scope={on} tenantId={tenant.id} name={name} /> }] : []),
   ];
@@ -68,6 +71,7 @@ function Found({ tenant }: { tenant: Tenant }) {
 
 function Summary({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation();
+  const audit = useAuditFact({ about: { object_kind: 'tenant', object_id: tenant.id }, concerns: { tenant_id: tenant.id } });
   return (
     <Facts
       entries={[
@@ -76,6 +80,7 @@ function Summary({ tenant }: { tenant: Tenant }) {
         ...(tenant.path ? [[t('access.tenants.signIn'), <span key="sign-in" className="sp-mono">{`${tenant.path}/…`}</span>] as const] : []),
         [t('access.created'), <Age key="created" time={tenant.created_at} />],
         [t('access.updated'), <Age key="updated" time={tenant.updated_at} />],
+        ...audit,
         [t('fields.id'), <CopyText key="id" text={tenant.id} label={t('fields.id')} />],
       ]}
     />

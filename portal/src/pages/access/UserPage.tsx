@@ -8,6 +8,7 @@ import { UserMarks } from '@/access/lists';
 import { signInName, SubjectName, TenantName } from '@/access/Names';
 import { useMay, userQuery, type User } from '@/access/queries';
 import { useUserActs } from '@/access/UserDialogs';
+import { useAuditFact } from '@/audit/AuditLinks';
 import { Age } from '@/components/Age';
 import { CopyText } from '@/components/CopyText';
 
@@ -45,6 +46,7 @@ function Found({ user }: { user: User }) {
 
 function Summary({ user }: { user: User }) {
   const { t } = useTranslation();
+  const audit = useAuditFact({ about: { object_kind: 'user', object_id: user.id }, by: { actor: signInName(user) } });
   return (
     <Facts
       entries={[
@@ -59,6 +61,7 @@ function Summary({ user }: { user: User }) {
         )],
         [t('access.created'), <Age key="created" time={user.created_at} />],
         [t('access.updated'), <Age key="updated" time={user.updated_at} />],
+        ...audit,
         [t('fields.id'), <CopyText key="id" text={user.id} label={t('fields.id')} />],
       ]}
     />
