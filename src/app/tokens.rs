@@ -91,7 +91,7 @@ impl App {
             return Err(Invalid::field("id", "is a person's, who makes tokens with POST /v1/tokens").into());
         }
         let making = Making::from(self, name, expires_in_days)?;
-        let told = session.told("token.create", "token", 201).concerning(user.tenant_id);
+        let told = session.told("user.token_create", "token", 201).concerning(user.tenant_id);
         let once = making.once(once);
         let made = self.store().tenant(&scope).user_token_create(id, making.new, MAX_TOKENS, once, told).await?;
         Ok(with_secret(made, making.secret))

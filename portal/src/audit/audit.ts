@@ -76,7 +76,7 @@ export function actionLabel(t: TFunction, action: string): string {
 export const ACTIONS = [
   'login', 'logout', 'password.change',
   ...['tenant', 'project', 'user', 'group', 'role', 'ownership_rule', 'provider'].flatMap((noun) => ['create', 'edit', 'delete'].map((verb) => `${noun}.${verb}`)),
-  'tenant.quota_set', 'project.quota_set', 'user.set_password', 'binding.create', 'binding.delete', 'token.create', 'token.delete', 'vm.owner_set', 'vm.owner_unset',
+  'tenant.quota_set', 'project.quota_set', 'user.set_password', 'binding.create', 'binding.delete', 'token.create', 'user.token_create', 'token.delete', 'vm.owner_set', 'vm.owner_unset',
   'ownership.move', 'provider.test', 'provider.test_new', 'provider.trust', 'provider.resync',
 ] as const;
 

@@ -81,6 +81,7 @@ export const audit = {
     resync: 'Resync {{noun}}',
     test: 'Test {{noun}}',
     trust: 'Trust {{noun}}',
+    token_create: 'Make a token of {{noun}}',
     set_password: 'Set the password of {{noun}}',
     owner: 'See whose it is: {{noun}}',
     owner_set: 'Give {{noun}} to a project',

@@ -82,6 +82,7 @@ export const audit: Translation['audit'] = {
     resync: '重新同步{{noun}}',
     test: '测试{{noun}}',
     trust: '信任{{noun}}',
+    token_create: '为{{noun}}创建令牌',
     set_password: '设置{{noun}}的密码',
     owner: '查看{{noun}}的归属',
     owner_set: '将{{noun}}分配给项目',

@@ -268,7 +268,7 @@ async fn a_service_account_is_given_tokens_by_who_manages_it() {
     gateway.delete(&revoke).await.ok(204);
     gateway.send(as_it(secret)).await.problem(401, "unauthenticated");
     gateway.delete(&revoke).await.problem(404, "not-found");
-    let entries = gateway.get("/v1/audit?action=token.create,token.delete").await.ok(200).json();
+    let entries = gateway.get("/v1/audit?action=user.token_create,token.delete").await.ok(200).json();
     let told = entries["items"].as_array().unwrap();
     assert_eq!(told.iter().filter(|entry| entry["result"] == "done").count(), 2, "{entries}");
     assert!(told.iter().filter(|entry| entry["result"] == "done").all(|entry| entry["tenant_id"] == tenant.as_str()));
